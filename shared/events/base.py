@@ -1,0 +1,230 @@
+"""Events: facts in the past tense, carried in CloudEvents 1.0 structured JSON.
+
+An `Event` is what a domain decides. `Recorded` is that event with its envelope, as it stands in the log. The lead
+and the time are part of the event for those who read it, and travel as the envelope's `subject` and `time`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+)
+
+from shared.errors import Undecodable
+
+JsonObject = dict[str, Any]
+
+LeadId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""An opaque name of a lead. Never a person's name, address or number."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
+"""A word from a vocabulary, such as a campaign or a reason; not something a customer wrote."""
+
+HISTORY_AFTER = timedelta(hours=24)
+"""A fact recorded this long after it happened is history: it changes state and fires nothing outward."""
+
+
+def rfc3339(at: datetime) -> str:
+    """`2026-11-21T09:30:00.000Z`: always UTC, always milliseconds, so that text sorts as time does."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+Instant = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    Field(examples=["2026-11-21T09:30:00.000Z"]),
+]
+
+
+class Event(BaseModel):
+    """A fact about one lead. Subclasses name their type and version: `class LeadWon(LeadEvent, type=…, version=1)`."""
+
+    model_config = ConfigDict(frozen=True)  # unknown fields are ignored: a newer writer may add optional ones
+
+    type: ClassVar[str]
+    version: ClassVar[int]
+    topic: ClassVar[str]
+    source: ClassVar[str]
+
+    lead_id: LeadId
+    at: Instant
+
+    def __init_subclass__(cls, *, type: str | None = None, version: int = 1, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if type is not None:
+            cls.type, cls.version = type, version
+            if type in _newest:
+                raise ValueError(f"{type} is defined twice: {_newest[type].__name__} and {cls.__name__}")
+            _newest[type] = cls
+
+    @property
+    def aggregate(self) -> str:
+        """What the event's sequence counts: one per thing that changes as a whole."""
+        raise NotImplementedError
+
+
+E = TypeVar("E", bound=Event, covariant=True)
+
+_newest: dict[str, type[Event]] = {}
+_upcasters: dict[tuple[str, int], Callable[[JsonObject], JsonObject]] = {}
+
+
+def known_events() -> Iterator[type[Event]]:
+    """Every event class, by type."""
+    for _, event in sorted(_newest.items()):
+        yield event
+
+
+def wire_type(event: type[Event]) -> str:
+    """`ascua.lead.captured.v1`"""
+    return f"{event.type}.v{event.version}"
+
+
+def upcast(
+    type: str, version: int
+) -> Callable[[Callable[[JsonObject], JsonObject]], Callable[[JsonObject], JsonObject]]:
+    """Register a function that lifts the data of `type` from `version` to the next one."""
+
+    def register(lift: Callable[[JsonObject], JsonObject]) -> Callable[[JsonObject], JsonObject]:
+        _upcasters[type, version] = lift
+        return lift
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Why something happens: the W3C trace it belongs to, the request that began it, and the event that caused it."""
+
+    traceparent: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[E]):
+    """An event as it stands in the log. `sequence` is 1, 2, 3… per aggregate; signals have neither."""
+
+    id: str
+    event: E
+    recorded_at: datetime
+    sequence: int | None = None
+    aggregate: str | None = None
+    trace: Trace = Trace()
+
+    @property
+    def lead_id(self) -> str:
+        return self.event.lead_id
+
+    @property
+    def is_history(self) -> bool:
+        return self.recorded_at - self.event.at > HISTORY_AFTER
+
+
+def to_cloudevent(recorded: Recorded[Event]) -> JsonObject:
+    """The CloudEvents 1.0 attributes and data of an event, ready for JSON."""
+    event, trace = recorded.event, recorded.trace
+    attributes: JsonObject = {
+        "specversion": "1.0",
+        "id": recorded.id,
+        "source": event.source,
+        "type": wire_type(type(event)),
+        "subject": event.lead_id,
+        "time": rfc3339(event.at),
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:ascua:schema:{wire_type(type(event))}",
+        "partitionkey": event.lead_id,
+        "recordedtime": rfc3339(recorded.recorded_at),
+        "sequence": recorded.sequence,
+        "aggregate": recorded.aggregate,
+        "traceparent": trace.traceparent,
+        "correlationid": trace.correlation_id,
+        "causationid": trace.causation_id,
+        "data": event.model_dump(mode="json", exclude={"lead_id", "at"}, exclude_none=True),
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def encode(recorded: Recorded[Event]) -> bytes:
+    return json.dumps(to_cloudevent(recorded), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode(raw: bytes) -> Recorded[Event]:
+    """Read an event in its newest version, whatever version was written.
+
+    Raises `Undecodable` with the slug `not-utf8`, `not-json`, `not-cloudevent`, `unknown-type`, `unknown-version`
+    or `wrong-data`. The sentence never repeats the data: it may be anything.
+    """
+    try:
+        envelope = json.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        raise Undecodable("not-utf8", f"byte {error.start} is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise Undecodable("not-json", "the record is not JSON") from None
+    return from_cloudevent(envelope)
+
+
+def from_cloudevent(envelope: Any) -> Recorded[Event]:
+    """Read an event from CloudEvents attributes; raises as `decode` does."""
+    try:
+        head = _Head.model_validate(envelope)
+    except ValidationError as error:
+        raise Undecodable("not-cloudevent", f"not a CloudEvents 1.0 event: {_where(error)}") from None
+    name, _, number = head.type.rpartition(".v")
+    newest = _newest.get(name)
+    if newest is None:
+        raise Undecodable("unknown-type", f"no event is called {head.type[:100]!r}")
+    data = dict(head.data)
+    version = int(number) if number.isdecimal() and len(number) < 6 else 0
+    if not 1 <= version <= newest.version:
+        raise Undecodable(
+            "unknown-version", f"{name} is known up to version {newest.version}, this is {head.type[:100]!r}"
+        )
+    while version < newest.version:
+        data, version = _upcasters[name, version](data), version + 1
+    try:
+        event = newest.model_validate({**data, "lead_id": head.subject, "at": head.time})
+    except ValidationError as error:
+        raise Undecodable(
+            "wrong-data", f"{head.type} does not hold what its schema says: {_where(error)}"
+        ) from None
+    return Recorded(
+        id=head.id,
+        event=event,
+        recorded_at=head.recordedtime or head.time,
+        sequence=head.sequence,
+        aggregate=head.aggregate,
+        trace=Trace(head.traceparent, head.correlationid, head.causationid),
+    )
+
+
+class _Head(BaseModel):
+    specversion: Annotated[str, StringConstraints(pattern=r"^1\.0$")]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    type: str
+    subject: LeadId
+    time: AwareDatetime
+    data: JsonObject
+    recordedtime: AwareDatetime | None = None
+    sequence: Annotated[int, Field(strict=True, ge=1)] | None = None
+    aggregate: Annotated[str, StringConstraints(pattern=r"^[a-z]+:[A-Za-z0-9_-]{1,64}$")] | None = None
+    traceparent: str | None = None
+    correlationid: str | None = None
+    causationid: str | None = None
+
+
+def _where(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"

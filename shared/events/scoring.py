@@ -1,0 +1,64 @@
+"""What scoring tells: heat, and the moments when it crosses from one band into another."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.events.base import Event, Slug
+
+
+class Band(StrEnum):
+    COLD = "cold"
+    WARM = "warm"
+    HOT = "hot"
+
+
+class HeatChanged(Event, type="ascua.heat.changed", version=1):
+    """A lead's heat at the instant of the event, and what a reader needs to decay it from there.
+
+    `parts` are pairs of half-life in seconds and points: heat at a later instant is the sum of
+    points x 2^(-seconds since / half-life), until the next of these events says otherwise.
+    """
+
+    topic: ClassVar[str] = "heat"
+    source: ClassVar[str] = "/ascua/scoring"
+
+    heat: float
+    band: Band
+    rules: str
+    parts: tuple[tuple[Annotated[float, Field(gt=0)], float], ...] = ()
+
+    @property
+    def aggregate(self) -> str:
+        return f"heat:{self.lead_id}"
+
+
+class CrossingEvent(Event):
+    topic: ClassVar[str] = "scoring"
+    source: ClassVar[str] = "/ascua/scoring"
+
+    scorecard: Slug = "heat"
+    episode: Annotated[int, Field(ge=1)]
+    heat: float
+    rules: str
+
+    @property
+    def aggregate(self) -> str:
+        return f"crossing:{self.lead_id}"
+
+
+class LeadWentHot(CrossingEvent, type="ascua.lead.went_hot", version=1):
+    """Heat rose into the hot band."""
+
+
+class LeadWarmed(CrossingEvent, type="ascua.lead.warmed", version=1):
+    """Heat rose from cold into the warm band."""
+
+
+class LeadCooled(CrossingEvent, type="ascua.lead.cooled", version=1):
+    """Heat fell into a lower band."""
+
+    band: Band

@@ -1,0 +1,46 @@
+"""Signals: what a lead does on our channels. They come through the gateway and have no aggregate."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+
+from shared.events.base import Event
+
+SignalKind = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
+    Field(examples=["page_viewed", "demo_requested"]),
+]
+
+
+def _not_a_number_of_someone(word: str) -> str:
+    if re.search(r"\d{6,}", word):
+        raise ValueError("a run of six or more digits may be somebody's number and does not go into the log")
+    return word
+
+
+Word = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_/.-]{0,63}$"), AfterValidator(_not_a_number_of_someone)
+]
+"""A short lower-case word such as `pricing` or `docs/setup`; free text and personal data do not fit."""
+
+Attributes = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")],
+        StrictBool | StrictInt | StrictFloat | Word,
+    ],
+    Field(max_length=8),
+]
+
+
+class SignalReceived(Event, type="ascua.signal.received", version=1):
+    """A lead did something we could see: viewed a page, opened a mail, wrote in the chat."""
+
+    topic: ClassVar[str] = "signals"
+    source: ClassVar[str] = "/ascua/gateway"
+
+    kind: SignalKind
+    attributes: Attributes = Field(default_factory=dict)
