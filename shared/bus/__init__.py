@@ -1,0 +1,18 @@
+"""The bus: a publisher, a consumer, dead letters and the topics they use. It knows no service."""
+
+from shared.bus.consumer import Consumer, Handle, Received
+from shared.bus.letters import DeadLetter, open_letters, replay
+from shared.bus.publisher import Outgoing, Publisher
+from shared.bus.topics import Topics
+
+__all__ = [
+    "Consumer",
+    "DeadLetter",
+    "Handle",
+    "Outgoing",
+    "Publisher",
+    "Received",
+    "Topics",
+    "open_letters",
+    "replay",
+]

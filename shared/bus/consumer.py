@@ -1,0 +1,293 @@
+"""A consumer group's member: batches in, effects written, then the position committed.
+
+Delivery is at least once. What cannot be decoded or handled goes to the dead letters and the rest flows on; while a
+server is away the batch is begun again with growing pauses. The member stops, and says so in /readyz, when going on
+could lose or double something: a position beyond the log's end, a topic that is not the one known before, a log that
+went back, or too many dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import stamina
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from shared import metrics
+from shared.bus.letters import DeadLetter, dead_letter
+from shared.bus.publisher import Publisher
+from shared.bus.topics import REPLAYS, Topics, admin
+from shared.clock import Clock, utc_now
+from shared.errors import AscuaError, Unavailable
+from shared.events.base import Event, Recorded, Trace, decode
+from shared.logs import logger
+
+DEAD_LETTER_LIMIT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event and where it stood in the log. `topic` is the short name."""
+
+    event: Recorded[Event]
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def trace(self) -> Trace:
+        """The trace for what this event causes."""
+        trace = self.event.trace
+        return Trace(trace.traceparent, trace.correlation_id, causation_id=self.event.id)
+
+
+Handle = Callable[[Sequence[Received]], Awaitable[Sequence[AscuaError | None]]]
+"""Write the effects of a batch; say for each event, in order, why it could not be handled. An `Unavailable` that is
+raised instead means that nothing is decided and the whole batch is to be tried again."""
+
+
+class Consumer:
+    """Member of the group `group`, reading `subscribes` (short topic names) and its own replays."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        publisher: Publisher,
+        group: str,
+        subscribes: Sequence[str],
+        handle: Handle,
+        *,
+        batch: int = 500,
+        dead_letter_limit: int = DEAD_LETTER_LIMIT,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._topics = topics
+        self._publisher = publisher
+        self._group = group
+        self._names = [topics.name(topic) for topic in (*subscribes, REPLAYS.name)]
+        self._handle = handle
+        self._batch = batch
+        self._letters_left = dead_letter_limit
+        self._clock = clock
+        self._topic_ids: dict[str, str] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self.stopped: str | None = None
+
+    async def start(self) -> None:
+        self._topic_ids = await self._topics.ids()
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._topics.bootstrap,
+            group_id=f"{self._topics.prefix}.{self._group}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=600_000,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            metadata_max_age_ms=30_000,
+        )
+        consumer.subscribe(self._names, listener=_Listener(self._assigned))
+        try:
+            await consumer.start()
+        except KafkaError as error:
+            await consumer.stop()
+            raise Unavailable(
+                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
+            ) from error
+        self._consumer = consumer
+        metrics.CONSUMER_STOPPED.labels(self._group).set(0)
+        self._task = asyncio.create_task(self._run(consumer), name=f"consumer {self._group}")
+
+    async def stop(self) -> None:
+        """Finish the batch at hand, commit, and leave the group."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=5)
+            self._task.cancel()
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def check(self) -> None:
+        if self.stopped is not None:
+            raise Unavailable("consumer-stopped", f"consumer {self._group} stopped: {self.stopped}")
+        if self._task is None or self._task.done():
+            raise Unavailable("consumer-down", f"consumer {self._group} is not running")
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The loop; when it ends by an error, the process must end too."""
+        return self._task
+
+    def status(self) -> dict[str, object]:
+        return {"group": self._group, "stopped": self.stopped, "dead_letters_left": self._letters_left}
+
+    async def _run(self, consumer: AIOKafkaConsumer) -> None:
+        while not self._stopping.is_set() and self.stopped is None:
+            records = await consumer.getmany(timeout_ms=200, max_records=self._batch)
+            if records and self.stopped is None:
+                await self._take([record for several in records.values() for record in several])
+                await self._commit(consumer, records)
+        if self.stopped is not None:
+            metrics.CONSUMER_STOPPED.labels(self._group).set(1)
+            logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
+
+    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+        started = time.perf_counter()
+        letters: list[DeadLetter] = []
+        batch: list[tuple[ConsumerRecord, Received]] = []
+        for record in records:
+            position = TopicPartition(record.topic, record.partition)
+            if record.offset < self._next.get(position, 0):
+                self.stopped = f"{record.topic}/{record.partition} went back to offset {record.offset}"
+                return
+            try:
+                if (received := self._read(record)) is not None:
+                    batch.append((record, received))
+            except AscuaError as error:
+                letters.append(self._letter(record, error))
+        outcomes = await self._handled([received for _, received in batch])
+        letters += [
+            self._letter(record, failure)
+            for (record, _), failure in zip(batch, outcomes, strict=True)
+            if failure is not None
+        ]
+        await self._put_aside(letters)
+        self._measure(batch, outcomes, started)
+
+    def _read(self, record: ConsumerRecord) -> Received | None:
+        topic, partition, offset = self._origin(record)
+        if topic == "":
+            return None
+        return Received(decode(record.value or b""), topic, partition, offset)
+
+    def _origin(self, record: ConsumerRecord) -> tuple[str, int, int]:
+        """Where a record stood first; an empty topic for a replay meant for another consumer."""
+        topic = self._topics.short(record.topic)
+        if topic != REPLAYS.name:
+            return topic, record.partition, record.offset
+        headers = {name: value.decode() for name, value in record.headers}
+        if headers.get("consumer") != self._group:
+            return "", 0, 0
+        return headers["topic"], int(headers["partition"]), int(headers["offset"])
+
+    async def _handled(self, batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        if not batch:
+            return []
+        async for attempt in stamina.retry_context(
+            on=Unavailable, attempts=None, timeout=None, wait_initial=0.05, wait_max=2.0, wait_jitter=0.5
+        ):
+            with attempt:
+                if attempt.num > 1:
+                    metrics.RETRIES.labels(self._group).inc()
+                return await self._handle(batch)
+        raise AssertionError("unreachable: the attempts never end")
+
+    async def _put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        if len(letters) > self._letters_left:
+            self.stopped = (
+                f"too many dead letters (the next: {letters[0].name}, {letters[0].reason}: {letters[0].sentence}); "
+                "see `ascua dlq list`, mend the cause and start it again"
+            )
+            return
+        for letter in letters:
+            logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
+            metrics.DEAD_LETTERS.labels(self._group, letter.reason).inc()
+        waiting = [letter.to_record() for letter in letters]
+        while waiting:
+            results = await self._publisher.publish_all(waiting)
+            waiting = [
+                r for r, result in zip(waiting, results, strict=True) if isinstance(result, Unavailable)
+            ]
+        self._letters_left -= len(letters)
+
+    def _letter(self, record: ConsumerRecord, error: AscuaError) -> DeadLetter:
+        topic, partition, offset = self._origin(record)
+        return dead_letter(
+            self._group,
+            topic,
+            partition,
+            offset,
+            record.key,
+            record.value,
+            error.slug,
+            error.sentence,
+            self._clock(),
+        )
+
+    async def _commit(
+        self, consumer: AIOKafkaConsumer, records: dict[TopicPartition, list[ConsumerRecord]]
+    ) -> None:
+        if self.stopped is not None:
+            return
+        position = {tp: several[-1].offset + 1 for tp, several in records.items()}
+        self._next.update(position)
+        try:
+            await consumer.commit(
+                {tp: OffsetAndMetadata(offset, self._topic_ids[tp.topic]) for tp, offset in position.items()}
+            )
+        except (CommitFailedError, IllegalStateError) as error:
+            # The partition has another owner by now; what was written is guarded, so it may do it again.
+            logger().info("commit_skipped", consumer=self._group, because=type(error).__name__)
+        except KafkaError as error:
+            logger().warning("commit_failed", consumer=self._group, because=type(error).__name__)
+
+    async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Compare the committed position with the log: a topic made anew, or a log that lost its end, stops us."""
+        self._next = {}
+        if not assigned:
+            return
+        group = f"{self._topics.prefix}.{self._group}"
+        async with admin(self._topics.bootstrap) as client:
+            committed = await client.list_consumer_group_offsets(group, partitions=list(assigned))
+        self._topic_ids = await self._topics.ids()
+        reader = AIOKafkaConsumer(bootstrap_servers=self._topics.bootstrap)
+        await reader.start()
+        try:
+            ends = await reader.end_offsets(list(assigned))
+        finally:
+            await reader.stop()
+        for tp, position in committed.items():
+            if position.offset < 0:
+                continue
+            if position.metadata and position.metadata != self._topic_ids.get(tp.topic):
+                self.stopped = f"{tp.topic} is not the topic known before (another topic id)"
+            elif position.offset > ends[tp]:
+                self.stopped = (
+                    f"position {position.offset} lies beyond the end {ends[tp]} of {tp.topic}/{tp.partition}"
+                )
+
+    def _measure(
+        self,
+        batch: Sequence[tuple[ConsumerRecord, Received]],
+        outcomes: Sequence[AscuaError | None],
+        started: float,
+    ) -> None:
+        metrics.BATCH_SECONDS.labels(self._group).observe(time.perf_counter() - started)
+        now = self._clock()
+        for (_, received), error in zip(batch, outcomes, strict=True):
+            outcome = "handled" if error is None else "dead_letter"
+            metrics.CONSUMED.labels(self._group, received.topic, outcome).inc()
+            if not received.event.is_history:
+                age = (now - received.event.recorded_at).total_seconds()
+                metrics.EVENT_AGE_SECONDS.labels(self._group).observe(max(0.0, age))
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(self, assigned: Callable[[Sequence[TopicPartition]], Awaitable[None]]) -> None:
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Nothing to do: what the old owner still writes is guarded by sequence, and its commit is refused."""
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        await self._assigned(list(assigned))

@@ -1,0 +1,110 @@
+"""Dead letters: records a consumer could not handle, kept whole, listed and sent back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.bus.publisher import Outgoing, Publisher
+from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
+from shared.events.base import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was put aside, where it stood, why, and its bytes as they were. `topic` is the short name."""
+
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    reason: str
+    sentence: str
+    at: str
+    original: bytes
+
+    @property
+    def name(self) -> str:
+        """`consumer/topic/partition/offset`, the letter's one name."""
+        return f"{self.consumer}/{self.topic}/{self.partition}/{self.offset}"
+
+    def to_record(self) -> Outgoing:
+        body = {**asdict(self), "original": base64.b64encode(self.original).decode()}
+        return Outgoing(DEAD_LETTERS.name, self.name, json.dumps(body).encode())
+
+    def to_replay(self) -> Outgoing:
+        """The original bytes, addressed to the consumer that could not handle them."""
+        headers = {
+            "consumer": self.consumer,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+        }
+        return Outgoing(
+            REPLAYS.name,
+            self.key or self.name,
+            self.original,
+            tuple((name, str(value).encode()) for name, value in headers.items()),
+        )
+
+
+def dead_letter(
+    consumer: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    reason: str,
+    sentence: str,
+    now: datetime,
+) -> DeadLetter:
+    return DeadLetter(
+        consumer, topic, partition, offset, key.decode(errors="replace") if key else None, reason, sentence,
+        rfc3339(now), value or b"",
+    )  # fmt: skip
+
+
+async def open_letters(topics: Topics, consumer: str | None = None) -> list[DeadLetter]:
+    """The letters not sent back yet, in the order of their log positions."""
+    letters: dict[str, DeadLetter] = {}
+    async for name, value in _read(topics):
+        if value is None:
+            letters.pop(name, None)
+        else:
+            body = json.loads(value)
+            letters[name] = DeadLetter(**{**body, "original": base64.b64decode(body["original"])})
+    chosen = [letter for letter in letters.values() if consumer in (None, letter.consumer)]
+    return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
+
+
+async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
+    """Send letters back to their consumers, in order, and mark each as sent. A letter that fails again comes back."""
+    count = 0
+    for letter in letters:
+        await publisher.publish(letter.to_replay())
+        await publisher.publish(Outgoing(DEAD_LETTERS.name, letter.name, b""))
+        count += 1
+    return count
+
+
+async def _read(topics: Topics) -> AsyncIterator[tuple[str, bytes | None]]:
+    partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        while await consumer.position(partition) < end:
+            for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
+                yield record.key.decode(), record.value or None
+    finally:
+        await consumer.stop()

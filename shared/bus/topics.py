@@ -1,0 +1,257 @@
+"""The topics: declared once here, created and checked on the broker by `apply` and `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    AbstractType,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from shared.errors import Refused, Unavailable
+
+DAY_MS = 24 * 60 * 60 * 1000
+PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic under its short name. Those keyed by lead all have the same number of partitions."""
+
+    name: str
+    keyed_by_lead: bool = True
+    compacted: bool = False
+    retention_ms: int = -1
+
+    @property
+    def configs(self) -> dict[str, str]:
+        if self.compacted:
+            return {"cleanup.policy": "compact"}
+        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+
+
+FACTS = tuple(Topic(name) for name in ("leads", "followup", "tickets", "signals", "scoring"))
+HEAT = Topic("heat", compacted=True)
+SCORING_STATE = Topic("scoring-state", compacted=True)
+REPLAYS = Topic("replays", retention_ms=30 * DAY_MS)
+"""Dead letters on their way back: original bytes, with the consumer they are meant for in the headers."""
+DEAD_LETTERS = Topic("dead-letters", keyed_by_lead=False, retention_ms=30 * DAY_MS)
+RULES = Topic("rules", keyed_by_lead=False, compacted=True)
+
+ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one installation, on one cluster: `ascua.leads`, `ascua.heat`, …"""
+
+    bootstrap: str
+    prefix: str = "ascua"
+
+    def name(self, topic: str) -> str:
+        return f"{self.prefix}.{topic}"
+
+    def short(self, name: str) -> str:
+        return name.removeprefix(f"{self.prefix}.")
+
+    async def apply(self, partitions: int = PARTITIONS, replication: int = 1) -> list[str]:
+        """Create the topics that are missing and return their names.
+
+        Raises `Refused("topics-differ")` when one exists otherwise than declared. The number of partitions is
+        chosen once: the sequence of a lead's facts hangs on it.
+        """
+        async with admin(self.bootstrap) as client:
+            existing = await self._partitions(client)
+            keyed = {
+                existing[self.name(t.name)] for t in ALL if t.keyed_by_lead and self.name(t.name) in existing
+            }
+            if len(keyed) == 1:
+                partitions = keyed.pop()
+            missing = [topic for topic in ALL if self.name(topic.name) not in existing]
+            response = await client.create_topics(
+                [
+                    NewTopic(
+                        name=self.name(topic.name),
+                        num_partitions=partitions if topic.keyed_by_lead else 1,
+                        replication_factor=replication,
+                        topic_configs=topic.configs,
+                    )
+                    for topic in missing
+                ]
+            )
+            for name, code, *_ in response.topic_errors:
+                if code not in (0, 36):  # 36: somebody else created it meanwhile
+                    raise Refused(
+                        "topic-not-created", f"the broker did not create {name}: {for_code(code).description}"
+                    )
+        await self.check()
+        return [self.name(topic.name) for topic in missing]
+
+    async def check(self) -> int:
+        """Compare the broker's topics with the declaration; return the number of partitions of a fact topic.
+
+        Raises `Refused` (`topics-missing`, `topics-differ`) with a sentence that names every difference.
+        """
+        async with admin(self.bootstrap) as client:
+            existing = await self._partitions(client)
+            missing = [self.name(topic.name) for topic in ALL if self.name(topic.name) not in existing]
+            if missing:
+                raise Refused(
+                    "topics-missing",
+                    f"the broker has no {', '.join(missing)}; create them with `ascua topics apply`",
+                )
+            wanted = existing[self.name(FACTS[0].name)]
+            configs = await self._configs(client)
+        wrong = []
+        for topic in ALL:
+            name, count = self.name(topic.name), wanted if topic.keyed_by_lead else 1
+            if existing[name] != count:
+                wrong.append(f"{name} has {existing[name]} partitions, not {count}")
+            wrong += [
+                f"{name} has {key}={configs[name].get(key)}, not {value}"
+                for key, value in topic.configs.items()
+                if configs[name].get(key) != value
+            ]
+        if wrong:
+            raise Refused("topics-differ", f"topics are not as declared: {'; '.join(wrong)}")
+        return wanted
+
+    async def _partitions(self, client: AIOKafkaAdminClient) -> dict[str, int]:
+        return {
+            topic["topic"]: len(topic["partitions"])
+            for topic in await client.describe_topics()
+            if topic["topic"].startswith(f"{self.prefix}.")
+        }
+
+    async def _configs(self, client: AIOKafkaAdminClient) -> dict[str, dict[str, str]]:
+        asked = [ConfigResource(ConfigResourceType.TOPIC, self.name(topic.name)) for topic in ALL]
+        return {
+            resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+            for response in await client.describe_configs(asked)
+            for resource in response.resources
+        }
+
+    async def ids(self) -> dict[str, str]:
+        """Each topic's id on the broker: a topic deleted and made anew has another one (KIP-516)."""
+        async with admin(self.bootstrap) as client:
+            response = await client._send_request(_TopicIds())
+        return {
+            name: topic_id.hex()
+            for _, name, topic_id, *_ in response.topics
+            if name.startswith(f"{self.prefix}.")
+        }
+
+
+@asynccontextmanager
+async def admin(bootstrap: str) -> Any:
+    """An admin client for the length of a block; raises `Unavailable` when no broker answers."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    try:
+        try:
+            await client.start()
+        except KafkaError as error:
+            raise Unavailable("kafka-unreachable", f"no Kafka broker answers at {bootstrap}") from error
+        yield client
+    finally:
+        await client.close()
+
+
+class _Uuid(AbstractType[bytes]):
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        return value
+
+    @classmethod
+    def decode(cls, data: Any) -> bytes:
+        return bytes(data.read(16))
+
+
+class _TopicIdsResponse(Response):
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", CompactString("utf-8")),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicIdsRequest(RequestStruct):
+    """Metadata version 10: the first that tells topic ids; aiokafka itself stops at 5."""
+
+    API_KEY = 3
+    API_VERSION = 10
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _TopicIdsResponse
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(("topic_id", _Uuid), ("name", CompactString("utf-8")), ("tags", TaggedFields)),
+        ),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicIds(Request[_TopicIdsRequest]):
+    API_KEY: ClassVar[int] = 3
+
+    def build(self, request_struct_class: type[_TopicIdsRequest]) -> _TopicIdsRequest:
+        return request_struct_class(None, False, False, False, {})
+
+
+def keyed_topics() -> Iterator[Topic]:
+    """The topics whose records are keyed by lead."""
+    return (topic for topic in ALL if topic.keyed_by_lead)

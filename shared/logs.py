@@ -1,0 +1,64 @@
+"""Structured logs: an event name and fields, one JSON object a line, the correlation id always bound.
+
+Never personal data: fields are ids, counts, durations and slugs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import structlog
+
+from shared.events.base import Trace
+
+_NO_TRACE = Trace()
+_trace: ContextVar[Trace] = ContextVar("trace", default=_NO_TRACE)
+
+
+def configure(service: str, level: str = "INFO") -> None:
+    """Send structlog and the libraries' logging to stderr as JSON lines."""
+    stamps: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*stamps, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(),
+            foreign_pre_chain=[*stamps, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return log
+
+
+def current_trace() -> Trace:
+    """The trace of what is being done now; new facts carry it on."""
+    return _trace.get()
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Bind a trace for the length of a block."""
+    token = _trace.set(trace)
+    try:
+        with structlog.contextvars.bound_contextvars(correlation_id=trace.correlation_id):
+            yield
+    finally:
+        _trace.reset(token)

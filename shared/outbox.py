@@ -1,0 +1,159 @@
+"""From a document's outbox to the log: in order, at least once, by as many relays as there are.
+
+A relay publishes what its own process has just written without reading it back, and once a second looks for what
+others left behind. Several may publish the same fact at once: the sequence makes the repeats harmless, so no lease
+is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from pymongo import UpdateOne
+
+from shared import metrics
+from shared.bus import Outgoing, Publisher
+from shared.clock import Clock, utc_now
+from shared.documents import Documents
+from shared.errors import AscuaError, Unavailable
+from shared.events.base import JsonObject, rfc3339
+from shared.logs import logger
+from shared.mongo import Index, reaching
+
+OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
+LEFT_BEHIND = timedelta(seconds=2)
+"""What is still in an outbox after this long was left behind by whoever wrote it."""
+BULK = 500
+
+
+class Relay:
+    """Publishes the outboxes of one collection to `topic`."""
+
+    def __init__(
+        self,
+        service: str,
+        documents: Documents[object],
+        publisher: Publisher,
+        topic: str,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._service = service
+        self._collection = documents.collection
+        self._publisher = publisher
+        self._topic = topic
+        self._clock = clock
+        self._fresh: dict[str, list[JsonObject]] = {}
+        self._wake = asyncio.Event()
+        self._pending = 0
+        self._task: asyncio.Task[None] | None = None
+        self._sweep: asyncio.Task[None] | None = None
+        self._stopping = False
+        documents.on_told = self._told
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"relay {self._topic}")
+        self._sweep = asyncio.create_task(self._run_sweep(), name=f"relay sweep {self._topic}")
+
+    async def stop(self) -> None:
+        """Publish what was just written, for at most three seconds; the rest stays in the documents."""
+        self._stopping = True
+        self._wake.set()
+        tasks = [task for task in (self._task, self._sweep) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=3)
+        for task in tasks:
+            task.cancel()
+
+    async def check(self) -> None:
+        if self._task is None or self._task.done() or self._sweep is None or self._sweep.done():
+            raise Unavailable("relay-down", f"the relay of {self._topic} is not running")
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        return self._task
+
+    def status(self) -> dict[str, object]:
+        return {"outbox_pending": self._pending + len(self._fresh)}
+
+    async def pending(self) -> int:
+        """Documents that hold facts the log does not have yet."""
+        with reaching():
+            return len(
+                await self._collection.find({"outbox.recordedtime": {"$gt": ""}}, {"_id": 1}).to_list(None)
+            )
+
+    def _told(self, told: Mapping[str, Sequence[JsonObject]]) -> None:
+        for id, facts in told.items():
+            self._fresh.setdefault(id, []).extend(facts)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while not (self._stopping and not self._fresh):
+            await self._wake.wait()
+            self._wake.clear()
+            while self._fresh:
+                ids = list(self._fresh)[:BULK]
+                outboxes = {id: self._fresh.pop(id) for id in ids}
+                try:
+                    await self._publish(outboxes)
+                except AscuaError as error:
+                    # Nothing is lost: the sweep finds these facts in their documents.
+                    logger().warning("relay_paused", topic=self._topic, because=error.slug)
+                    await asyncio.sleep(0.2)
+
+    async def _run_sweep(self) -> None:
+        while not self._stopping:
+            try:
+                await self._find_left_behind()
+            except AscuaError as error:
+                logger().warning("relay_paused", topic=self._topic, because=error.slug)
+            metrics.OUTBOX_PENDING.labels(self._service).set(self._pending)
+            await asyncio.sleep(0 if self._pending >= BULK else 1)
+
+    async def _find_left_behind(self) -> None:
+        before = rfc3339(self._clock() - LEFT_BEHIND)
+        with reaching():
+            found = self._collection.find(
+                {"outbox.recordedtime": {"$gt": "", "$lt": before}}, {"outbox": 1}
+            ).limit(BULK)
+            outboxes = {doc["_id"]: doc["outbox"] async for doc in found}
+        self._pending = len(outboxes)
+        if outboxes:
+            await self._publish(outboxes)
+
+    async def _publish(self, outboxes: Mapping[str, Sequence[JsonObject]]) -> None:
+        """Publish each outbox from its first fact; stop that one at its first failure; take out what arrived.
+
+        All first facts go together, then all second ones, so that an outbox never runs ahead of a failure.
+        """
+        arrived: dict[str, int] = {}
+        going = {id: list(facts) for id, facts in outboxes.items() if facts}
+        while going:
+            records = [
+                Outgoing(self._topic, facts[0]["subject"], _json(facts[0])) for facts in going.values()
+            ]
+            results = await self._publisher.publish_all(records)
+            for id, result in zip(list(going), results, strict=True):
+                if isinstance(result, Exception):
+                    logger().warning("relay_failed", topic=self._topic, because=result.slug)
+                    del going[id]
+                else:
+                    arrived[id] = going[id].pop(0)["sequence"]
+                    metrics.RELAYED.labels(self._service).inc()
+            going = {id: facts for id, facts in going.items() if facts}
+        if arrived:
+            with reaching():
+                await self._collection.bulk_write(
+                    [
+                        UpdateOne({"_id": id}, {"$pull": {"outbox": {"sequence": {"$lte": sequence}}}})
+                        for id, sequence in arrived.items()
+                    ],
+                    ordered=False,
+                )
+
+
+def _json(fact: JsonObject) -> bytes:
+    return json.dumps(fact, separators=(",", ":"), ensure_ascii=False).encode()
