@@ -1,0 +1,288 @@
+"""Child processes that never outlive their parent, and a supervisor that keeps them alive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Self
+
+import structlog
+
+from shared.errors import AscuaError, Unavailable
+
+log = structlog.get_logger()
+
+Ready = Callable[[], Awaitable[object]]
+"""Returns once the child answers; it is cancelled when the child dies or takes too long."""
+
+Diagnosis = Callable[[int, str], AscuaError | None]
+"""Exit code and end of the log of a child that died early → why starting it again is useless, or None."""
+
+_GUARD = Path(__file__).with_name("guard.py")
+_LOG_LIMIT = 10_000_000  # bytes after which a log is put aside at the next start
+_QUICK = 5.0  # seconds: a child that dies younger than this was not up
+_QUICK_DEATHS = 5
+_BACKOFF = 2.0
+_HOPELESS = frozenset({2, 69, os.EX_CONFIG})  # wrong usage, a server cannot be reached, configuration
+
+
+class Child:
+    """A process that ends with this one, even when this one is killed with SIGKILL.
+
+    It runs in a session of its own below a guard (see `guard.py`); its output goes to the end of `log_path`.
+    Its grandchildren end with it, unless they leave its process group.
+    """
+
+    def __init__(self, guard: asyncio.subprocess.Process, pid: int, log_path: Path, log_start: int) -> None:
+        self.pid = pid
+        self.log_path = log_path
+        self.returncode: int | None = None
+        self._log_start = log_start
+        self._guard = guard
+        self._ended = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        keep: Sequence[int] = (),
+    ) -> Self:
+        """Start `argv`. Descriptors in `keep` stay open until the child is gone, whatever becomes of the parent.
+
+        Raises OSError when it cannot be executed.
+        """
+        with _open_log(log_path) as output:
+            log_start = output.tell()
+            guard = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", str(_GUARD), *argv,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
+                env=env, cwd=cwd, pass_fds=tuple(keep), start_new_session=True,
+            )  # fmt: skip
+        assert guard.stdout is not None
+        match (await guard.stdout.readline()).split():
+            case [b"pid", pid]:
+                return cls(guard, int(pid), log_path, log_start)
+            case [b"error", errno]:
+                await guard.wait()
+                raise OSError(int(errno), os.strerror(int(errno)), argv[0])
+            case _:
+                code = await guard.wait()
+                raise Unavailable("guard", f"The guard of {argv[0]} ended with {code}: see {log_path}.")
+
+    async def wait(self) -> int:
+        """The exit code, negative for a signal, once the child is gone."""
+        return await asyncio.shield(self._ended)
+
+    async def stop(self, grace: float = 5.0) -> int:
+        """End the child: SIGTERM, and SIGKILL after `grace` seconds. Returns its exit code."""
+        if self.returncode is None and self._guard.stdin is not None:
+            with suppress(ConnectionError):
+                self._guard.stdin.write(f"{grace}\n".encode())
+                await self._guard.stdin.drain()
+        return await self.wait()
+
+    def last_lines(self, count: int = 10) -> str:
+        """The end of what this child wrote to its log."""
+        with self.log_path.open("rb") as lines:
+            lines.seek(max(self._log_start, lines.seek(0, os.SEEK_END) - 16_384))
+            return "\n".join(lines.read().decode(errors="replace").splitlines()[-count:])
+
+    async def _watch(self) -> int:
+        assert self._guard.stdout is not None
+        last = await self._guard.stdout.readline()
+        if last.startswith(b"exit"):
+            self.returncode = int(last.split()[1])
+        else:  # somebody killed the guard: what it held must go now
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.returncode = -signal.SIGKILL
+        await self._guard.wait()
+        return self.returncode
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """A log to write to the end of; a long one is put aside first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        path.replace(path.with_suffix(path.suffix + ".1"))
+    return path.open("ab")
+
+
+@dataclass(slots=True)
+class _Supervised:
+    """What it takes to start a child again."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] | None
+    cwd: Path | None
+    ready: Ready | None
+    diagnose: Diagnosis | None
+    child: Child | None = None
+    restarts: int = 0
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Keeps named children alive; each writes to `<logs>/<name>.log`.
+
+    One that dies is started again, at once the first time and after at most 2 s when it keeps dying young. It is
+    given up when its own diagnosis says so, or after five early deaths in a row with exit code 2, 69 or 78.
+    """
+
+    def __init__(self, logs: Path, *, keep: Sequence[int] = ()) -> None:
+        self._logs = logs
+        self._keep = keep
+        self._children: dict[str, _Supervised] = {}
+        self._given_up: asyncio.Queue[AscuaError] = asyncio.Queue()
+
+    async def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        ready: Ready | None = None,
+        *,
+        cwd: Path | None = None,
+        diagnose: Diagnosis | None = None,
+        within: float = 60.0,
+    ) -> None:
+        """Start a child and return once it is ready; raises what made it hopeless, or Unavailable after `within`
+        seconds. A child that could not be started is not kept."""
+        if name in self._children:
+            raise ValueError(f"there is a child named {name} already")
+        it = self._children[name] = _Supervised(name, argv, env, cwd, ready, diagnose)
+        it.task = asyncio.create_task(self._keep_alive(it), name=f"supervise {name}")
+        up = asyncio.create_task(it.up.wait())
+        try:
+            await asyncio.wait((up, it.task), timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            if it.task.done():
+                it.task.result()
+            if not it.up.is_set():
+                raise Unavailable(
+                    "not-ready",
+                    f"{name} did not answer within {within:g} s; see {self._logs / name}.log.{self._tail(it)}",
+                )
+        except BaseException:
+            await self._end(it, grace=2.0)
+            raise
+        finally:
+            up.cancel()
+        it.task.add_done_callback(self._on_end)
+
+    async def stop(self, within: float = 10.0) -> None:
+        """Stop all children in reverse order of start, within `within` seconds; each leaves 1 s to those after it."""
+        deadline = time.monotonic() + within
+        while self._children:
+            it = self._children[next(reversed(self._children))]
+            left = deadline - time.monotonic() - (len(self._children) - 1)
+            await self._end(it, grace=max(1.0 if within >= 1.0 else within, left))
+
+    async def wait(self) -> None:
+        """Wait until a child is given up, and raise why. Never returns otherwise."""
+        raise await self._given_up.get()
+
+    def pids(self) -> dict[str, int]:
+        """The children alive now."""
+        return {
+            it.name: it.child.pid
+            for it in self._children.values()
+            if it.child is not None and it.child.returncode is None
+        }
+
+    def restarts(self) -> dict[str, int]:
+        """How often each child was started again."""
+        return {it.name: it.restarts for it in self._children.values()}
+
+    async def _keep_alive(self, it: _Supervised) -> None:
+        quick = hopeless = 0
+        while True:
+            born = time.monotonic()
+            child = await self._spawn(it)
+            code = await self._until_death(it, child)
+            age = time.monotonic() - born
+            log.error("child_died", name=it.name, pid=child.pid, exit_code=code, age_seconds=round(age, 1))
+            early = age < _QUICK
+            quick = quick + 1 if early else 0
+            hopeless = hopeless + 1 if early and code in _HOPELESS else 0
+            why = None
+            if it.diagnose and early and (quick >= _QUICK_DEATHS or not it.up.is_set()):
+                why = it.diagnose(code, child.last_lines(60))
+            if why is None and hopeless >= _QUICK_DEATHS:
+                why = Unavailable(
+                    "child-given-up",
+                    f"{it.name} ended {hopeless} times in a row right after its start, with exit code {code}. "
+                    f"Its log {child.log_path} says:{self._tail(it)}",
+                )
+            if why is not None:
+                log.error("child_given_up", name=it.name, exit_code=code, reason=why.sentence)
+                raise why
+            it.restarts += 1
+            if quick > 1:
+                await asyncio.sleep(min(_BACKOFF, 0.1 * 2 ** (quick - 2)))
+
+    async def _spawn(self, it: _Supervised) -> Child:
+        starting = asyncio.ensure_future(
+            Child.start(
+                it.argv, log_path=self._logs / f"{it.name}.log", env=it.env, cwd=it.cwd, keep=self._keep
+            )
+        )
+        try:
+            it.child = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # it exists by now, or will: whoever cancelled wants to stop it
+            with suppress(OSError, AscuaError):
+                it.child = await starting
+            raise
+        return it.child
+
+    async def _until_death(self, it: _Supervised, child: Child) -> int:
+        """Tell when the child is ready, and its exit code when it is gone."""
+        dead = asyncio.create_task(child.wait())
+        ready = asyncio.ensure_future(it.ready()) if it.ready else None
+        try:
+            if ready:
+                await asyncio.wait((ready, dead), return_when=asyncio.FIRST_COMPLETED)
+                if ready.done():
+                    ready.result()
+            if not dead.done():
+                it.up.set()
+                log.info("child_up", name=it.name, pid=child.pid)
+            return await dead
+        finally:
+            if ready:
+                ready.cancel()
+            dead.cancel()
+
+    async def _end(self, it: _Supervised, grace: float) -> None:
+        """Forget a child and stop it; it is not started again."""
+        self._children.pop(it.name, None)
+        if it.task is not None:
+            it.task.remove_done_callback(self._on_end)
+            it.task.cancel()
+            await asyncio.wait((it.task,))
+        if it.child is not None:
+            await it.child.stop(grace)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if not isinstance(error, AscuaError):
+            error = Unavailable("supervisor", f"Supervision ended: {error!r}.")
+        self._given_up.put_nowait(error)
+
+    def _tail(self, it: _Supervised) -> str:
+        lines = it.child.last_lines() if it.child else ""
+        return "".join(f"\n    {line}" for line in lines.splitlines())

@@ -1,0 +1,133 @@
+"""The MongoDB-protocol store: the best program for it that this machine has."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from shared.embedded import home as homes
+from shared.errors import AscuaError, Refused, Unavailable
+
+_KINDS = ("mongod", "secantusd-rs", "secantusd-py")  # best first
+_GIVE_ADDRESS = "or give the address of a running MongoDB in ASCUA_MONGO_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A store that can be started; kinds do not read one another's data."""
+
+    kind: str
+    path: Path
+
+
+def find(home: Path, binary: Path | None = None) -> Program:
+    """The program named by `binary`; else the one that wrote the data in `home`; else the first that is found.
+
+    Raises Unavailable when there is none.
+    """
+    if binary is not None:
+        path = shutil.which(binary)
+        if path is None:
+            raise Unavailable(
+                "store-not-found",
+                f"ASCUA_STORE_BINARY names {binary}, which is not a program: correct it or leave it unset.",
+            )
+        kind = next((kind for kind in _KINDS if Path(path).name.startswith(kind)), None)
+        if kind is None:
+            raise Refused(
+                "store-unknown",
+                f"ASCUA_STORE_BINARY names {binary}, which is none of {', '.join(_KINDS)}: "
+                "correct it or leave it unset.",
+            )
+        return Program(kind, Path(path).absolute())
+    found = [Program(kind, Path(path)) for kind in _KINDS if (path := _which(kind))]
+    if not found:
+        raise Unavailable(
+            "store-not-found", f"No store is installed: install ascua[embedded] or mongod, {_GIVE_ADDRESS}."
+        )
+    wrote = homes.writer_of(home / "store")
+    return next((program for program in found if program.kind == wrote), found[0])
+
+
+def _which(kind: str) -> str | None:
+    beside_python = shutil.which(kind, path=sysconfig.get_path("scripts")) if kind == "secantusd-py" else None
+    return beside_python or shutil.which(kind)
+
+
+class Store:
+    """How to start the store whose data is in `<home>/store`; its data outlives it, its port may change."""
+
+    def __init__(self, home: Path, port: int, program: Program) -> None:
+        self.directory = home.absolute() / "store"
+        self.port = port
+        self.program = program
+        self.url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+
+    def prepare(self) -> None:
+        """Bring the data directory into a state from which the store starts; raises Refused when that is not ours
+        to do."""
+        homes.claim(self.directory, self.program.kind, "data/WiredTiger")
+        (self.directory / "data").mkdir(exist_ok=True)
+        (self.directory / "secantusd.toml").touch()
+
+    @property
+    def argv(self) -> list[str]:
+        """Paths are relative to `directory`."""
+        common = [str(self.program.path), "--port", str(self.port)]
+        if self.program.kind == "mongod":
+            return [*common, "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet", "--dbpath", "data",
+                    "--wiredTigerCacheSizeGB", "0.25"]  # fmt: skip
+        # An empty configuration of its own keeps the user's out; without --sync-on-commit a kill loses
+        # acknowledged writes, even journaled ones.
+        return [*common, "--host", "127.0.0.1", "--config", "secantusd.toml", "--storage-path", "data",
+                "--cache-size", "256M", "--log-level", "WARNING", "--sync-on-commit"]  # fmt: skip
+
+    async def ready(self) -> None:
+        """Return once the store answers a ping; its data is whole from then on."""
+        client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(self.url, serverSelectionTimeoutMS=200)
+        try:
+            while True:
+                try:
+                    await client.admin.command("ping")
+                    break
+                except PyMongoError:
+                    await asyncio.sleep(0.05)
+        finally:
+            await client.close()
+        homes.settle(self.directory, self.program.kind)
+
+    def diagnose(self, code: int, output: str) -> AscuaError | None:
+        """What a store that ended early could not do, where its output says so."""
+
+        def says(pattern: str) -> bool:
+            return re.search(pattern, output, re.IGNORECASE) is not None
+
+        if says(r"address already in use|EADDRINUSE"):
+            return homes.port_taken(self.port, self.program.kind)
+        if says(r"no space left on device"):
+            return Unavailable("disk-full", f"The disk that holds {self.directory} is full: make room there.")
+        if says(r"cannot allocate memory|out of memory|MemoryError|ENOMEM"):
+            return Unavailable(
+                "too-little-memory",
+                f"{self.program.kind} needs about 400 MB of memory and could not get it. "
+                f"End other programs or raise this process's limit, {_GIVE_ADDRESS}.",
+            )
+        if says(r"resource busy|already (locked|open)|DBPathInUse"):
+            return Unavailable(
+                "already-running",
+                f"Another {self.program.kind} runs on {self.directory}: stop it, then start again.",
+            )
+        if says(r"WT_TRY_SALVAGE|WT_ERROR|WT_PANIC|corrupt|not a WiredTiger|Invalid argument"):
+            return homes.half_written(self.directory, f"{self.program.kind} cannot read it")
+        if says(r"permission denied|read-only file system"):
+            return Refused(
+                "home-unusable", f"{self.directory} cannot be written to: correct its permissions."
+            )
+        return None
