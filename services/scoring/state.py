@@ -1,0 +1,308 @@
+"""The state of the partitions that a worker owns, kept in the log as Kafka Streams keeps it.
+
+Everything that follows from a batch goes out in one transaction per partition number: what is told, the state
+records of the changed leads and the positions of the facts that led there. So a fact is folded exactly once, whatever
+dies, and what is told always belongs to a state that is kept.
+
+The transactional id is `<prefix>.scoring-<number>`. Whoever starts it next fences the owner before: its open
+transaction is aborted, its next commit fails, and it stops. Only then is the state read back, with read_committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.scoring.transport import unless
+from shared.clock import Clock, utc_now
+from shared.errors import Refused
+from shared.logs import logger
+
+MOST_SECONDS = 0.5
+"""At least so often a busy partition commits."""
+
+SHARE = 3
+"""A partition rests this many times as long as its last commit took, so that commits never crowd out folding: an
+idle worker tells heat at once, a loaded one in bigger batches."""
+
+OVERDUE_SECONDS = 2.0
+"""Folding stops while a partition has had uncommitted facts for this long."""
+
+COMMIT_TIMEOUT = 30.0
+GRACE = 3.0
+"""How long a revoked partition may take over its last commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A record to send. `topic` is the full name; no `partition` means the number of the partition that tells it."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Fold(Protocol):
+    """The memory of one partition number. It does no I/O and never waits."""
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take back a state record; the last one of a key counts."""
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+        """Add records that follow each other in one topic."""
+
+    def ring(self, now: datetime) -> bool:
+        """Let happen what is due by now without any record; true when something was."""
+
+    def take(self, now: datetime) -> Sequence[Output]:
+        """What is to be sent since the last take, state records included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where a worker reads and writes. Topics are full names."""
+
+    bootstrap: str
+    group: str
+    facts: tuple[str, ...]
+    state: str
+    transactional_id: Callable[[int], str]
+
+
+class Partition:
+    """One partition number in the hands of this worker."""
+
+    def __init__(
+        self,
+        number: int,
+        log: Log,
+        fold: Fold,
+        producer: AIOKafkaProducer,
+        clock: Clock,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.number = number
+        self.memory = fold
+        self.committed: dict[TopicPartition, int] = {}
+        self.commits = 0
+        self._log = log
+        self._clock = clock
+        self._producer = producer
+        self._failed = failed
+        self._positions: dict[TopicPartition, int] = {}
+        self._since: float | None = None
+        self._wanted = asyncio.Event()
+        self.relief = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
+
+    def start(self, positions: Mapping[TopicPartition, int]) -> None:
+        self.committed = dict(positions)
+        self._work = asyncio.create_task(self._keep_committing())
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        self.memory.fold(topic, records, self._clock())
+        self._positions[TopicPartition(topic, self.number)] = records[-1].offset + 1
+        self._want()
+
+    def ring(self) -> None:
+        if self.memory.ring(self._clock()):
+            self._want()
+
+    @property
+    def is_overdue(self) -> bool:
+        return self._since is not None and monotonic() - self._since > OVERDUE_SECONDS
+
+    async def close(self) -> None:
+        """Commit once more, if that works quickly, and forget."""
+        self._closing.set()
+        self._wanted.set()
+        if self._work is not None:
+            try:
+                await asyncio.wait_for(self._work, GRACE)
+            except TimeoutError:
+                logger().warning("last commit given up", partition=self.number)
+        await dismiss(self._producer)
+
+    def _want(self) -> None:
+        if self._since is None:
+            self._since = monotonic()
+            self.relief.clear()
+        self._wanted.set()
+
+    async def _keep_committing(self) -> None:
+        try:
+            while not self._closing.is_set():
+                await self._wanted.wait()
+                began = monotonic()
+                await asyncio.wait_for(self._commit(), COMMIT_TIMEOUT)
+                await unless(self._closing.wait(), min(MOST_SECONDS, SHARE * (monotonic() - began)))
+            await self._commit()
+        except Exception as error:
+            if self._closing.is_set():
+                logger().warning("last commit refused", partition=self.number, error=repr(error))
+            else:
+                self._failed(error)
+
+    async def _commit(self) -> None:
+        outputs = self.memory.take(self._clock())
+        positions, self._positions = self._positions, {}
+        self._since = None
+        self._wanted.clear()
+        self.relief.set()
+        if not outputs and not positions:
+            return
+        producer = self._producer
+        await producer.begin_transaction()
+        # The client would commit although a batch failed: only its future tells. And one thing after the other: a
+        # record that arrives while the offsets join the transaction is refused by the broker, and tried again late.
+        await asyncio.gather(*await self._send(outputs))
+        if positions:
+            await producer.send_offsets_to_transaction(positions, self._log.group)
+        await producer.commit_transaction()
+        self.committed.update(positions)
+        self.commits += 1
+
+    async def _send(self, outputs: Sequence[Output]) -> list[asyncio.Future[Any]]:
+        sent = []
+        batches: dict[TopicPartition, Any] = {}
+        for output in outputs:
+            number = self.number if output.partition is None else output.partition
+            partition = TopicPartition(output.topic, number)
+            batch = batches.get(partition)
+            while True:
+                if batch is None:
+                    batch = batches[partition] = self._producer.create_batch()
+                if batch.append(
+                    key=output.key, value=output.value, timestamp=None, headers=list(output.headers)
+                ):
+                    break
+                sent.append(await self._producer.send_batch(batch, output.topic, partition=number))
+                batch = None
+        for partition, batch in batches.items():
+            sent.append(
+                await self._producer.send_batch(batch, partition.topic, partition=partition.partition)
+            )
+        return sent
+
+
+class State:
+    """What this worker owns, for the transport to drive."""
+
+    def __init__(
+        self,
+        log: Log,
+        new_fold: Callable[[int], Fold],
+        failed: Callable[[BaseException], None],
+        clock: Clock = utc_now,
+    ) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self._log = log
+        self._new_fold = new_fold
+        self._failed = failed
+        self._clock = clock
+
+    async def take(self, numbers: Sequence[int]) -> Mapping[TopicPartition, int]:
+        log = self._log
+        for number in numbers:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=log.bootstrap,
+                transactional_id=log.transactional_id(number),
+                transaction_timeout_ms=int(COMMIT_TIMEOUT * 1000),
+                max_batch_size=512 * 1024,
+                request_timeout_ms=10_000,
+            )
+            self.partitions[number] = Partition(
+                number, log, self._new_fold(number), producer, self._clock, self._failed
+            )
+        # First of all the owner before is fenced; from here on neither state nor positions can change.
+        await asyncio.gather(*(owned._producer.start() for owned in self.partitions.values()))
+        positions = await self._read_back()
+        for number, owned in self.partitions.items():
+            owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number})
+        return positions
+
+    async def room(self) -> None:
+        while late := [owned for owned in self.partitions.values() if owned.is_overdue]:
+            await unless(late[0].relief.wait(), MOST_SECONDS)
+
+    def fold(self, topic: str, partition: int, records: Sequence[ConsumerRecord]) -> None:
+        self.partitions[partition].fold(topic, records)
+
+    def ring(self) -> None:
+        """Let happen what is due by now in every partition."""
+        for owned in self.partitions.values():
+            owned.ring()
+
+    async def let_go(self) -> None:
+        gone, self.partitions = self.partitions, {}
+        await asyncio.gather(*(owned.close() for owned in gone.values()))
+
+    async def _read_back(self) -> dict[TopicPartition, int]:
+        """Read the state records of all owned partitions to their end; return the committed positions.
+
+        Raises `Refused("position-unknown")` when a position lies outside of what the log has.
+        """
+        log = self._log
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=log.bootstrap,
+            group_id=log.group,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        began = monotonic()
+        records = 0
+        try:
+            await reader.start()
+            waiting = {TopicPartition(log.state, number) for number in self.partitions}
+            reader.assign(waiting)
+            await reader.seek_to_beginning(*waiting)
+            ends = await reader.end_offsets(waiting)
+            while waiting := {tp for tp in waiting if await reader.position(tp) < ends[tp]}:
+                for tp, batch in (await reader.getmany(*waiting, timeout_ms=200)).items():
+                    restore = self.partitions[tp.partition].memory.restore
+                    for record in batch:
+                        restore(record.key, record.value)
+                    records += len(batch)
+                    await asyncio.sleep(0)
+            facts = [TopicPartition(topic, number) for topic in log.facts for number in self.partitions]
+            first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
+            positions = {tp: await reader.committed(tp) for tp in facts}
+        finally:
+            await reader.stop()
+        for tp, offset in positions.items():
+            if offset is None:
+                positions[tp] = first[tp]
+            elif not first[tp] <= offset <= last[tp]:
+                raise Refused(
+                    "position-unknown",
+                    f"scoring stood at {offset} of {tp.topic}/{tp.partition}, which holds {first[tp]} to {last[tp]}: "
+                    "the topic was cut or made anew; heat must be rebuilt from the log",
+                )
+        logger().info(
+            "state read back",
+            partitions=len(self.partitions),
+            records=records,
+            seconds=round(monotonic() - began, 3),
+        )
+        return positions
+
+
+async def dismiss(producer: AIOKafkaProducer) -> None:
+    """Close a producer without waiting for what it can no longer send."""
+    try:
+        await asyncio.wait_for(producer.stop(), GRACE)
+    except (KafkaError, TimeoutError) as error:
+        logger().warning("producer did not close", error=repr(error))

@@ -1,0 +1,244 @@
+"""Faust's aiokafka transport, by the batch: the worker's membership stays Faust's, the records go to one fold.
+
+Faust hands over one record at a time, two tasks each, and commits what its agents acknowledged. Here every fetched
+batch of a partition goes to `Folding` in one call, and the positions belong to the transactions of
+`services.scoring.state`; Faust's own commits, seeks and flow control do nothing.
+
+What holds a stalled or late worker apart from the next owner:
+- revocation ends the fold, waits for it, and lets go of the partitions' memory before the group moves on;
+- a batch that was fetched for an earlier assignment is thrown away; nothing is sought before such a fetch ended;
+- records flow only after the new owner fenced the old one and read the state back (`Folding.take`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.app import App
+from faust.transport.drivers import aiokafka as driver
+
+from shared.errors import Refused
+from shared.logs import logger
+
+POLL_SECONDS = 0.2
+"""How long a fetch waits for records; so much later, at most, the worker notices a change of ownership."""
+
+
+class Folding(Protocol):
+    """The state of what this worker owns, as the transport drives it."""
+
+    async def take(self, numbers: Sequence[int]) -> Mapping[TopicPartition, int]:
+        """Become the owner of these partition numbers; return where to read on in every topic."""
+
+    async def room(self) -> None:
+        """Return once more records may be folded: the way to slow the worker down."""
+
+    def fold(self, topic: str, partition: int, records: Sequence[ConsumerRecord]) -> None:
+        """Fold records that follow each other in one partition; never waits."""
+
+    async def let_go(self) -> None:
+        """Commit what was folded, if that is still allowed, and forget everything."""
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """The consumer's own thread and loop: it keeps up the heartbeats while the other one folds."""
+
+    async def fetch(self, owned: frozenset[TopicPartition]) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Take what has been fetched of the owned partitions, waiting for it at most `POLL_SECONDS`."""
+        return await self.call_thread(self._fetch, owned)  # type: ignore[no-any-return]
+
+    async def _fetch(self, owned: frozenset[TopicPartition]) -> dict[TopicPartition, list[ConsumerRecord]]:
+        # During a reassignment `fetched_records` waits for its end, and the reassignment would wait for us.
+        consumer = self._ensure_consumer()
+        fetcher, subscriptions = consumer._fetcher, consumer._subscription
+        if subscriptions.reassignment_in_progress:
+            await asyncio.sleep(0.01)
+            return {}
+        with subscriptions.fetch_context():
+            limit = consumer._max_poll_records
+            records: dict[TopicPartition, list[ConsumerRecord]]
+            records = await fetcher.fetched_records(owned, timeout=0, max_records=limit)
+            if records:
+                return records
+            news = fetcher._create_fetch_waiter()
+            await asyncio.wait([news], timeout=POLL_SECONDS)
+            if not news.done():
+                news.cancel()
+                return {}
+            news.result()  # raises what the coordinator has to say
+            if subscriptions.reassignment_in_progress:
+                return {}
+            return await fetcher.fetched_records(owned, timeout=0, max_records=limit)  # type: ignore[no-any-return]
+
+    async def pause(self, partitions: frozenset[TopicPartition]) -> None:
+        await self.call_thread(self._pause, partitions)
+
+    async def _pause(self, partitions: frozenset[TopicPartition]) -> None:
+        consumer = self._ensure_consumer()
+        consumer.pause(*(partitions & consumer.assignment()))
+
+    async def begin(self, positions: Mapping[TopicPartition, int]) -> bool:
+        """Seek and let the records flow; false when another assignment has begun meanwhile."""
+        return await self.call_thread(self._begin, positions)  # type: ignore[no-any-return]
+
+    async def _begin(self, positions: Mapping[TopicPartition, int]) -> bool:
+        consumer = self._ensure_consumer()
+        if consumer._subscription.reassignment_in_progress or set(positions) != consumer.assignment():
+            return False
+        for partition, offset in positions.items():
+            consumer.seek(partition, offset)
+        consumer.resume(*positions)
+        return True
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        conf = self.app.conf
+        return AIOKafkaConsumer(
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            # Faust's own choice spreads the partitions of a number over several workers.
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            # A position that the log does not have is an error, never a silent new start.
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_poll_records=conf.broker_max_poll_records,
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            # aiokafka has one fetch under way per broker: a partition left out of it waits for this long.
+            fetch_max_wait_ms=100,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer, handing whole batches to the transport's `folding`."""
+
+    _thread: Thread
+    app: App
+
+    def __init__(self, transport: BatchTransport, *args: Any, **kwargs: Any) -> None:
+        super().__init__(transport, *args, **kwargs)
+        self.folding = transport.folding
+        self.owned: frozenset[TopicPartition] = frozenset()
+        self.assigned: frozenset[TopicPartition] = frozenset()
+        self._owning = asyncio.Event()
+        self._batch = asyncio.Lock()
+        self._taking: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether records flow from everything that the group assigned to this worker."""
+        return self.owned == self.assigned and self.app._assignment is not None and not self.app.rebalancing
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, thread_loop=uvloop.new_event_loop(), loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        await self._let_go()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
+        await self._let_go()
+        self.assigned = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
+        await self._thread.pause(self.assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+        # Heartbeats begin only after this call: reading the state back must not be part of it.
+        self._taking = asyncio.create_task(self._take(self.assigned))
+
+    async def on_stop(self) -> None:
+        await self._let_go()
+        await super().on_stop()
+
+    async def _take(self, assigned: frozenset[TopicPartition]) -> None:
+        try:
+            positions = await self.folding.take(numbers_of(assigned)) if assigned else {}
+            async with self._batch:
+                if await self._thread.begin(positions):
+                    self.owned = assigned
+                    if assigned:
+                        self._owning.set()
+        except Exception as error:
+            logger().exception("partitions not taken")
+            await self.app.crash(error)
+
+    async def _let_go(self) -> None:
+        self.owned = frozenset()
+        self._owning.clear()
+        if self._taking is not None:
+            self._taking.cancel()
+            await asyncio.wait([self._taking])
+            self._taking = None
+        async with self._batch:
+            await self.folding.let_go()
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                if not self._owning.is_set():
+                    await unless(self._owning.wait(), POLL_SECONDS)
+                await self.folding.room()
+                async with self._batch:
+                    await self._fold_next(self.owned)
+        except Exception as error:
+            logger().exception("folding failed")
+            await self.app.crash(error)
+
+    async def _fold_next(self, owned: frozenset[TopicPartition]) -> None:
+        if not owned:
+            return
+        for partition, records in (await self._thread.fetch(owned)).items():
+            if self.owned is not owned:
+                return  # fetched for an assignment that is over; whoever has it next reads them again
+            self.folding.fold(partition.topic, partition.partition, records)
+            await asyncio.sleep(0)
+
+    async def commit(self, *args: Any, **kwargs: Any) -> bool:
+        """Positions are part of the transactions; there is nothing left to commit."""
+        return False
+
+    async def perform_seek(self) -> None:
+        """Positions are sought once, when the state has been read back."""
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Faust's own check needs its agents; see `services.scoring.stream.watch`."""
+
+
+class BatchTransport(driver.Transport):
+    Consumer = BatchConsumer
+
+    def __init__(self, url: Any, app: Any, folding: Folding) -> None:
+        super().__init__(url, app)
+        self.folding = folding
+
+
+def numbers_of(assigned: frozenset[TopicPartition]) -> list[int]:
+    """The partition numbers of an assignment.
+
+    Raises `Refused("not-co-partitioned")` when some topic's partition of a number went elsewhere: then two workers
+    would fold the same leads.
+    """
+    topics = {partition.topic for partition in assigned}
+    numbers = {partition.partition for partition in assigned}
+    if len(assigned) != len(topics) * len(numbers):
+        raise Refused(
+            "not-co-partitioned",
+            "the fact topics do not have the same number of partitions; compare them with `ascua topics apply`",
+        )
+    return sorted(numbers)
+
+
+async def unless(awaited: Awaitable[Any], seconds: float) -> None:
+    """Wait for something, but not longer."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(awaited, seconds)

@@ -1,0 +1,76 @@
+"""A worker whose fold only counts: what the transport and the transactions do shows without any rule of heat.
+
+Run as a program, `python -m tests.scoring.tally BOOTSTRAP PREFIX`, it works until it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+
+from services.scoring.state import Log, Output
+from services.scoring.stream import Patience, Stream
+
+IMPATIENT = Patience(session=6.0, rebalance=6.0, heartbeat=0.3)
+
+
+class Tally:
+    """Counts the records of each key and remembers the sum of their values; tells each new count."""
+
+    def __init__(self, prefix: str) -> None:
+        self.sums: dict[bytes, list[int]] = {}
+        self._prefix = prefix
+        self._changed: set[bytes] = set()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        self.sums[key] = json.loads(value or b"[0,0,0]")
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+        for record in records:
+            sums = self.sums.setdefault(record.key, [0, 0, 0])
+            sums[0] += 1
+            sums[1] += int(record.value)
+            self._changed.add(record.key)
+
+    def ring(self, now: datetime) -> bool:
+        return False
+
+    def take(self, now: datetime) -> Sequence[Output]:
+        outputs = []
+        for key in self._changed:
+            self.sums[key][2] += 1
+            value = json.dumps(self.sums[key]).encode()
+            outputs += [
+                Output(f"{self._prefix}.heat", key, value),
+                Output(f"{self._prefix}.scoring-state", key, value),
+            ]
+        self._changed.clear()
+        return outputs
+
+
+def log_of(bootstrap: str, prefix: str) -> Log:
+    return Log(
+        bootstrap=bootstrap,
+        group=f"{prefix}.scoring",
+        facts=(f"{prefix}.leads", f"{prefix}.signals"),
+        state=f"{prefix}.scoring-state",
+        transactional_id=lambda number: f"{prefix}.scoring-{number}",
+    )
+
+
+async def main(bootstrap: str, prefix: str) -> None:
+    stream = Stream(log_of(bootstrap, prefix), lambda _: Tally(prefix), patience=IMPATIENT)
+    await stream.start()
+    try:
+        await stream.failed
+    finally:
+        await stream.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
