@@ -1,0 +1,241 @@
+"""Heat against an oracle that knows nothing of buckets, tables or states."""
+
+from fractions import Fraction
+from itertools import pairwise
+from math import fsum
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.scorecard.counts import DecayedCounts, HalfLifeChanged
+from shared.scorecard.heat import (
+    Cap,
+    FitTerm,
+    Term,
+    band,
+    decayed,
+    explain,
+    fit_terms,
+    heat,
+    next_fall,
+    parts,
+    total,
+)
+from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.rules import Rules, default_rules, parse_rules
+
+DAY = 86_400_000
+NOW = 1_760_000_000_000
+RULES = default_rules()
+KINDS = [*sorted(RULES.kinds), "lead.sneezed"]
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=60)
+facts_of_a_lead = st.lists(
+    st.tuples(
+        st.uuids().map(str),
+        st.sampled_from(KINDS),
+        st.integers(NOW - 60 * DAY, NOW),
+        st.none(),
+        st.none(),
+    ).map(Fact._make),
+    max_size=25,
+    unique_by=lambda fact: fact.id,
+)
+
+
+def oracle(facts: list[Fact], rules: Rules, at_ms: int) -> float:
+    """Heat as its definition says it, from the facts, in floats."""
+    free: list[float] = []
+    groups: dict[str, list[float]] = {}
+    for fact in facts:
+        if rule := rules.kinds.get(fact.kind):
+            points = rule.weight * 2.0 ** (-(at_ms - fact.at_ms) / rule.half_life_ms)
+            (groups.setdefault(rule.group, []) if rule.group else free).append(points)
+    for group, together in groups.items():
+        free.append(max(-rules.caps[group], min(rules.caps[group], fsum(together))))
+    return max(0.0, fsum(free))
+
+
+def counted(facts: list[Fact], rules: Rules = RULES) -> DecayedCounts:
+    state = LeadState()
+    for fact in facts:
+        fold(state, fact, rules.half_lives)
+    return state.counts
+
+
+def captured(*days_ago: float) -> list[Fact]:
+    return [Fact(f"fact-{n}", "lead.captured", NOW - int(ago * DAY)) for n, ago in enumerate(days_ago)]
+
+
+def test_heat_agrees_with_the_oracle_for_1000_leads_and_instants() -> None:
+    random = Random(20_260_101)
+    mostly_warming = [1 if kind in RULES.kinds and RULES.kinds[kind].weight < 0 else 4 for kind in KINDS]
+    warm = 0
+    for lead in range(1000):
+        kinds = random.choices(KINDS, mostly_warming, k=random.randint(0, 40))
+        facts = [
+            Fact(f"{lead}/{n}", kind, NOW - int(random.expovariate(1 / (5 * DAY))))
+            for n, kind in enumerate(kinds)
+        ]
+        at_ms = NOW + random.randint(0, 20 * DAY)
+        expected = oracle(facts, RULES, at_ms)
+        warm += expected > 0
+
+        assert heat(counted(facts), RULES, at_ms) == pytest.approx(expected, rel=0, abs=1e-9)
+    assert warm > 500
+
+
+@deterministic
+@given(facts_of_a_lead, st.integers(0, 30 * DAY), st.randoms(use_true_random=False))
+def test_heat_is_the_same_float_in_any_order(facts: list[Fact], later: int, random: Random) -> None:
+    shuffled = random.sample(facts, len(facts))
+
+    assert heat(counted(shuffled), RULES, NOW + later) == heat(counted(facts), RULES, NOW + later)
+    assert parts(counted(shuffled), RULES, NOW + later) == parts(counted(facts), RULES, NOW + later)
+
+
+@deterministic
+@given(facts_of_a_lead, st.integers(0, 9 * DAY), st.integers(0, 9 * DAY))
+def test_a_reader_can_decay_the_parts_without_the_state(facts: list[Fact], told: int, later: int) -> None:
+    counts = counted(facts)
+
+    read = total(decayed(parts(counts, RULES, NOW + told), later))
+
+    assert read == pytest.approx(heat(counts, RULES, NOW + told + later), rel=0, abs=1e-9)
+
+
+def test_a_group_counts_for_no_more_than_its_cap_up_or_down() -> None:
+    views = [Fact(f"view-{n}", "signal.page_viewed", NOW) for n in range(100)]
+    refusals = [Fact(f"call-{n}", "activity.no_answer", NOW) for n in range(100)]
+
+    assert heat(counted(views), RULES, NOW) == 30
+    assert heat(counted(views + refusals), RULES, NOW) == 30 - 12
+    assert heat(counted(refusals), RULES, NOW) == 0
+
+
+def test_counts_kept_for_other_half_lives_are_not_read() -> None:
+    counts = DecayedCounts()
+    counts.add("lead.captured", NOW, DAY)
+
+    with pytest.raises(HalfLifeChanged, match="replay"):
+        heat(counts, RULES, NOW)
+
+
+@deterministic
+@given(facts_of_a_lead, st.integers(-5 * DAY, 30 * DAY), st.booleans(), st.randoms(use_true_random=False))
+def test_an_explanation_sums_to_the_heat(facts: list[Fact], later: int, keen: bool, random: Random) -> None:
+    attributes = {"budget": "confirmed", "shoe_size": "43"} if keen else {}
+    why = explain(
+        random.choices(facts, k=len(facts)) + facts if facts else [], RULES, NOW + later, attributes
+    )
+
+    entries: list[Term | FitTerm | Cap] = [*why.terms, *why.fit, *why.caps]
+    assert why.heat == pytest.approx(fsum(entry.points for entry in entries), rel=0, abs=1e-9)
+    assert why.heat == heat(counted(facts), RULES, NOW + later, fit=10.0 if keen else 0.0)
+    assert sorted(term.event_id for term in why.terms) == sorted(f.id for f in facts if f.kind in RULES.kinds)
+    assert all(0 < term.factor <= 1 and term.age_seconds >= 0 for term in why.terms)
+
+
+def test_an_explanation_names_its_caps_and_its_fit() -> None:
+    facts = [Fact(f"view-{n}", "signal.page_viewed", NOW - 2 * DAY) for n in range(40)]
+    lost = Fact("lost", "lead.lost", NOW, "lead-1", 2)
+
+    why = explain([*facts, lost], RULES, NOW, {"authority": "decides"})
+
+    assert [cap.group for cap in why.caps] == ["browsing", None]
+    assert [cap.points for cap in why.caps] == pytest.approx([-10, 20])
+    assert [(term.attribute, term.value, term.points) for term in why.fit] == [("authority", "decides", 10)]
+    assert why.terms[0].event_id == "lost"
+    assert (why.terms[1].factor, why.terms[1].age_seconds) == (0.5, 2 * 86_400)
+    assert (why.heat, why.rules) == (0, RULES.version)
+
+
+def test_fit_leaves_out_what_the_rules_do_not_mention() -> None:
+    assert fit_terms(RULES, {"budget": "none", "shoe_size": "43"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("previous", "points", "now"),
+    [
+        ("cold", 24.9, "cold"),
+        ("cold", 25, "warm"),
+        ("cold", 60, "hot"),
+        ("warm", 59.9, "warm"),
+        ("warm", 20, "warm"),
+        ("warm", 19.9, "cold"),
+        ("hot", 50, "hot"),
+        ("hot", 49.9, "warm"),
+        ("hot", 20, "warm"),
+        ("hot", 19.9, "cold"),
+    ],
+)
+def test_a_band_is_entered_at_from_and_kept_down_to_until(previous: str, points: float, now: str) -> None:
+    assert band(RULES, previous, points) == now
+
+
+@deterministic
+@given(st.floats(0, 100))
+def test_a_band_once_reached_is_kept_at_the_same_heat(points: float) -> None:
+    for previous in ("cold", "warm", "hot"):
+        reached = band(RULES, previous, points)
+        assert band(RULES, reached, points) == reached
+
+
+def test_a_lone_fact_falls_out_of_its_band_when_the_formula_says() -> None:
+    counts = counted(captured(0, 0, 0))  # 90 points, hot until 50: ln(90/50)/ln 2 half-lives of 7 days
+
+    assert next_fall(counts, RULES, "hot", NOW) == NOW + 512_868_530
+    assert next_fall(counts, RULES, "hot", NOW + 600_000_000) == NOW + 600_000_000
+    assert next_fall(counts, RULES, "cold", NOW) is None
+    assert next_fall(counts, RULES, "warm", NOW, fit=20) is None
+    assert next_fall(DecayedCounts(), RULES, "warm", NOW) == NOW
+
+
+@deterministic
+@given(facts_of_a_lead, st.sampled_from(["warm", "hot"]), st.sampled_from([0.0, 15.0, 45.0]))
+def test_a_fall_is_the_first_millisecond_below_the_band(facts: list[Fact], held: str, fit: float) -> None:
+    counts = counted(facts)
+    keep = {"warm": 20, "hot": 50}[held]
+
+    fall = next_fall(counts, RULES, held, NOW, fit)
+
+    end = NOW + 400 * DAY if fall is None else fall
+    before = [NOW + (end - NOW) * step // 200 for step in range(200)] + [end - 1]
+    assert all(heat(counts, RULES, at_ms, fit) >= keep for at_ms in before if NOW <= at_ms < end)
+    if fall is not None:
+        assert heat(counts, RULES, fall, fit) < keep
+
+
+def test_a_dip_is_found_where_fading_trouble_lifts_heat_again() -> None:
+    rules = parse_rules(
+        """
+        kinds:
+          lead.captured: {half_life: 30d, weight: 60}
+          signal.demo_requested: {half_life: 1h, weight: 30}
+          ticket.opened: {half_life: 2d, weight: -30}
+        bands: {warm: {from: 25, until: 20}, hot: {from: 50, until: 40}}
+        """
+    )
+    facts = [
+        Fact("a", "lead.captured", NOW),
+        Fact("b", "signal.demo_requested", NOW),
+        Fact("c", "ticket.opened", NOW),
+    ]
+    counts = counted(facts, rules)
+
+    fall = next_fall(counts, rules, "hot", NOW)
+
+    assert fall is not None
+    around = [heat(counts, rules, at_ms) for at_ms in (NOW, fall - 1, fall, NOW + 2 * DAY, NOW + 60 * DAY)]
+    assert [points < 40 for points in around] == [False, False, True, False, True]
+    assert all(
+        a > b for a, b in pairwise(heat(counts, rules, NOW + n * (fall - NOW) // 9) for n in range(10))
+    )
+
+
+def test_the_oracle_itself_is_right_for_a_case_done_by_hand() -> None:
+    facts = captured(0, 7, 14)
+
+    assert oracle(facts, RULES, NOW) == float(30 * (1 + Fraction(1, 2) + Fraction(1, 4)))
