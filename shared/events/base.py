@@ -7,6 +7,7 @@ and the time are part of the event for those who read it, and travel as the enve
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,7 @@ HISTORY_AFTER = timedelta(hours=24)
 
 def rfc3339(at: datetime) -> str:
     """`2026-11-21T09:30:00.000Z`: always UTC, always milliseconds, so that text sorts as time does."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 Instant = Annotated[
@@ -51,7 +52,8 @@ Instant = Annotated[
 class Event(BaseModel):
     """A fact about one lead. Subclasses name their type and version: `class LeadWon(LeadEvent, type=…, version=1)`."""
 
-    model_config = ConfigDict(frozen=True)  # unknown fields are ignored: a newer writer may add optional ones
+    # Unknown fields are ignored: a newer writer may add optional ones. NaN and infinity are not JSON.
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     type: ClassVar[str]
     version: ClassVar[int]
@@ -102,6 +104,11 @@ def upcast(
         return lift
 
     return register
+
+
+def liftable(event: type[Event], version: int) -> bool:
+    """Whether an upcaster lifts the event's data from `version` to the next one."""
+    return (event.type, version) in _upcasters
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +175,10 @@ def decode(raw: bytes) -> Recorded[Event]:
     or `wrong-data`. The sentence never repeats the data: it may be anything.
     """
     try:
-        envelope = json.loads(raw.decode())
+        text = raw.decode()
+        envelope = _JSON.decode(text)
+        if "\\u" in text:  # half of a surrogate pair can be escaped, but never written out again
+            json.dumps(envelope, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise Undecodable("not-utf8", f"byte {error.start} is not UTF-8") from None
     except (ValueError, RecursionError):
@@ -179,26 +189,30 @@ def decode(raw: bytes) -> Recorded[Event]:
 def from_cloudevent(envelope: Any) -> Recorded[Event]:
     """Read an event from CloudEvents attributes; raises as `decode` does."""
     try:
-        head = _Head.model_validate(envelope)
+        head = Head.model_validate(envelope)
     except ValidationError as error:
-        raise Undecodable("not-cloudevent", f"not a CloudEvents 1.0 event: {_where(error)}") from None
+        raise Undecodable("not-cloudevent", f"not a CloudEvents 1.0 event: {_where(error, Head)}") from None
     name, _, number = head.type.rpartition(".v")
     newest = _newest.get(name)
     if newest is None:
-        raise Undecodable("unknown-type", f"no event is called {head.type[:100]!r}")
-    data = dict(head.data)
-    version = int(number) if number.isdecimal() and len(number) < 6 else 0
+        called = head.type if _OURS.fullmatch(head.type) else "what its type says"
+        raise Undecodable("unknown-type", f"no event is called {called}")
+    version = int(number) if _VERSION.fullmatch(number) else 0
     if not 1 <= version <= newest.version:
+        this = f"version {version}" if version else "no version"
         raise Undecodable(
-            "unknown-version", f"{name} is known up to version {newest.version}, this is {head.type[:100]!r}"
+            "unknown-version", f"{name} is known up to version {newest.version}, this is {this}"
         )
-    while version < newest.version:
-        data, version = _upcasters[name, version](data), version + 1
     try:
+        data = _lifted(name, version, newest.version, head.data)
         event = newest.model_validate({**data, "lead_id": head.subject, "at": head.time})
     except ValidationError as error:
         raise Undecodable(
-            "wrong-data", f"{head.type} does not hold what its schema says: {_where(error)}"
+            "wrong-data", f"{head.type} does not hold what its schema says: {_where(error, newest)}"
+        ) from None
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise Undecodable(
+            "wrong-data", f"{head.type} does not hold what lifting it to version {newest.version} needs"
         ) from None
     return Recorded(
         id=head.id,
@@ -210,9 +224,12 @@ def from_cloudevent(envelope: Any) -> Recorded[Event]:
     )
 
 
-class _Head(BaseModel):
+class Head(BaseModel):
+    """The envelope as a reader needs it; other attributes may come and are ignored."""
+
     specversion: Annotated[str, StringConstraints(pattern=r"^1\.0$")]
     id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    source: Annotated[str, StringConstraints(min_length=1)]
     type: str
     subject: LeadId
     time: AwareDatetime
@@ -225,6 +242,50 @@ class _Head(BaseModel):
     causationid: str | None = None
 
 
-def _where(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
+def _not_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_not_json)
+_OURS = re.compile(r"ascua(\.[a-z_]{1,40}){1,4}\.v[0-9]{1,5}")
+_VERSION = re.compile(r"[1-9][0-9]{0,4}")
+
+
+def _lifted(name: str, version: int, newest: int, data: JsonObject) -> JsonObject:
+    for step in range(version, newest):
+        data = _upcasters[name, step](dict(data))
+    return data
+
+
+_PLAIN = frozenset(
+    {
+        "bool_type",
+        "dict_type",
+        "enum",
+        "extra_forbidden",
+        "finite_number",
+        "float_type",
+        "greater_than",
+        "greater_than_equal",
+        "int_from_float",
+        "int_type",
+        "less_than_equal",
+        "literal_error",
+        "missing",
+        "model_type",
+        "string_pattern_mismatch",
+        "string_too_long",
+        "string_too_short",
+        "string_type",
+        "timezone_aware",
+        "tuple_type",
+    }
+)
+"""Kinds of pydantic's errors whose message is made of the schema alone. Others may quote what they were given."""
+
+
+def _where(error: ValidationError, model: type[BaseModel]) -> str:
+    """The declared field that is wrong, and how; never a key or a value of the data."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    field = first["loc"][0] if first["loc"] and first["loc"][0] in model.model_fields else "it"
+    return f"{field}: {first['msg'] if first['type'] in _PLAIN else first['type'].replace('_', ' ')}"
