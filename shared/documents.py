@@ -84,6 +84,7 @@ class _Held(Generic[T]):
     sequence: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    waiting: tuple[JsonObject, ...] = ()
     told: tuple[JsonObject, ...] = ()
     changed: bool = False
 
@@ -96,7 +97,7 @@ class Documents(Generic[T]):
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
         self.on_told: Callable[[Mapping[str, Sequence[JsonObject]]], None] = lambda _: None
-        """Called after a save with the facts of each document, so that a relay need not read them back."""
+        """Called after a save with the whole outbox of each document, so that a relay need not read it back."""
 
     async def get(self, id: str) -> T | None:
         return (await self.get_many([id])).get(id)
@@ -182,7 +183,7 @@ class Documents(Generic[T]):
 
     async def _load(self, ids: Sequence[str]) -> dict[str, _Held[T]]:
         with reaching():
-            found = self.collection.find({"_id": {"$in": list(set(ids))}}, {"outbox": 0})
+            found = self.collection.find({"_id": {"$in": list(set(ids))}})
             return {doc["_id"]: self._held(doc) async for doc in found}
 
     def _held(self, doc: Document) -> _Held[T]:
@@ -193,6 +194,7 @@ class Documents(Generic[T]):
             doc["sequence"],
             doc["seen"],
             dict(doc["answers"]),
+            tuple(doc["outbox"]),
         )
 
     async def _save(self, documents: Sequence[_Held[T]]) -> set[str]:
@@ -211,7 +213,8 @@ class Documents(Generic[T]):
                 raise
             won = error.details["nInserted"] + error.details["nMatched"]
         lost = set() if won == len(documents) else await self._lost(documents, stamp)
-        self.on_told({d.id: d.told for d in documents if d.told and d.id not in lost})
+        # What waited before goes along: an outbox is published from its first fact, whoever wrote it.
+        self.on_told({d.id: d.waiting + d.told for d in documents if d.told and d.id not in lost})
         return lost
 
     async def _lost(self, documents: Sequence[_Held[T]], stamp: str) -> set[str]:

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -27,6 +28,8 @@ OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
 LEFT_BEHIND = timedelta(seconds=2)
 """What is still in an outbox after this long was left behind by whoever wrote it."""
 BULK = 500
+REMEMBERED = 1_000
+"""Documents whose last published sequence is kept in memory, to publish fewer facts twice."""
 
 
 class Relay:
@@ -35,7 +38,7 @@ class Relay:
     def __init__(
         self,
         service: str,
-        documents: Documents[object],
+        documents: Documents[Any],
         publisher: Publisher,
         topic: str,
         clock: Clock = utc_now,
@@ -46,6 +49,7 @@ class Relay:
         self._topic = topic
         self._clock = clock
         self._fresh: dict[str, list[JsonObject]] = {}
+        self._done: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._pending = 0
         self._task: asyncio.Task[None] | None = None
@@ -87,7 +91,8 @@ class Relay:
 
     def _told(self, told: Mapping[str, Sequence[JsonObject]]) -> None:
         for id, facts in told.items():
-            self._fresh.setdefault(id, []).extend(facts)
+            done = self._done.get(id, 0)
+            self._fresh[id] = [fact for fact in facts if fact["sequence"] > done]
         self._wake.set()
 
     async def _run(self) -> None:
@@ -144,6 +149,7 @@ class Relay:
                     arrived[id] = going[id].pop(0)["sequence"]
                     metrics.RELAYED.labels(self._service).inc()
             going = {id: facts for id, facts in going.items() if facts}
+        self._done = {**dict(list(self._done.items())[-REMEMBERED:]), **arrived}
         if arrived:
             with reaching():
                 await self._collection.bulk_write(

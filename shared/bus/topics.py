@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -55,6 +55,11 @@ RULES = Topic("rules", keyed_by_lead=False, compacted=True)
 ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES)
 
 
+def compacted(topic: str) -> bool:
+    """Whether older records of a key may be gone from the topic (its short name)."""
+    return any(each.compacted for each in ALL if each.name == topic)
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """The topics of one installation, on one cluster: `ascua.leads`, `ascua.heat`, …"""
@@ -67,6 +72,16 @@ class Topics:
 
     def short(self, name: str) -> str:
         return name.removeprefix(f"{self.prefix}.")
+
+    async def start(self) -> None:
+        """Refuse to work on topics that are not as declared."""
+        await self.check()
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    def status(self) -> dict[str, str]:
+        return {"prefix": self.prefix}
 
     async def apply(self, partitions: int = PARTITIONS, replication: int = 1) -> list[str]:
         """Create the topics that are missing and return their names.
@@ -101,8 +116,8 @@ class Topics:
         await self.check()
         return [self.name(topic.name) for topic in missing]
 
-    async def check(self) -> int:
-        """Compare the broker's topics with the declaration; return the number of partitions of a fact topic.
+    async def check(self) -> None:
+        """Compare the broker's topics with the declaration.
 
         Raises `Refused` (`topics-missing`, `topics-differ`) with a sentence that names every difference.
         """
@@ -128,7 +143,6 @@ class Topics:
             ]
         if wrong:
             raise Refused("topics-differ", f"topics are not as declared: {'; '.join(wrong)}")
-        return wanted
 
     async def _partitions(self, client: AIOKafkaAdminClient) -> dict[str, int]:
         return {
@@ -157,7 +171,7 @@ class Topics:
 
 
 @asynccontextmanager
-async def admin(bootstrap: str) -> Any:
+async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for the length of a block; raises `Unavailable` when no broker answers."""
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
     try:
@@ -250,8 +264,3 @@ class _TopicIds(Request[_TopicIdsRequest]):
 
     def build(self, request_struct_class: type[_TopicIdsRequest]) -> _TopicIdsRequest:
         return request_struct_class(None, False, False, False, {})
-
-
-def keyed_topics() -> Iterator[Topic]:
-    """The topics whose records are keyed by lead."""
-    return (topic for topic in ALL if topic.keyed_by_lead)

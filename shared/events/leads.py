@@ -66,6 +66,12 @@ class LeadStageChanged(LeadEvent, type="ascua.lead.stage_changed", version=1):
     previous: Stage
 
 
+class LeadOffered(LeadEvent, type="ascua.lead.offered", version=1):
+    """An offer went out; the lead is at the proposal stage, or stays where it was if that is further."""
+
+    value: Money | None = None
+
+
 class LeadWon(LeadEvent, type="ascua.lead.won", version=1):
     """The lead became a customer."""
 

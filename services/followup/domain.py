@@ -1,0 +1,144 @@
+"""The follow-up of one lead: its activities, and exactly one next step while it is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.commands import LogActivity
+from shared.events.followup import (
+    ActivityKind,
+    ActivityLogged,
+    ActivityResult,
+    FollowUpClosed,
+    FollowUpEvent,
+    NextStepDone,
+    NextStepScheduled,
+)
+from shared.events.leads import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that was done. `note` is what somebody wrote about it and never leaves this service's documents."""
+
+    id: str
+    at: datetime
+    kind: ActivityKind
+    result: ActivityResult
+    rep: str | None = None
+    duration_seconds: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    id: str
+    action: ActivityKind
+    due: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What is done for one lead. Before its capture is heard of, `channel` is None and nothing is due."""
+
+    lead_id: str
+    channel: Channel | None = None
+    closed_because: str | None = None
+    activities: tuple[Activity, ...] = ()
+    step: NextStep | None = None
+    steps: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.channel is not None and self.closed_because is None
+
+
+Told = tuple[FollowUp, list[FollowUpEvent]]
+
+FIRST_CALL_WITHIN = {
+    Channel.WEB: timedelta(minutes=5),
+    Channel.CHAT: timedelta(minutes=5),
+    Channel.SOCIAL: timedelta(minutes=30),
+    Channel.PHONE: timedelta(hours=1),
+    Channel.STORE: timedelta(hours=4),
+}
+"""Who wrote to us wants an answer now; who stood in the shop has just had one."""
+
+AFTER = {
+    ActivityResult.ANSWERED: (ActivityKind.CALL, timedelta(days=2)),
+    ActivityResult.NO_ANSWER: (ActivityKind.CALL, timedelta(hours=4)),
+    ActivityResult.INTERESTED: (ActivityKind.CALL, timedelta(days=1)),
+    ActivityResult.APPOINTMENT: (ActivityKind.MEETING, timedelta(days=1)),
+    ActivityResult.OBJECTION: (ActivityKind.CALL, timedelta(days=3)),
+    ActivityResult.WRONG_NUMBER: (ActivityKind.EMAIL, timedelta(hours=1)),
+    ActivityResult.DONE: (ActivityKind.CALL, timedelta(days=3)),
+}
+"""What follows an activity, and how long after it."""
+
+
+def captured(followup: FollowUp, channel: Channel, at: datetime, count_from: datetime) -> Told:
+    """The lead is known from now on. `count_from` is when it happened, or the import, for history."""
+    followup = replace(followup, channel=channel)
+    return _schedule(followup, at, count_from)
+
+
+def log(
+    followup: FollowUp, activity_id: str, command: LogActivity, at: datetime, count_from: datetime
+) -> Told:
+    """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next."""
+    activity = Activity(
+        activity_id, at, command.kind, command.result, command.rep, command.duration_seconds, command.note
+    )
+    logged = ActivityLogged(
+        lead_id=followup.lead_id,
+        at=at,
+        activity_id=activity_id,
+        kind=command.kind,
+        result=command.result,
+        rep=command.rep,
+        duration_seconds=command.duration_seconds,
+    )
+    newest = _last(followup)
+    followup = replace(followup, activities=(*followup.activities, activity))
+    if command.kind is ActivityKind.NOTE or (newest is not None and at < newest.at):
+        return followup, [logged]
+    facts: list[FollowUpEvent] = [logged]
+    if followup.step is not None:
+        step = followup.step
+        facts.append(
+            NextStepDone(
+                lead_id=followup.lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due
+            )
+        )
+    followup, scheduled = _schedule(followup, at, count_from)
+    return followup, facts + scheduled
+
+
+def close(followup: FollowUp, because: str, at: datetime) -> Told:
+    """Nothing is left to do."""
+    closed = replace(followup, closed_because=because, step=None)
+    return closed, [FollowUpClosed(lead_id=followup.lead_id, at=at, reason=because)]
+
+
+def _schedule(followup: FollowUp, at: datetime, count_from: datetime) -> Told:
+    if not followup.is_open:
+        return followup, []
+    assert followup.channel is not None
+    last = _last(followup)
+    if last is None:
+        action, delay, because = ActivityKind.CALL, FIRST_CALL_WITHIN[followup.channel], "new_lead"
+    else:
+        (action, delay), because = AFTER[last.result], f"after_{last.result}"
+    number = followup.steps + 1
+    step = NextStep(f"{followup.lead_id}.{number}", action, count_from + delay, because)
+    scheduled = NextStepScheduled(
+        lead_id=followup.lead_id, at=at, step_id=step.id, action=action, due=step.due, because=because
+    )
+    return replace(followup, step=step, steps=number), [scheduled]
+
+
+def _last(followup: FollowUp) -> Activity | None:
+    done = [activity for activity in followup.activities if activity.kind is not ActivityKind.NOTE]
+    return max(done, key=lambda activity: activity.at, default=None)

@@ -1,0 +1,49 @@
+"""The followup process."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.followup.api import router
+from services.followup.handlers import reactions
+from services.followup.store import followups
+from shared.bus import Consumer, Publisher, Topics
+from shared.clock import utc_now
+from shared.mongo import Mongo
+from shared.outbox import Relay
+from shared.service import Part, serve, service_app
+from shared.settings import ServiceSettings, load
+
+
+class Settings(ServiceSettings):
+    port: int = 8002
+
+
+def app(settings: Settings) -> FastAPI:
+    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_followup")
+    publisher = Publisher(topics)
+    store = followups(mongo)
+    consumer = Consumer(
+        topics,
+        publisher,
+        "followup",
+        ["leads"],
+        partial(reactions.handle, store),
+        dead_letter_limit=settings.dead_letter_limit,
+    )
+    parts: dict[str, Part] = {
+        "topics": topics,
+        "store": mongo,
+        "publisher": publisher,
+        "relay": Relay("followup", store, publisher, "followup"),
+        "consumer": consumer,
+    }
+    return service_app("followup", parts, [router(store, utc_now)])
+
+
+def main() -> None:
+    settings = load(Settings)
+    serve("followup", app(settings), settings)

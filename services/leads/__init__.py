@@ -1,0 +1,1 @@
+"""Leads: who reached us, how, and how far they have come."""

@@ -1,0 +1,73 @@
+"""Leads over HTTP, for the gateway."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from services.leads import handlers
+from services.leads.domain import Lead
+from services.leads.store import Leads
+from shared.clock import Clock
+from shared.commands import (
+    CaptureLead,
+    ChangeStage,
+    HistoryRows,
+    LoseLead,
+    OfferLead,
+    Profile,
+    RowOutcomes,
+    WinLead,
+)
+from shared.events.base import LeadId
+from shared.web import IdempotencyKey, LeadPath
+
+
+class LeadIds(BaseModel):
+    ids: Annotated[list[LeadId], Field(max_length=5_000)]
+
+
+def router(leads: Leads, clock: Clock) -> APIRouter:
+    api = APIRouter(tags=["leads"])
+
+    @api.post("/leads", status_code=201)
+    async def capture(command: CaptureLead, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.capture(leads, command, idempotency_key, clock)
+
+    @api.get("/leads/{lead_id}")
+    async def get(lead_id: LeadPath) -> Lead:
+        return await handlers.get(leads, lead_id)
+
+    @api.post("/leads/{lead_id}/stage")
+    async def change_stage(
+        lead_id: LeadPath, command: ChangeStage, idempotency_key: IdempotencyKey = None
+    ) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/offers")
+    async def offer(lead_id: LeadPath, command: OfferLead, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/won")
+    async def win(lead_id: LeadPath, command: WinLead, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/lost")
+    async def lose(lead_id: LeadPath, command: LoseLead, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/profiles", summary="The profiles of these leads, of those that have one")
+    async def profiles(wanted: LeadIds) -> dict[str, Profile]:
+        return await handlers.profiles(leads, wanted.ids)
+
+    @api.post("/known", summary="Which of these leads exist")
+    async def known(wanted: LeadIds) -> list[str]:
+        return sorted(await leads.get_many(wanted.ids))
+
+    @api.post("/history", summary="Rows of an import")
+    async def history(piece: HistoryRows) -> RowOutcomes:
+        return await handlers.take_rows(leads, piece, clock)
+
+    return api

@@ -1,0 +1,1 @@
+"""Tickets: what leads and customers ask and complain about."""

@@ -1,0 +1,3 @@
+from services.tickets.main import main
+
+main()

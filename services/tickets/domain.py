@@ -1,0 +1,88 @@
+"""A ticket: what somebody asked, what was said, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
+from shared.errors import Conflict, NotFound, Refused
+from shared.events.tickets import (
+    Author,
+    Priority,
+    TicketCategory,
+    TicketEvent,
+    TicketOpened,
+    TicketReplied,
+    TicketResolved,
+)
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    author: Author
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A matter between a lead and us. `subject` and `messages` never leave this service's documents."""
+
+    id: str
+    lead_id: str
+    category: TicketCategory
+    priority: Priority
+    subject: str
+    opened_at: datetime
+    status: Status = Status.OPEN
+    messages: tuple[Message, ...] = ()
+    resolved_at: datetime | None = None
+    resolution: str | None = None
+
+
+Told = tuple[Ticket, list[TicketEvent]]
+
+
+def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetime) -> Told:
+    if ticket is not None:
+        raise Conflict("ticket-exists", f"ticket {ticket_id} was opened before")
+    messages = (Message(Author.CUSTOMER, at, command.text),) if command.text else ()
+    opened = Ticket(
+        ticket_id, command.lead_id, command.category, command.priority, command.subject, at, messages=messages
+    )
+    fact = TicketOpened(
+        lead_id=command.lead_id,
+        at=at,
+        ticket_id=ticket_id,
+        category=command.category,
+        priority=command.priority,
+    )
+    return opened, [fact]
+
+
+def reply(ticket: Ticket | None, command: ReplyTicket, at: datetime) -> Told:
+    ticket = _open(ticket)
+    replied = replace(ticket, messages=(*ticket.messages, Message(command.author, at, command.text)))
+    return replied, [TicketReplied(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, author=command.author)]
+
+
+def resolve(ticket: Ticket | None, command: ResolveTicket, at: datetime) -> Told:
+    ticket = _open(ticket)
+    resolved = replace(ticket, status=Status.RESOLVED, resolved_at=at, resolution=command.resolution)
+    fact = TicketResolved(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, resolution=command.resolution)
+    return resolved, [fact]
+
+
+def _open(ticket: Ticket | None) -> Ticket:
+    if ticket is None:
+        raise NotFound("ticket-not-found", "there is no such ticket")
+    if ticket.status is not Status.OPEN:
+        raise Refused("ticket-resolved", f"ticket {ticket.id} is resolved; open a new one")
+    return ticket

@@ -1,0 +1,53 @@
+"""What tickets does when asked. It listens to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.tickets import domain
+from services.tickets.domain import Ticket, Told
+from services.tickets.store import Tickets
+from shared.clock import Clock, clamp, new_id
+from shared.commands import Command, OpenTicket, ReplyTicket, ResolveTicket, derived_id, idempotency
+from shared.documents import Step
+from shared.errors import NotFound
+
+_DECISIONS: dict[type[Command], Callable[..., Told]] = {
+    ReplyTicket: domain.reply,
+    ResolveTicket: domain.resolve,
+}
+
+
+async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Clock) -> Ticket:
+    """Open a ticket. A lead not heard of yet is accepted: its capture is on the way."""
+    ticket_id = derived_id("ticket", key) if key else new_id()
+    at = clamp(command.at or clock(), clock())
+
+    def decide(ticket: Ticket | None) -> Told:
+        return domain.open(ticket, ticket_id, command, at)
+
+    outcome = await tickets.change(Step(ticket_id, decide, idempotency(key, command)))
+    assert outcome.state is not None
+    return outcome.state
+
+
+async def change(tickets: Tickets, ticket_id: str, command: Command, key: str | None, clock: Clock) -> Ticket:
+    """Carry out a command on a ticket that exists."""
+    decide, at = _DECISIONS[type(command)], clamp(command.at or clock(), clock())
+    step = Step(ticket_id, lambda ticket: decide(ticket, command, at), idempotency(key, command))
+    outcome = await tickets.change(step)
+    assert outcome.state is not None
+    return outcome.state
+
+
+async def get(tickets: Tickets, ticket_id: str) -> Ticket:
+    ticket = await tickets.get(ticket_id)
+    if ticket is None:
+        raise NotFound("ticket-not-found", f"there is no ticket {ticket_id}")
+    return ticket
+
+
+async def of_lead(tickets: Tickets, lead_id: str) -> list[Ticket]:
+    """The lead's tickets, newest first, a hundred at most."""
+    found = await tickets.find({"state.lead_id": lead_id}, [("state.opened_at", -1)], limit=100)
+    return [ticket for _, ticket in found]

@@ -1,0 +1,228 @@
+"""What the services are asked to do: the bodies of the gateway's commands, which it passes on as they are.
+
+People's details and words appear here and in the owners' documents, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.documents import Key
+from shared.events.base import LeadId, Slug
+from shared.events.followup import ActivityKind, ActivityResult
+from shared.events.leads import Channel, Money, Stage
+from shared.events.signals import Attributes, SignalKind
+from shared.events.tickets import Author, Priority, TicketCategory
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+When = Annotated[
+    AwareDatetime,
+    Field(
+        description="When it happened (RFC 3339 with offset); now, if absent.",
+        examples=["2026-11-21T09:30:00Z"],
+    ),
+]
+PersonId = LeadId
+
+
+class Command(BaseModel):
+    """A request to change something. What it does not know it refuses, so that a misspelt field is not lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: When | None = None
+
+
+class Profile(BaseModel):
+    """Who the lead is. Kept by leads alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Line
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)] | None = (
+        None
+    )
+    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()./-]{5,30}$")] | None = None
+    company: Line | None = None
+
+
+class CaptureLead(Command):
+    """Someone left their details with us."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "profile": {"name": "Ana Torres", "email": "ana@example.com"},
+                    "channel": "web",
+                    "campaign": "autumn",
+                    "acquisition_cost": {"minor": 1250, "currency": "EUR"},
+                }
+            ]
+        },
+    )
+
+    lead_id: LeadId | None = Field(None, description="The channel's own opaque id; made for you, if absent.")
+    profile: Profile | None = None
+    channel: Channel
+    stage: Stage = Stage.NEW
+    origin: Slug | None = None
+    campaign: Slug | None = None
+    acquisition_cost: Money | None = None
+
+
+class ChangeStage(Command):
+    stage: Stage
+
+
+class OfferLead(Command):
+    """An offer was sent to the lead."""
+
+    value: Money | None = None
+
+
+class WinLead(Command):
+    value: Money | None = None
+
+
+class LoseLead(Command):
+    reason: Slug = Field(examples=["no_budget"])
+
+
+class LogActivity(Command):
+    """Somebody did something for the lead."""
+
+    kind: ActivityKind
+    result: ActivityResult = ActivityResult.DONE
+    rep: PersonId | None = None
+    duration_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    note: Text | None = Field(None, description="Stays with followup; never enters the log.")
+
+
+class OpenTicket(Command):
+    lead_id: LeadId
+    category: TicketCategory
+    priority: Priority = Priority.NORMAL
+    subject: Line
+    text: Text | None = None
+
+
+class ReplyTicket(Command):
+    author: Author
+    text: Text
+
+
+class ResolveTicket(Command):
+    resolution: Slug = Field("solved", examples=["solved"])
+
+
+class SendSignal(BaseModel):
+    """What a lead did on a channel."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"lead_id": "ana", "kind": "page_viewed", "attributes": {"page": "pricing"}}]
+        },
+    )
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = Field(
+        None, description="Yours, to send it twice without counting twice; made for you, if absent."
+    )
+    lead_id: LeadId
+    kind: SignalKind
+    at: When | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class HistoryRow(BaseModel):
+    """One row of an import: its number in the file, whose it is, when it happened, and what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: Annotated[int, Field(ge=1)]
+    lead_id: LeadId
+    at: AwareDatetime
+    what: Annotated[
+        Captured | StageChanged | Offered | Won | Lost | Activity | Signal,
+        Field(discriminator="action"),
+    ]
+
+
+class Captured(CaptureLead):
+    action: Literal["captured"] = "captured"
+
+
+class StageChanged(ChangeStage):
+    action: Literal["stage"] = "stage"
+
+
+class Offered(OfferLead):
+    action: Literal["offered"] = "offered"
+
+
+class Won(WinLead):
+    action: Literal["won"] = "won"
+
+
+class Lost(LoseLead):
+    action: Literal["lost"] = "lost"
+
+
+class Activity(LogActivity):
+    action: Literal["activity"] = "activity"
+
+
+class Signal(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["signal"] = "signal"
+    kind: SignalKind
+    attributes: Attributes = Field(default_factory=dict)
+
+
+ImportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class HistoryRows(BaseModel):
+    """A piece of an import, in the order of the file. `import_id` is the digest of the file and its mapping."""
+
+    import_id: ImportId
+    rows: Annotated[list[HistoryRow], Field(min_length=1, max_length=5_000)]
+
+
+class RowOutcome(BaseModel):
+    """What became of a row: told (`published`), `known` from an earlier run, or `rejected` and why."""
+
+    row: int
+    outcome: Literal["published", "known", "rejected"]
+    reason: str | None = None
+
+
+class RowOutcomes(BaseModel):
+    outcomes: list[RowOutcome]
+
+
+HistoryRow.model_rebuild()
+
+_NAMESPACE = uuid.UUID("6a3c1f0e-6f1b-5d0e-9c59-3b1f5b0c9d11")
+
+
+def derived_id(*words: str) -> str:
+    """An id that is the same whenever it is made from the same words (UUIDv5)."""
+    return str(uuid.uuid5(_NAMESPACE, "\n".join(words)))
+
+
+def idempotency(key: str | None, command: BaseModel) -> Key | None:
+    """The guard for a command that came with an Idempotency-Key."""
+    if key is None:
+        return None
+    return Key(key, hashlib.sha256(command.model_dump_json().encode()).hexdigest()[:32])

@@ -1,0 +1,36 @@
+"""Rows of an import on their way into documents: the same decisions as live traffic, each row applied once.
+
+A row's guard is its number in the file: the import is an aggregate whose sequence the file counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.commands import HistoryRow, HistoryRows, RowOutcome, RowOutcomes
+from shared.documents import Decision, Documents, Outcome, Seen, Step
+
+T = TypeVar("T")
+
+
+async def take_history(
+    documents: Documents[T],
+    piece: HistoryRows,
+    decide: Callable[[HistoryRow], Callable[[T | None], Decision[T]]],
+) -> RowOutcomes:
+    """Apply a piece of an import and say what became of each row, in order."""
+    steps = [
+        Step(row.lead_id, decide(row), Seen(f"import:{piece.import_id}", row.row, gapless=False))
+        for row in piece.rows
+    ]
+    outcomes = await documents.apply(steps)
+    return RowOutcomes(
+        outcomes=[_of(row, outcome) for row, outcome in zip(piece.rows, outcomes, strict=True)]
+    )
+
+
+def _of(row: HistoryRow, outcome: Outcome[T]) -> RowOutcome:
+    if outcome.error is not None:
+        return RowOutcome(row=row.row, outcome="rejected", reason=outcome.error.sentence)
+    return RowOutcome(row=row.row, outcome="known" if outcome.kind == "known" else "published")

@@ -1,0 +1,62 @@
+"""How a document follows events: a pure reaction per event type, applied once and in order.
+
+    reactions = Reactions(begin=FollowUp)
+
+    @reactions.on(LeadWon)
+    def close(followup: FollowUp, event: Recorded[LeadWon]) -> Decision[FollowUp]: ...
+
+The document is the one of the event's lead. Every event of a topic moves the document's `seen` on, also those nobody
+reacts to, so that a hole in a sequence is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from shared.bus import Received
+from shared.bus.topics import compacted
+from shared.documents import Decision, Documents, Seen, Step
+from shared.errors import AscuaError
+from shared.events.base import Event, Recorded
+
+T = TypeVar("T")
+React = Callable[[T, Recorded[Any]], Decision[T]]
+
+
+class Reactions(Generic[T]):
+    """Reactions of one kind of document; `begin` makes the empty one for a lead id."""
+
+    def __init__(self, begin: Callable[[str], T]) -> None:
+        self._begin = begin
+        self._by_type: dict[type[Event], React[T]] = {}
+
+    def on(self, *types: type[Event]) -> Callable[[React[T]], React[T]]:
+        def register(react: React[T]) -> React[T]:
+            self._by_type.update(dict.fromkeys(types, react))
+            return react
+
+        return register
+
+    def step(self, received: Received) -> Step[T]:
+        """The guarded step that an event takes on its lead's document."""
+        recorded = received.event
+        react = self._by_type.get(type(recorded.event), _nothing)
+
+        def decide(state: T | None) -> Decision[T]:
+            return react(self._begin(recorded.lead_id) if state is None else state, recorded)
+
+        guard = None
+        if recorded.aggregate is not None and recorded.sequence is not None:
+            guard = Seen(recorded.aggregate, recorded.sequence, gapless=not compacted(received.topic))
+        return Step(recorded.lead_id, decide, guard, received.trace)
+
+    async def handle(self, documents: Documents[T], batch: Sequence[Received]) -> list[AscuaError | None]:
+        """Apply a batch; say for each event why it could not be, or None."""
+        return [
+            outcome.error for outcome in await documents.apply([self.step(received) for received in batch])
+        ]
+
+
+def _nothing(state: T, _: Recorded[Any]) -> Decision[T]:
+    return state, ()

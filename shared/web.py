@@ -1,0 +1,257 @@
+"""HTTP as every service speaks it: problem details, health, readiness, metrics, request ids, a limit on bodies."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import metrics
+from shared.clock import new_id
+from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
+from shared.events.base import LeadId, Trace
+from shared.logs import current_trace, logger, tracing
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+STATUS: tuple[tuple[type[AscuaError], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+"""The one table from errors to HTTP; the first that fits counts."""
+
+_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+
+LeadPath = Annotated[LeadId, Path()]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Sending the same command with the same key again has no further effect.",
+    ),
+]
+
+Check = Callable[[], Awaitable[None]]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["urn:ascua:problem:lead-not-found"])
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: list[dict[str, str]] | None = Field(
+        None, description="Where the request is wrong: JSON pointer and why."
+    )
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "The request is wrong or not allowed; `detail` says why."},
+    "5XX": {"model": Problem, "description": "Try again: the same Idempotency-Key or id makes it safe."},
+}
+
+
+def problem(
+    slug: str,
+    status: HTTPStatus,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    errors: list[dict[str, str]] | None = None,
+) -> JSONResponse:
+    body = Problem(
+        type=f"urn:ascua:problem:{slug}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=current_trace().correlation_id,
+        errors=errors,
+    )
+    return JSONResponse(
+        body.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def web_app(
+    service: str,
+    routers: Sequence[APIRouter],
+    *,
+    checks: Mapping[str, Check],
+    status: Callable[[], dict[str, Any]],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    version: str,
+    description: str = "",
+) -> FastAPI:
+    """The application of one service. `checks` raise when a dependency is missing; `/readyz` says which."""
+    app = FastAPI(
+        title=f"Ascua {service}",
+        version=version,
+        description=description,
+        lifespan=lifespan,
+        responses=PROBLEMS,
+        redoc_url=None,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_operations(checks, status))
+    app.add_exception_handler(AscuaError, _on_ascua_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+    app.add_middleware(_Observed, service=service)
+    app.add_middleware(_Limited)
+    return app
+
+
+def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]]) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="Is the process alive?")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz", summary="Can it do its work, and if not, what is missing?")
+    async def readyz() -> JSONResponse:
+        missing = {}
+        for name, check in checks.items():
+            try:
+                await check()
+            except Exception as error:
+                missing[name] = str(error) or type(error).__name__
+        ready = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+        return JSONResponse({"status": "missing" if missing else "ready", "missing": missing}, ready)
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/status", summary="What the parts of this process are doing", include_in_schema=False)
+    async def parts() -> dict[str, Any]:
+        return status()
+
+    return router
+
+
+async def _on_ascua_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AscuaError)
+    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = "1"
+    if error.slug == "key-missing":
+        status, headers["WWW-Authenticate"] = HTTPStatus.UNAUTHORIZED, "Bearer"
+    return problem(error.slug, status, error.sentence, headers)
+
+
+async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {
+            "pointer": "/" + "/".join(str(part) for part in each["loc"][1:]),
+            "in": str(each["loc"][0]),
+            "detail": each["msg"],
+        }
+        for each in error.errors()
+    ]
+    first = errors[0]
+    detail = f"{first['in']} {first['pointer']}: {first['detail']}"
+    return problem("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    return problem(status.phrase.lower().replace(" ", "-"), status, str(error.detail), headers)
+
+
+async def _on_bug(_: Request, error: Exception) -> JSONResponse:
+    logger().error("request_failed", exc_info=error)
+    return problem("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault and is in the log")
+
+
+class _Observed:
+    """Binds the trace of a request, answers with its id, and measures."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        given, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
+        request_id = given if _REQUEST_ID.match(given) else new_id()
+        trace = Trace(parent if _TRACEPARENT.match(parent) else None, request_id)
+        started, status = time.perf_counter(), 500
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with tracing(trace):
+            try:
+                await self._app(scope, receive, stamped)
+            finally:
+                route = getattr(scope.get("route"), "path", "unmatched")
+                metrics.REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
+                metrics.REQUEST_SECONDS.labels(self._service, route).observe(time.perf_counter() - started)
+
+
+class _Limited:
+    """Answers 413 to a body over `MAX_BODY_BYTES`, announced or not, without reading the rest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            await self._refuse(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = problem(
+            "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"Connection": "close"}
+        )
+        await answer(scope, receive, send)
+
+
+_TOO_LARGE = f"a body may have {MAX_BODY_BYTES} bytes; send it in parts"
