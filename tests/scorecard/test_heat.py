@@ -208,31 +208,27 @@ def test_a_fall_is_the_first_millisecond_below_the_band(facts: list[Fact], held:
         assert heat(counts, RULES, fall, fit) < keep
 
 
-def test_a_dip_is_found_where_fading_trouble_lifts_heat_again() -> None:
+def test_a_dip_is_found_where_fading_trouble_lifts_heat_again_within_the_hour() -> None:
     rules = parse_rules(
         """
         kinds:
-          lead.captured: {half_life: 30d, weight: 60}
-          signal.demo_requested: {half_life: 1h, weight: 30}
-          ticket.opened: {half_life: 2d, weight: -30}
+          lead.captured: {half_life: 30d, weight: 44.15}
+          signal.demo_requested: {half_life: 60m, weight: 30}
+          ticket.opened: {half_life: 72m, weight: -34}
         bands: {warm: {from: 25, until: 20}, hot: {from: 50, until: 40}}
         """
     )
-    facts = [
-        Fact("a", "lead.captured", NOW),
-        Fact("b", "signal.demo_requested", NOW),
-        Fact("c", "ticket.opened", NOW),
-    ]
-    counts = counted(facts, rules)
+    counts = counted([Fact(kind, kind, NOW) for kind in rules.kinds], rules)
+    minute = 60_000
 
     fall = next_fall(counts, rules, "hot", NOW)
 
     assert fall is not None
-    around = [heat(counts, rules, at_ms) for at_ms in (NOW, fall - 1, fall, NOW + 2 * DAY, NOW + 60 * DAY)]
-    assert [points < 40 for points in around] == [False, False, True, False, True]
-    assert all(
-        a > b for a, b in pairwise(heat(counts, rules, NOW + n * (fall - NOW) // 9) for n in range(10))
-    )
+    assert NOW < fall < NOW + 30 * minute
+    instants = (NOW, fall - 1, fall, NOW + 30 * minute, NOW + 60 * minute)
+    assert [heat(counts, rules, at_ms) < 40 for at_ms in instants] == [False, False, True, True, False]
+    descent = [heat(counts, rules, NOW + n * (fall - NOW) // 9) for n in range(10)]
+    assert all(earlier > later for earlier, later in pairwise(descent))
 
 
 def test_the_oracle_itself_is_right_for_a_case_done_by_hand() -> None:

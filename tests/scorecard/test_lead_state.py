@@ -111,6 +111,13 @@ def test_an_uncounted_service_event_leaves_no_hole_in_its_sequence() -> None:
     assert state.digest_bytes() != LeadState().digest_bytes()
 
 
+def test_an_uncounted_signal_takes_no_place_among_the_remembered() -> None:
+    state = LeadState()
+
+    assert not fold(state, Fact("a", "signal.sneezed", NOW), HALF_LIVES)
+    assert state.encode() == LeadState().encode()
+
+
 @pytest.mark.parametrize(
     "fact",
     [
