@@ -19,21 +19,28 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.transport import unless
+from shared.bus.topics import REPLAYS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, utc_now
 from shared.errors import Refused
 from shared.logs import logger
 
+FOLDED = ("leads", "followup", "tickets", "signals")
+"""The topics whose facts make heat; replays of dead letters come on top."""
+
 MOST_SECONDS = 0.5
 """At least so often a busy partition commits."""
 
-SHARE = 3
+SHARE = 1
 """A partition rests this many times as long as its last commit took, so that commits never crowd out folding: an
 idle worker tells heat at once, a loaded one in bigger batches."""
 
 OVERDUE_SECONDS = 2.0
 """Folding stops while a partition has had uncommitted facts for this long."""
+
+RUNG = 50
 
 COMMIT_TIMEOUT = 30.0
 GRACE = 3.0
@@ -60,8 +67,8 @@ class Fold(Protocol):
     def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
         """Add records that follow each other in one topic."""
 
-    def ring(self, now: datetime) -> bool:
-        """Let happen what is due by now without any record; true when something was."""
+    def ring(self, now: datetime) -> int:
+        """Let happen what is due by now without any record, at most `RUNG` of it; return how much it was."""
 
     def take(self, now: datetime) -> Sequence[Output]:
         """What is to be sent since the last take, state records included."""
@@ -69,13 +76,25 @@ class Fold(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Where a worker reads and writes. Topics are full names."""
+    """Where a worker reads and writes."""
 
-    bootstrap: str
-    group: str
-    facts: tuple[str, ...]
-    state: str
-    transactional_id: Callable[[int], str]
+    topics: Topics
+
+    @property
+    def group(self) -> str:
+        return f"{self.topics.prefix}.scoring"
+
+    @property
+    def facts(self) -> list[str]:
+        """The full names of the topics that are folded."""
+        return [self.topics.name(name) for name in (*FOLDED, REPLAYS.name)]
+
+    @property
+    def state(self) -> str:
+        return self.topics.name(SCORING_STATE.name)
+
+    def transactional_id(self, number: int) -> str:
+        return f"{self.topics.prefix}.scoring-{number}"
 
 
 class Partition:
@@ -92,6 +111,7 @@ class Partition:
     ) -> None:
         self.number = number
         self.memory = fold
+        self.relief = asyncio.Event()
         self.committed: dict[TopicPartition, int] = {}
         self.commits = 0
         self._log = log
@@ -99,24 +119,30 @@ class Partition:
         self._producer = producer
         self._failed = failed
         self._positions: dict[TopicPartition, int] = {}
+        self._topic_ids: Mapping[str, str] = {}
+        self._broken = False
         self._since: float | None = None
         self._wanted = asyncio.Event()
-        self.relief = asyncio.Event()
         self._closing = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
-    def start(self, positions: Mapping[TopicPartition, int]) -> None:
-        self.committed = dict(positions)
+    def start(self, positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
+        self.committed, self._topic_ids = dict(positions), topic_ids
         self._work = asyncio.create_task(self._keep_committing())
 
     def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        self._broken = True  # half a batch is never committed
         self.memory.fold(topic, records, self._clock())
+        self._broken = False
         self._positions[TopicPartition(topic, self.number)] = records[-1].offset + 1
         self._want()
 
-    def ring(self) -> None:
-        if self.memory.ring(self._clock()):
+    def ring(self) -> bool:
+        """Let happen what is due; true when there may be more."""
+        rung = self.memory.ring(self._clock())
+        if rung:
             self._want()
+        return rung >= RUNG
 
     @property
     def is_overdue(self) -> bool:
@@ -154,6 +180,8 @@ class Partition:
                 self._failed(error)
 
     async def _commit(self) -> None:
+        if self._broken:
+            return
         outputs = self.memory.take(self._clock())
         positions, self._positions = self._positions, {}
         self._since = None
@@ -167,7 +195,10 @@ class Partition:
         # record that arrives while the offsets join the transaction is refused by the broker, and tried again late.
         await asyncio.gather(*await self._send(outputs))
         if positions:
-            await producer.send_offsets_to_transaction(positions, self._log.group)
+            await producer.send_offsets_to_transaction(
+                {tp: OffsetAndMetadata(at, self._topic_ids[tp.topic]) for tp, at in positions.items()},
+                self._log.group,
+            )
         await producer.commit_transaction()
         self.committed.update(positions)
         self.commits += 1
@@ -215,7 +246,7 @@ class State:
         log = self._log
         for number in numbers:
             producer = AIOKafkaProducer(
-                bootstrap_servers=log.bootstrap,
+                bootstrap_servers=log.topics.bootstrap,
                 transactional_id=log.transactional_id(number),
                 transaction_timeout_ms=int(COMMIT_TIMEOUT * 1000),
                 max_batch_size=512 * 1024,
@@ -226,9 +257,11 @@ class State:
             )
         # First of all the owner before is fenced; from here on neither state nor positions can change.
         await asyncio.gather(*(owned._producer.start() for owned in self.partitions.values()))
-        positions = await self._read_back()
+        topic_ids = await log.topics.ids()
+        positions = await self._positions(topic_ids)
+        await self._read_back()
         for number, owned in self.partitions.items():
-            owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number})
+            owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
         return positions
 
     async def room(self) -> None:
@@ -238,37 +271,57 @@ class State:
     def fold(self, topic: str, partition: int, records: Sequence[ConsumerRecord]) -> None:
         self.partitions[partition].fold(topic, records)
 
-    def ring(self) -> None:
+    async def ring(self) -> None:
         """Let happen what is due by now in every partition."""
-        for owned in self.partitions.values():
-            owned.ring()
+        for owned in list(self.partitions.values()):
+            more = True
+            while more and self.partitions.get(owned.number) is owned:
+                more = owned.ring()
+                await asyncio.sleep(0)
 
     async def let_go(self) -> None:
         gone, self.partitions = self.partitions, {}
         await asyncio.gather(*(owned.close() for owned in gone.values()))
 
-    async def _read_back(self) -> dict[TopicPartition, int]:
-        """Read the state records of all owned partitions to their end; return the committed positions.
+    async def _positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
+        """The committed positions of all facts.
 
-        Raises `Refused("position-unknown")` when a position lies outside of what the log has.
+        Raises `Refused("position-unknown")` when the log is not the one where scoring stood: a topic made anew, or
+        one that lost its end or its beginning. Whoever went on there would lose facts or count some twice.
         """
         log = self._log
-        reader = AIOKafkaConsumer(
-            bootstrap_servers=log.bootstrap,
-            group_id=log.group,
-            enable_auto_commit=False,
+        facts = [TopicPartition(topic, number) for topic in log.facts for number in self.partitions]
+        async with admin(log.topics.bootstrap) as client:
+            committed = await client.list_consumer_group_offsets(log.group, partitions=facts)
+        async with AIOKafkaConsumer(bootstrap_servers=log.topics.bootstrap) as reader:
+            first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
+        positions = {}
+        for tp in facts:
+            stood, known_as = committed[tp]
+            if stood < 0:
+                positions[tp] = first[tp]
+            elif known_as == topic_ids[tp.topic] and first[tp] <= stood <= last[tp]:
+                positions[tp] = stood
+            else:
+                raise Refused(
+                    "position-unknown",
+                    f"scoring stood at offset {stood} of {tp.topic}/{tp.partition}, which now holds {first[tp]} to "
+                    f"{last[tp]}, or is another topic of that name; restore the log, or start scoring anew",
+                )
+        return positions
+
+    async def _read_back(self) -> None:
+        """Read the state records of all owned partitions to their end."""
+        began, records = monotonic(), 0
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self._log.topics.bootstrap,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
             max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
-        began = monotonic()
-        records = 0
-        try:
-            await reader.start()
-            waiting = {TopicPartition(log.state, number) for number in self.partitions}
+        ) as reader:
+            waiting = {TopicPartition(self._log.state, number) for number in self.partitions}
             reader.assign(waiting)
-            await reader.seek_to_beginning(*waiting)
             ends = await reader.end_offsets(waiting)
             while waiting := {tp for tp in waiting if await reader.position(tp) < ends[tp]}:
                 for tp, batch in (await reader.getmany(*waiting, timeout_ms=200)).items():
@@ -277,27 +330,12 @@ class State:
                         restore(record.key, record.value)
                     records += len(batch)
                     await asyncio.sleep(0)
-            facts = [TopicPartition(topic, number) for topic in log.facts for number in self.partitions]
-            first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
-            positions = {tp: await reader.committed(tp) for tp in facts}
-        finally:
-            await reader.stop()
-        for tp, offset in positions.items():
-            if offset is None:
-                positions[tp] = first[tp]
-            elif not first[tp] <= offset <= last[tp]:
-                raise Refused(
-                    "position-unknown",
-                    f"scoring stood at {offset} of {tp.topic}/{tp.partition}, which holds {first[tp]} to {last[tp]}: "
-                    "the topic was cut or made anew; heat must be rebuilt from the log",
-                )
         logger().info(
-            "state read back",
+            "state_read_back",
             partitions=len(self.partitions),
             records=records,
             seconds=round(monotonic() - began, 3),
         )
-        return positions
 
 
 async def dismiss(producer: AIOKafkaProducer) -> None:

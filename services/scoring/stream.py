@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -16,7 +16,7 @@ from faust.app.base import BootStrategy
 from services.scoring.state import Fold, Log, State
 from services.scoring.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
-from shared.errors import AscuaError
+from shared.errors import Refused, Unavailable
 from shared.logs import logger
 
 RING_SECONDS = 0.2
@@ -36,13 +36,12 @@ class Patience:
     """Facts waiting while no position moves for so long end the worker."""
 
 
-class Stalled(AscuaError):
-    pass
-
-
 class Stream:
-    """A worker of the group. It stops for good at the first failure: `failed` tells why, the process ends, and its
-    supervisor starts another one."""
+    """A worker of the group, as a part of a process.
+
+    It works until its first failure. What only a person can mend (`Refused`) leaves it standing still, and `check`
+    says why; anything else ends its `task`, and so the process, and its supervisor starts another one.
+    """
 
     def __init__(
         self,
@@ -54,25 +53,43 @@ class Stream:
         self._log = log
         self._patience = patience
         self.state = State(log, new_fold, self._fail, clock)
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.stopped: str | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._failed = asyncio.Event()
+        self._error: BaseException | None = None
         self._app: App | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
         """Begin to join the group; `is_ready` tells when the records flow."""
-        self._app = app = new_app(self._log, self.state, self._patience)
-        self._tasks = [
-            asyncio.create_task(self._guard(work)) for work in (app.start(), self._ring(), self._watch())
-        ]
-        self._tasks.append(asyncio.create_task(self._guard(self._crash_of(app))))
+        self._app = new_app(self._log, self.state, self._patience)
+        self.task = asyncio.create_task(self._work(self._app), name="scoring stream")
 
     async def stop(self) -> None:
         """Commit what was folded, leave the group."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._app is not None:
-            await self._app.stop()
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+    async def check(self) -> None:
+        if self.stopped is not None:
+            raise Unavailable("stream-stopped", f"scoring stopped: {self.stopped}")
+        if self.task is None or self.task.done():
+            raise Unavailable("stream-down", "scoring is not running")
+        if not self.is_ready:
+            raise Unavailable("stream-recovering", "scoring is reading its state back; try again in a moment")
+
+    def status(self) -> dict[str, object]:
+        return {
+            "ready": self.is_ready,
+            "stopped": self.stopped,
+            "partitions": {
+                str(number): {
+                    "commits": owned.commits,
+                    "positions": {f"{tp.topic}": offset for tp, offset in owned.committed.items()},
+                }
+                for number, owned in self.state.partitions.items()
+            },
+        }
 
     @property
     def is_ready(self) -> bool:
@@ -81,29 +98,45 @@ class Stream:
         return isinstance(consumer, BatchConsumer) and consumer.is_ready
 
     def _fail(self, error: BaseException) -> None:
-        if not self.failed.done():
-            logger().error("scoring stops", error=repr(error))
-            self.failed.set_exception(error)
+        if self._error is None:
+            self._error = error
+            self._failed.set()
 
-    async def _guard(self, work: Any) -> None:
+    async def _work(self, app: App) -> None:
+        tasks = [
+            asyncio.create_task(self._guarded(work))
+            for work in (app.start(), self._ring(), self._watch(), _crash_of(app))
+        ]
+        try:
+            await self._failed.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await app.stop()
+        error = self._error
+        logger().error("scoring_stopped", error=repr(error))
+        if isinstance(error, Refused):
+            self.stopped = str(error)
+            await asyncio.Event().wait()
+        elif error is not None:
+            raise error
+
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except Exception as error:
             self._fail(error)
 
-    async def _crash_of(self, app: App) -> None:
-        await app._crashed.wait()
-        self._fail(app.crash_reason or RuntimeError("the Faust app crashed"))
-
     async def _ring(self) -> None:
         while True:
             await asyncio.sleep(RING_SECONDS)
-            self.state.ring()
+            await self.state.ring()
 
     async def _watch(self) -> None:
-        """Raise `Stalled` when facts wait and no position moves; a broker that is away does not count."""
+        """Raise `Unavailable` when facts wait and no position moves; a broker that is away does not count."""
         seen: dict[int, tuple[int, float]] = {}
-        async with AIOKafkaConsumer(bootstrap_servers=self._log.bootstrap) as onlooker:
+        async with AIOKafkaConsumer(bootstrap_servers=self._log.topics.bootstrap) as onlooker:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
                 for number, owned in list(self.state.partitions.items()):
@@ -119,11 +152,16 @@ class Stream:
                     if not waiting or position != before:
                         seen[number] = position, monotonic()
                     elif monotonic() - since > self._patience.stall:
-                        raise Stalled(
-                            "scoring-stalled",
+                        raise Unavailable(
+                            "stream-stalled",
                             f"{waiting} facts of partition {number} wait and none has been folded for "
                             f"{self._patience.stall:.0f} seconds; the worker ends to be started anew",
                         )
+
+
+async def _crash_of(app: App) -> None:
+    await app._crashed.wait()
+    raise app.crash_reason or RuntimeError("the Faust app crashed")
 
 
 class Boot(BootStrategy):
@@ -143,7 +181,7 @@ class App(faust.App):
 def new_app(log: Log, state: State, patience: Patience) -> App:
     app = App(
         log.group,
-        broker=f"kafka://{log.bootstrap}",
+        broker=f"kafka://{log.topics.bootstrap}",
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,

@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord
 
 from services.scoring.state import Log, Output
 from services.scoring.stream import Patience, Stream
+from shared.bus.topics import Topics
 
 IMPATIENT = Patience(session=6.0, rebalance=6.0, heartbeat=0.3)
 
@@ -37,8 +38,8 @@ class Tally:
             sums[1] += int(record.value)
             self._changed.add(record.key)
 
-    def ring(self, now: datetime) -> bool:
-        return False
+    def ring(self, now: datetime) -> int:
+        return 0
 
     def take(self, now: datetime) -> Sequence[Output]:
         outputs = []
@@ -53,23 +54,11 @@ class Tally:
         return outputs
 
 
-def log_of(bootstrap: str, prefix: str) -> Log:
-    return Log(
-        bootstrap=bootstrap,
-        group=f"{prefix}.scoring",
-        facts=(f"{prefix}.leads", f"{prefix}.signals"),
-        state=f"{prefix}.scoring-state",
-        transactional_id=lambda number: f"{prefix}.scoring-{number}",
-    )
-
-
 async def main(bootstrap: str, prefix: str) -> None:
-    stream = Stream(log_of(bootstrap, prefix), lambda _: Tally(prefix), patience=IMPATIENT)
+    stream = Stream(Log(Topics(bootstrap, prefix)), lambda _: Tally(prefix), patience=IMPATIENT)
     await stream.start()
-    try:
-        await stream.failed
-    finally:
-        await stream.stop()
+    assert stream.task is not None
+    await stream.task
 
 
 if __name__ == "__main__":

@@ -1,0 +1,155 @@
+"""Heat and its reasons over HTTP, for the gateway. Everything is computed from the ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel
+
+from services.scoring import handlers
+from services.scoring.store import Entry, Ledger
+from shared.clock import Clock, from_milliseconds
+from shared.events.base import Instant
+from shared.events.scoring import Band
+from shared.scorecard.rules import Rules
+from shared.web import LeadPath
+
+
+class HeatAnswer(BaseModel):
+    """`counts` is how often each kind happened, each forgotten by half every half-life."""
+
+    lead_id: str
+    at: Instant
+    heat: float
+    band: Band
+    rules: str
+    counts: dict[str, float]
+
+
+class TermAnswer(BaseModel):
+    event_id: str
+    kind: str
+    topic: str
+    partition: int
+    offset: int
+    at: Instant
+    age_seconds: float
+    factor: float
+    points: float
+
+
+class FitAnswer(BaseModel):
+    attribute: str
+    value: str
+    points: float
+
+
+class CapAnswer(BaseModel):
+    """A correction: of a group held within its cap, or of a sum held at 0 (no group)."""
+
+    group: str | None
+    points: float
+
+
+class ExplanationAnswer(BaseModel):
+    """The points of terms, fit and caps sum to the heat."""
+
+    lead_id: str
+    at: Instant
+    heat: float
+    band: Band
+    rules: str
+    terms: list[TermAnswer]
+    fit: list[FitAnswer]
+    caps: list[CapAnswer]
+
+
+class EntryAnswer(BaseModel):
+    event_id: str
+    type: str
+    kind: str
+    at: Instant
+    recorded_at: Instant
+    topic: str
+    partition: int
+    offset: int
+
+
+class TimelineAnswer(BaseModel):
+    """`next` is the `before` of the next page; null on the last one."""
+
+    lead_id: str
+    entries: list[EntryAnswer]
+    next: str | None
+
+
+At = Annotated[AwareDatetime | None, Query(description="The instant to look at; without it, now.")]
+
+
+def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
+    api = APIRouter(tags=["heat"])
+
+    @api.get("/leads/{lead_id}/heat", summary="A lead's heat, now or at an instant")
+    async def heat(lead_id: LeadPath, at: At = None) -> HeatAnswer:
+        explanation, band, counts = await handlers.heat(ledger, lead_id, at, rules, clock)
+        return HeatAnswer(
+            lead_id=lead_id,
+            at=from_milliseconds(explanation.at_ms),
+            heat=explanation.heat,
+            band=band,
+            rules=explanation.rules,
+            counts=counts,
+        )
+
+    @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, fact by fact")
+    async def explain(lead_id: LeadPath, at: At = None) -> ExplanationAnswer:
+        explanation, band, entries = await handlers.explain(ledger, lead_id, at, rules, clock)
+        return ExplanationAnswer(
+            lead_id=lead_id,
+            at=from_milliseconds(explanation.at_ms),
+            heat=explanation.heat,
+            band=band,
+            rules=explanation.rules,
+            terms=[
+                TermAnswer(
+                    event_id=term.event_id,
+                    kind=term.kind,
+                    topic=entries[term.event_id].topic,
+                    partition=entries[term.event_id].partition,
+                    offset=entries[term.event_id].offset,
+                    at=from_milliseconds(term.at_ms),
+                    age_seconds=term.age_seconds,
+                    factor=term.factor,
+                    points=term.points,
+                )
+                for term in explanation.terms
+            ],
+            fit=[
+                FitAnswer(attribute=fit.attribute, value=fit.value, points=fit.points)
+                for fit in explanation.fit
+            ],
+            caps=[CapAnswer(group=cap.group, points=cap.points) for cap in explanation.caps],
+        )
+
+    @api.get("/leads/{lead_id}/timeline", summary="What happened with a lead, from the newest")
+    async def timeline(
+        lead_id: LeadPath, before: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> TimelineAnswer:
+        entries, following = await handlers.timeline(ledger, lead_id, before, limit)
+        return TimelineAnswer(lead_id=lead_id, entries=[_entry(entry) for entry in entries], next=following)
+
+    return api
+
+
+def _entry(entry: Entry) -> EntryAnswer:
+    return EntryAnswer(
+        event_id=entry.event_id,
+        type=entry.type,
+        kind=entry.kind,
+        at=from_milliseconds(entry.at_ms),
+        recorded_at=from_milliseconds(entry.recorded_ms),
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+    )

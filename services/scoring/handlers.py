@@ -1,0 +1,117 @@
+"""The ledger's consumer, and the answers that are computed from it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.scoring.domain import band_at, counts_of, happened
+from services.scoring.store import Entry, Ledger
+from shared.bus import Handle, Received
+from shared.clock import AHEAD, Clock, from_milliseconds, milliseconds
+from shared.errors import AscuaError, NotFound, Refused
+from shared.events import wire_type
+from shared.events.scoring import Band
+from shared.scorecard import heat as scorecard
+from shared.scorecard.heat import Explanation
+from shared.scorecard.rules import Rules
+
+GROUP = "scoring-ledger"
+
+
+def ledger_handler(ledger: Ledger) -> Handle:
+    async def keep(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        outcomes: list[AscuaError | None] = []
+        entries = []
+        for received in batch:
+            try:
+                entries.append(entry_of(received))
+                outcomes.append(None)
+            except AscuaError as error:
+                outcomes.append(error)
+        if entries:
+            await ledger.add(entries)
+        return outcomes
+
+    return keep
+
+
+def entry_of(received: Received) -> Entry:
+    recorded = received.event
+    fact = happened(recorded).fact
+    return Entry(
+        lead_id=recorded.lead_id,
+        event_id=fact.id,
+        type=wire_type(type(recorded.event)),
+        kind=fact.kind,
+        at_ms=fact.at_ms,
+        recorded_ms=milliseconds(recorded.recorded_at),
+        aggregate=fact.aggregate,
+        sequence=fact.sequence,
+        topic=received.topic,
+        partition=received.partition,
+        offset=received.offset,
+    )
+
+
+async def facts_at(
+    ledger: Ledger, lead_id: str, at: datetime | None, clock: Clock
+) -> tuple[list[Entry], int]:
+    """What counts at an instant, newest first, and that instant in milliseconds; without one, at this moment.
+
+    Raises `NotFound` when nothing at all is known of the lead.
+    """
+    at_ms = milliseconds(at or clock())
+    # A fact may be a little ahead of the clock; it counts now, as it does in the stream.
+    until_ms = at_ms if at is not None else milliseconds(clock() + AHEAD)
+    entries = [entry async for entry in ledger.of_lead(lead_id, until_ms)]
+    if not entries and not await ledger.knows(lead_id):
+        raise NotFound("lead-unknown", f"no fact about a lead {lead_id} has reached scoring")
+    return entries, at_ms
+
+
+async def explain(
+    ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
+) -> tuple[Explanation, Band, dict[str, Entry]]:
+    """Heat at an instant with its reasons, the band, and the place of each fact by its event id."""
+    entries, at_ms = await facts_at(ledger, lead_id, at, clock)
+    explanation = scorecard.explain((entry.fact for entry in entries), rules, at_ms)
+    band = band_at([entry.fact for entry in entries], rules, explanation.at_ms)
+    return explanation, band, {entry.event_id: entry for entry in entries}
+
+
+async def heat(
+    ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
+) -> tuple[Explanation, Band, dict[str, float]]:
+    """Heat at an instant, the band, and the decayed count of each kind."""
+    explanation, band, entries = await explain(ledger, lead_id, at, rules, clock)
+    counts = counts_of([entry.fact for entry in entries.values()], rules, explanation.at_ms)
+    return explanation, band, counts
+
+
+async def timeline(
+    ledger: Ledger, lead_id: str, before: str | None, limit: int
+) -> tuple[list[Entry], str | None]:
+    """A page of a lead's facts from the newest, those behind the cursor `before`; and the cursor of the next page."""
+    last = _read_cursor(before) if before is not None else None
+    page: list[Entry] = []
+    async for entry in ledger.of_lead(lead_id, last[0] if last else milliseconds(from_milliseconds(2**45))):
+        if last is not None and (entry.at_ms, entry.name) >= last:
+            continue
+        if len(page) == limit:
+            return page, _cursor(page[-1])
+        page.append(entry)
+    return page, None
+
+
+def _cursor(entry: Entry) -> str:
+    return base64.urlsafe_b64encode(f"{entry.at_ms} {entry.name}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        at_ms, _, name = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+        return int(at_ms), name
+    except ValueError:
+        raise Refused("cursor-unknown", "`before` must be the `next` of an earlier page") from None

@@ -1,0 +1,51 @@
+"""The scoring process: the stream, the ledger's consumer and the API, in one loop."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.scoring.api import router
+from services.scoring.fold import Heat
+from services.scoring.handlers import GROUP, ledger_handler
+from services.scoring.state import Log
+from services.scoring.store import Ledger
+from services.scoring.stream import Stream
+from shared.bus import Consumer, Publisher, Topics
+from shared.bus.topics import FACTS
+from shared.clock import utc_now
+from shared.mongo import Mongo
+from shared.scorecard.rules import default_rules
+from shared.service import Part, serve, service_app
+from shared.settings import ServiceSettings, load
+
+
+class Settings(ServiceSettings):
+    port: int = 8004
+
+
+def app(settings: Settings) -> FastAPI:
+    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
+    publisher = Publisher(topics)
+    ledger = Ledger(mongo)
+    rules = default_rules()
+    parts: dict[str, Part] = {
+        "topics": topics,
+        "store": mongo,
+        "publisher": publisher,
+        "ledger": Consumer(
+            topics,
+            publisher,
+            GROUP,
+            [topic.name for topic in FACTS],
+            ledger_handler(ledger),
+            dead_letter_limit=settings.dead_letter_limit,
+        ),
+        "stream": Stream(Log(topics), lambda _: Heat(topics, rules, settings.dead_letter_limit)),
+    }
+    return service_app("scoring", parts, [router(ledger, rules, utc_now)])
+
+
+def main() -> None:
+    settings = load(Settings)
+    serve("scoring", app(settings), settings)

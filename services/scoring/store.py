@@ -1,0 +1,68 @@
+"""The ledger: every fact of a lead with its place in the log, for the questions that a state cannot answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+
+from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
+from shared.scorecard.lead_state import Fact
+
+_DUPLICATE = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact of a lead, and where it stands in the log. `topic` is the short name, times are milliseconds."""
+
+    lead_id: str
+    event_id: str
+    type: str
+    kind: str
+    at_ms: int
+    recorded_ms: int
+    aggregate: str | None
+    sequence: int | None
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """What makes it this fact and no other: a service's by its sequence, a signal by lead and id."""
+        if self.aggregate is not None:
+            return f"{self.aggregate}#{self.sequence}"
+        return f"{self.lead_id}/{self.event_id}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact(self.event_id, self.kind, self.at_ms, self.aggregate, self.sequence)
+
+
+class Ledger:
+    def __init__(self, mongo: Mongo) -> None:
+        self._entries: Collection[Document] = mongo.collection(
+            "ledger", (Index((("lead_id", 1), ("at_ms", -1))),)
+        )
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        """Keep facts; one that is kept already stays as it is."""
+        documents = [{"_id": entry.name, **asdict(entry)} for entry in entries]
+        try:
+            with reaching():
+                await self._entries.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if any(each["code"] != _DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
+                raise
+
+    async def of_lead(self, lead_id: str, until_ms: int) -> AsyncIterator[Entry]:
+        """The facts of a lead up to an instant, from the newest."""
+        with reaching():
+            found = self._entries.find({"lead_id": lead_id, "at_ms": {"$lte": until_ms}})
+            async for document in found.sort([("at_ms", -1), ("_id", -1)]):
+                del document["_id"]
+                yield Entry(**document)
+
+    async def knows(self, lead_id: str) -> bool:
+        with reaching():
+            return await self._entries.find_one({"lead_id": lead_id}, {"_id": 1}) is not None
