@@ -10,7 +10,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_structured
 from cloudevents.core.formats.json import JSONFormat
 
-from shared.events import Recorded, decode, encode, known_events, wire_type
+from shared.events import decode, encode, known_events, wire_type
 from shared.events.base import rfc3339
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -91,7 +91,7 @@ def test_what_the_cloudevents_library_writes_is_an_event_to_us(path: Path) -> No
 
 
 def test_a_signal_has_no_aggregate_and_everything_else_has_one() -> None:
-    samples: dict[str, Recorded] = {path.stem: decode(path.read_bytes()) for path in NEWEST}
+    samples = {path.stem: decode(path.read_bytes()) for path in NEWEST}
 
     without = {name for name, recorded in samples.items() if recorded.aggregate is None}
     assert without == {"ascua.signal.received.v1"}
