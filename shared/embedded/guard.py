@@ -71,7 +71,7 @@ def watch(child: int, wake: int) -> int:
     """The child's exit code (negative for a signal), once it ended by itself or was stopped."""
     lifeline: int | None = 0
     deadline: float | None = None
-    while not ended(child):
+    while (code := reap(child)) is None:
         patience = None if deadline is None else max(0.0, deadline - time.monotonic())
         readable, _, _ = select.select([wake] if lifeline is None else [wake, lifeline], [], [], patience)
         if wake in readable and set(os.read(wake, 512)) - {signal.SIGCHLD} and deadline is None:
@@ -87,12 +87,21 @@ def watch(child: int, wake: int) -> int:
         if deadline is not None and time.monotonic() >= deadline:
             signal_group(child, signal.SIGKILL)
             deadline = time.monotonic() + 1.0
-    signal_group(child, signal.SIGKILL)  # grandchildren; the zombie still holds the group's id
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code
 
 
-def ended(child: int) -> bool:
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+def reap(child: int) -> int | None:
+    """The exit code, once the child has ended; what is left of its group ends too."""
+    if hasattr(os, "waitid"):  # not on macOS before Python 3.13
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        signal_group(child, signal.SIGKILL)  # the zombie still holds the group's id, so it is nobody else's
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid == 0:
+        return None
+    signal_group(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(status)
 
 
 def stop(child: int, grace: float) -> float:

@@ -193,7 +193,7 @@ def _unusable(directory: Path, error: OSError) -> Refused:
     return Refused(
         "home-unusable",
         f"{directory} cannot be written to ({error.strerror}). "
-        "Correct its permissions, or choose another directory with ASCUA_HOME.",
+        "Correct that, or choose another directory with ASCUA_HOME.",
     )
 
 

@@ -169,7 +169,7 @@ class Broker:
             return Unavailable(
                 "already-running", f"Another Kafka runs on {self.directory}: stop it, then start again."
             )
-        if says(r"meta\.properties|stored node id|cluster ?id"):
+        if says(r"meta\.properties|node id (not found|.*doesn't match)|invalid cluster\.id"):
             return homes.half_written(self.directory, "Kafka does not accept data/meta.properties")
         if says(r"permission denied|AccessDenied|read-only file system"):
             return Refused(
@@ -201,7 +201,7 @@ class Broker:
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
-            *([f"-XX:AOTCache={archive}"] if archive.exists() else []),
+            *([f"-XX:AOTCache={archive}", "-Xlog:aot*=off"] if archive.exists() else []),
             f"-Djava.io.tmpdir={self.directory / 'tmp'}",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",

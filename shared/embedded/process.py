@@ -139,7 +139,8 @@ class Supervisor:
     """Keeps named children alive; each writes to `<logs>/<name>.log`.
 
     One that dies is started again, at once the first time and after at most 2 s when it keeps dying young. It is
-    given up when its own diagnosis says so, or after five early deaths in a row with exit code 2, 69 or 78.
+    given up after five early deaths in a row when it has never been ready, or always ended with exit code 2, 69 or
+    78; and when its own diagnosis says so.
     """
 
     def __init__(self, logs: Path, *, keep: Sequence[int] = ()) -> None:
@@ -218,12 +219,14 @@ class Supervisor:
             quick = quick + 1 if early else 0
             hopeless = hopeless + 1 if early and code in _HOPELESS else 0
             why = None
-            if it.diagnose and early and (quick >= _QUICK_DEATHS or not it.up.is_set()):
+            by_itself = early and code != -signal.SIGKILL
+            if it.diagnose and by_itself and (quick >= _QUICK_DEATHS or not it.up.is_set()):
                 why = it.diagnose(code, child.last_lines(60))
-            if why is None and hopeless >= _QUICK_DEATHS:
+            deaths = hopeless if it.up.is_set() else quick
+            if why is None and deaths >= _QUICK_DEATHS:
                 why = Unavailable(
                     "child-given-up",
-                    f"{it.name} ended {hopeless} times in a row right after its start, with exit code {code}. "
+                    f"{it.name} ended {deaths} times in a row right after its start, with exit code {code}. "
                     f"Its log {child.log_path} says:{self._tail(it)}",
                 )
             if why is not None:
