@@ -10,7 +10,7 @@ band and the crossings, follows the order of arrival:
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import floor, log2
 from typing import Final, NamedTuple
@@ -236,17 +236,20 @@ def _named(name: str) -> str:
     return str(uuid5(_NAMES, name))
 
 
-def band_at(facts: list[Fact], rules: Rules, at_ms: int) -> Band:
-    """The band that facts up to an instant lead to, had each been known when it happened."""
-    lead = Lead.new("")
-    for fact in sorted(facts, key=lambda fact: (fact.at_ms, fact.id)):
-        take_in(lead, Happened("", fact, fact.at_ms, is_history=False), rules)
+def band_at(lead_id: str, facts: Iterable[Fact], rules: Rules, at_ms: int) -> Band:
+    """The band that facts up to an instant lead to, had each been known when it happened.
+
+    Those of one instant count in the order in which they are given.
+    """
+    lead = Lead.new(lead_id)
+    for fact in sorted(facts, key=lambda fact: fact.at_ms):
+        take_in(lead, Happened(lead_id, fact, fact.at_ms, is_history=False), rules)
     for _ in settle(lead, at_ms, rules):
         pass
     return Band(lead.state.band)
 
 
-def counts_of(facts: list[Fact], rules: Rules, at_ms: int) -> dict[str, float]:
+def counts_of(facts: Iterable[Fact], rules: Rules, at_ms: int) -> dict[str, float]:
     """The decayed count of each kind at an instant."""
     counts = DecayedCounts()
     for fact in facts:

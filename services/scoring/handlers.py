@@ -77,7 +77,8 @@ async def explain(
     """Heat at an instant with its reasons, the band, and the place of each fact by its event id."""
     entries, at_ms = await facts_at(ledger, lead_id, at, clock)
     explanation = scorecard.explain((entry.fact for entry in entries), rules, at_ms)
-    band = band_at([entry.fact for entry in entries], rules, explanation.at_ms)
+    in_order = sorted(entries, key=lambda entry: (entry.recorded_ms, entry.topic, entry.offset))
+    band = band_at(lead_id, (entry.fact for entry in in_order), rules, explanation.at_ms)
     return explanation, band, {entry.event_id: entry for entry in entries}
 
 
@@ -86,7 +87,7 @@ async def heat(
 ) -> tuple[Explanation, Band, dict[str, float]]:
     """Heat at an instant, the band, and the decayed count of each kind."""
     explanation, band, entries = await explain(ledger, lead_id, at, rules, clock)
-    counts = counts_of([entry.fact for entry in entries.values()], rules, explanation.at_ms)
+    counts = counts_of((entry.fact for entry in entries.values()), rules, explanation.at_ms)
     return explanation, band, counts
 
 

@@ -34,7 +34,7 @@ MOST_SECONDS = 0.5
 """At least so often a busy partition commits."""
 
 SHARE = 1
-"""A partition rests this many times as long as its last commit took, so that commits never crowd out folding: an
+"""A partition rests this many times as long as its last commit took, so that commits do not crowd out folding: an
 idle worker tells heat at once, a loaded one in bigger batches."""
 
 OVERDUE_SECONDS = 2.0
@@ -251,6 +251,7 @@ class State:
                 transaction_timeout_ms=int(COMMIT_TIMEOUT * 1000),
                 max_batch_size=512 * 1024,
                 request_timeout_ms=10_000,
+                retry_backoff_ms=20,
             )
             self.partitions[number] = Partition(
                 number, log, self._new_fold(number), producer, self._clock, self._failed

@@ -17,25 +17,23 @@ from services.scoring.state import Log, Output
 from services.scoring.stream import Patience, Stream
 from shared.bus.topics import Topics
 
-IMPATIENT = Patience(session=6.0, rebalance=6.0, heartbeat=0.3)
+IMPATIENT = Patience(session=2.0, rebalance=5.0, heartbeat=0.3)
 
 
 class Tally:
-    """Counts the records of each key and remembers the sum of their values; tells each new count."""
+    """Counts the records of each key and how often it told the count: [count, told]."""
 
-    def __init__(self, prefix: str) -> None:
-        self.sums: dict[bytes, list[int]] = {}
-        self._prefix = prefix
+    def __init__(self, topics: Topics) -> None:
+        self.counts: dict[bytes, list[int]] = {}
+        self._topics = topics
         self._changed: set[bytes] = set()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        self.sums[key] = json.loads(value or b"[0,0,0]")
+        self.counts[key] = json.loads(value or b"[0,0]")
 
     def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
         for record in records:
-            sums = self.sums.setdefault(record.key, [0, 0, 0])
-            sums[0] += 1
-            sums[1] += int(record.value)
+            self.counts.setdefault(record.key, [0, 0])[0] += 1
             self._changed.add(record.key)
 
     def ring(self, now: datetime) -> int:
@@ -44,18 +42,19 @@ class Tally:
     def take(self, now: datetime) -> Sequence[Output]:
         outputs = []
         for key in self._changed:
-            self.sums[key][2] += 1
-            value = json.dumps(self.sums[key]).encode()
-            outputs += [
-                Output(f"{self._prefix}.heat", key, value),
-                Output(f"{self._prefix}.scoring-state", key, value),
-            ]
+            self.counts[key][1] += 1
+            value = json.dumps(self.counts[key]).encode()
+            outputs += [Output(self._topics.name(topic), key, value) for topic in ("heat", "scoring-state")]
         self._changed.clear()
         return outputs
 
 
+def tallying(topics: Topics) -> Stream:
+    return Stream(Log(topics), lambda _: Tally(topics), patience=IMPATIENT)
+
+
 async def main(bootstrap: str, prefix: str) -> None:
-    stream = Stream(Log(Topics(bootstrap, prefix)), lambda _: Tally(prefix), patience=IMPATIENT)
+    stream = tallying(Topics(bootstrap, prefix))
     await stream.start()
     assert stream.task is not None
     await stream.task

@@ -1,0 +1,66 @@
+"""What the tests write to the log and read from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from shared.bus.topics import Topics
+
+
+@asynccontextmanager
+async def producer(topics: Topics) -> AsyncIterator[AIOKafkaProducer]:
+    async with AIOKafkaProducer(bootstrap_servers=topics.bootstrap, linger_ms=2) as open_producer:
+        yield open_producer
+
+
+class Reader:
+    """A topic (short name) from its beginning; `read` adds what has been committed since."""
+
+    def __init__(self, topics: Topics, topic: str) -> None:
+        self.records: list[ConsumerRecord] = []
+        self._name = topics.name(topic)
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=topics.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=20,
+        )
+        self._partitions: list[TopicPartition] = []
+
+    async def __aenter__(self) -> Reader:
+        await self._consumer.start()
+        await self._consumer._client._wait_on_metadata(self._name)
+        numbers = sorted(self._consumer.partitions_for_topic(self._name) or ())
+        self._partitions = [TopicPartition(self._name, number) for number in numbers]
+        self._consumer.assign(self._partitions)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def read(self) -> list[ConsumerRecord]:
+        ends = await self._consumer.end_offsets(self._partitions)
+        while [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]:
+            for batch in (await self._consumer.getmany(timeout_ms=50)).values():
+                self.records += batch
+        return self.records
+
+
+async def records(topics: Topics, topic: str) -> list[ConsumerRecord]:
+    """Every committed record of a topic (short name), in order per key."""
+    async with Reader(topics, topic) as reader:
+        return await reader.read()
+
+
+async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Wait for a condition; fails when it does not come."""
+    async with asyncio.timeout(seconds):
+        while True:
+            met = condition()
+            if met if isinstance(met, bool) else await met:
+                return
+            await asyncio.sleep(0.02)

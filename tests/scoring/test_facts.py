@@ -1,0 +1,80 @@
+"""The quick way of reading a record says what the slow one says."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.scoring import facts
+from services.scoring.domain import happened
+from shared.errors import Undecodable
+from shared.events import Recorded, decode, encode
+from shared.events.leads import LeadCaptured
+from shared.events.signals import SignalReceived
+
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+ODD = st.sampled_from(
+    ["", "A", "é", "x" * 65, "x" * 129, "ana\n", "page_viewed\n", "7", "2026-11-23T10:00:00",
+     "2026-11-23T10:00:00.123456Z",
+     "2020-01-01T00:00:00+05:30", "not a time", "order-1234567", "pricing", None, 0, 1, -1, 1.5, True, [], {}, {"a": 1},
+     {"page": "pricing"}, {"page": "a1234567"}, {"Bad": 1}, {str(n): n for n in range(9)}, {"kind": "x"}, 10**30]
+)  # fmt: skip
+FIELDS = st.sampled_from(
+    ["specversion", "id", "type", "subject", "time", "recordedtime", "sequence", "aggregate", "data", "data.kind",
+     "data.attributes", "data.more", "traceparent", "correlationid", "causationid", "dataschema"]
+)  # fmt: skip
+
+
+def said(raw: bytes, read: object) -> object:
+    try:
+        return read(raw)  # type: ignore[operator]
+    except Undecodable as error:
+        return error.slug
+
+
+def slow(raw: bytes) -> object:
+    return happened(decode(raw))
+
+
+@settings(derandomize=True, deadline=None, max_examples=600)
+@given(st.lists(st.tuples(FIELDS, ODD, st.booleans()), max_size=2), st.booleans())
+def test_both_ways_accept_the_same_and_read_it_alike(
+    changes: list[tuple[str, object, bool]], late: bool
+) -> None:
+    event = SignalReceived(lead_id="ana", at=AT, kind="page_viewed", attributes={"page": "pricing", "n": 3})
+    envelope = json.loads(encode(Recorded("e1", event, AT.replace(day=26) if late else AT)))
+    for field, value, is_removed in changes:
+        owner, name = (envelope.get("data"), field[5:]) if field.startswith("data.") else (envelope, field)
+        if not isinstance(owner, dict):
+            continue
+        if is_removed:
+            owner.pop(name, None)
+        else:
+            owner[name] = value
+    raw = json.dumps(envelope).encode()
+
+    assert said(raw, facts.read) == said(raw, slow)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"[]", b"{", b'{"specversion":"1.0"}', b"null"])
+def test_what_is_no_event_is_undecodable_either_way(raw: bytes) -> None:
+    assert said(raw, facts.read) == said(raw, slow)
+    assert isinstance(said(raw, facts.read), str)
+
+
+def test_a_signal_goes_the_quick_way_and_a_services_event_the_slow_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[bytes] = []
+    monkeypatch.setattr(facts, "decode", lambda raw: taken.append(raw) or decode(raw))
+    signal = encode(Recorded("e1", SignalReceived(lead_id="ana", at=AT, kind="page_viewed"), AT))
+    captured = encode(Recorded("e2", LeadCaptured(lead_id="ana", at=AT, channel="web"), AT, 1, "lead:ana"))
+
+    assert facts.read(signal).fact.kind == "signal.page_viewed"
+    assert facts.read(captured).fact.sequence == 1
+    assert taken == [captured]

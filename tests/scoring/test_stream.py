@@ -1,0 +1,264 @@
+"""Whatever dies or stalls, each record is folded once and each telling belongs to a state that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from services.scoring.state import Log, State
+from services.scoring.stream import Stream
+from shared.bus.topics import Topics
+from shared.errors import Refused
+from tests.scoring.log import Reader, producer, records, until
+from tests.scoring.tally import Tally, tallying
+
+ROOT = Path(__file__).parents[2]
+KEYS = [f"lead-{number}".encode() for number in range(60)]
+
+
+class Traffic:
+    """Records to the fact topics, one every few milliseconds, and the truth about how many each key got."""
+
+    def __init__(self, topics: Topics, sender: AIOKafkaProducer) -> None:
+        self.sent: Counter[bytes] = Counter()
+        self._topics = topics
+        self._sender = sender
+
+    async def send(self, count: int) -> None:
+        futures = []
+        for number in range(count):
+            key = KEYS[(number * 7) % len(KEYS)]
+            futures.append(
+                await self._sender.send(
+                    self._topics.name("signals" if number % 2 else "leads"), b"x", key=key
+                )
+            )
+            self.sent[key] += 1
+        await asyncio.gather(*futures)
+
+    async def flow(self) -> None:
+        while True:
+            await self.send(5)
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def traffic(topics: Topics) -> AsyncIterator[Traffic]:
+    async with producer(topics) as sender:
+        yield Traffic(topics, sender)
+
+
+@asynccontextmanager
+async def flowing(topics: Topics) -> AsyncIterator[Traffic]:
+    async with traffic(topics) as given:
+        task = asyncio.create_task(given.flow())
+        try:
+            yield given
+        finally:
+            if not task.done():
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def working(topics: Topics) -> AsyncIterator[Stream]:
+    stream = tallying(topics)
+    await stream.start()
+    try:
+        await until(lambda: stream.is_ready)
+        yield stream
+    finally:
+        await stream.stop()
+
+
+@asynccontextmanager
+async def process(topics: Topics) -> AsyncIterator[asyncio.subprocess.Process]:
+    arguments = ["-m", "tests.scoring.tally", topics.bootstrap, topics.prefix]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+def counts(found: list[ConsumerRecord]) -> dict[bytes, list[int]]:
+    return {record.key: json.loads(record.value) for record in found}
+
+
+def counted(found: list[ConsumerRecord]) -> Counter[bytes]:
+    return Counter({key: count for key, (count, _) in counts(found).items()})
+
+
+async def kept(topics: Topics) -> Counter[bytes]:
+    """How many records of each key the committed state knows of."""
+    return counted(await records(topics, "scoring-state"))
+
+
+async def caught_up(topics: Topics, given: Traffic) -> None:
+    """Wait until every key is known as often as it has been sent by now: no partition stands still."""
+    target = Counter(given.sent)
+    async with Reader(topics, "scoring-state") as state:
+
+        async def is_known() -> bool:
+            return counted(await state.read()) >= target
+
+        await until(is_known)
+
+
+async def assert_told_without_hole_or_repeat(topics: Topics) -> None:
+    told: dict[bytes, list[list[int]]] = {}
+    for record in await records(topics, "heat"):
+        told.setdefault(record.key, []).append(json.loads(record.value))
+    for tellings in told.values():
+        assert [number for _, number in tellings] == list(range(1, len(tellings) + 1))
+        assert [count for count, _ in tellings] == sorted({count for count, _ in tellings})
+
+
+async def test_a_worker_that_starts_again_goes_on_where_the_last_commit_stood(topics: Topics) -> None:
+    async with traffic(topics) as given:
+        for _ in range(2):
+            async with working(topics):
+                await given.send(500)
+                await caught_up(topics, given)
+        assert await kept(topics) == given.sent
+        await assert_told_without_hole_or_repeat(topics)
+
+
+async def test_a_stopped_worker_has_committed_all_that_it_folded(topics: Topics) -> None:
+    async with traffic(topics) as given:
+        async with working(topics) as stream:
+            await given.send(300)
+            await until(lambda: folded(stream) == 300)
+
+        assert await kept(topics) == given.sent
+
+
+async def test_two_workers_share_the_partitions_and_forget_what_they_gave_away(topics: Topics) -> None:
+    async with flowing(topics) as given, working(topics) as first:
+        await until(lambda: folded(first) > 100)
+        assert set(first.state.partitions) == {0, 1, 2, 3}
+        async with working(topics) as second:
+            await until(lambda: first.is_ready and second.is_ready and len(first.state.partitions) == 2)
+
+            assert set(first.state.partitions) | set(second.state.partitions) == {0, 1, 2, 3}
+            assert set(first.state.partitions).isdisjoint(second.state.partitions)
+        await until(lambda: first.is_ready and len(first.state.partitions) == 4)
+    async with working(topics):
+        await caught_up(topics, given)
+    assert await kept(topics) == given.sent
+    await assert_told_without_hole_or_repeat(topics)
+
+
+async def test_the_next_owner_fences_one_that_stalled(topics: Topics) -> None:
+    failures: list[BaseException] = []
+    record = ConsumerRecord(topics.name("leads"), 0, 0, 0, 0, b"lead", b"x", None, 4, 1, ())
+    stalled = State(Log(topics), lambda _: Tally(topics), failures.append)
+    owner = State(Log(topics), lambda _: Tally(topics), failures.append)
+    await stalled.take([0])
+    await owner.take([0])
+
+    stalled.fold(record.topic, 0, [record])
+    await until(lambda: len(failures) == 1)
+    owner.fold(record.topic, 0, [record])
+    await until(lambda: owner.partitions[0].commits == 1)
+    await stalled.let_go()
+    await owner.let_go()
+
+    assert counts(await records(topics, "scoring-state")) == {b"lead": [1, 1]}
+    assert len(await records(topics, "heat")) == 1
+
+
+async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics) -> None:
+    log = Log(topics)
+    async with AIOKafkaProducer(
+        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
+    ) as broken:
+        await broken.begin_transaction()
+        await broken.send_and_wait(log.state, b"[9,9]", key=b"lead", partition=0)
+        await broken.abort_transaction()
+    state = State(log, lambda _: Tally(topics), lambda _: None)
+
+    async with asyncio.timeout(10):
+        positions = await state.take([0])
+    memory = state.partitions[0].memory
+    await state.let_go()
+
+    assert isinstance(memory, Tally)
+    assert memory.counts == {}
+    assert set(positions.values()) == {0}
+
+
+async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics: Topics) -> None:
+    log = Log(topics)
+    beyond = TopicPartition(log.facts[0], 0)
+    async with AIOKafkaProducer(
+        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
+    ) as other:
+        await other.begin_transaction()
+        await other.send_offsets_to_transaction({beyond: 1_000}, log.group)
+        await other.commit_transaction()
+    stream = tallying(topics)
+    await stream.start()
+    try:
+        await until(lambda: stream.stopped is not None)
+        assert "offset 1000" in str(stream.stopped)
+    finally:
+        await stream.stop()
+
+
+async def test_a_broken_fold_commits_nothing_of_its_batch(topics: Topics) -> None:
+    class Refusing(Tally):
+        def fold(self, topic: str, records: list[ConsumerRecord], now: object) -> None:  # type: ignore[override]
+            super().fold(topic, records, now)  # type: ignore[arg-type]
+            raise Refused("too-much", "no more")
+
+    stream = Stream(Log(topics), lambda _: Refusing(topics))
+    await stream.start()
+    async with traffic(topics) as given:
+        await given.send(10)
+        await until(lambda: stream.stopped == "no more")
+    await stream.stop()
+
+    assert await kept(topics) == Counter()
+
+
+async def test_workers_killed_and_stalled_neither_lose_nor_double_a_record(topics: Topics) -> None:
+    async with flowing(topics) as given, process(topics) as first, process(topics) as second:
+        await given.send(200)
+        await caught_up(topics, given)
+        first.kill()
+        async with process(topics):
+            await caught_up(topics, given)
+            second.send_signal(signal.SIGSTOP)
+            await given.send(200)
+            await caught_up(topics, given)
+            second.send_signal(signal.SIGCONT)
+            await given.send(200)
+            await caught_up(topics, given)
+    async with working(topics):
+        await caught_up(topics, given)
+    assert await kept(topics) == given.sent
+    await assert_told_without_hole_or_repeat(topics)
+
+
+def folded(stream: Stream) -> int:
+    memories = [owned.memory for owned in stream.state.partitions.values()]
+    return sum(
+        count for memory in memories if isinstance(memory, Tally) for count, _ in memory.counts.values()
+    )
