@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import uuid_utils
 
+from shared.errors import Refused
+
 AHEAD = timedelta(minutes=5)
 """How far into the future an event's time may lie; what is later is set back to this at the door."""
 
@@ -20,8 +22,14 @@ def utc_now() -> datetime:
 
 
 def clamp(at: datetime, now: datetime) -> datetime:
-    """When something happened, in UTC and whole milliseconds, at most `AHEAD` of `now`."""
-    at = at.astimezone(UTC)
+    """When something happened, in UTC and whole milliseconds, at most `AHEAD` of `now`.
+
+    Raises `Refused("time-out-of-range")`.
+    """
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:
+        raise Refused("time-out-of-range", "a time must lie in the years 1 to 9999 in UTC") from None
     return min(at.replace(microsecond=at.microsecond // 1000 * 1000), now + AHEAD)
 
 

@@ -52,6 +52,7 @@ class Relay:
         self._done: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._pending = 0
+        self._under_way = 0
         self._task: asyncio.Task[None] | None = None
         self._sweep: asyncio.Task[None] | None = None
         self._stopping = False
@@ -80,14 +81,7 @@ class Relay:
         return self._task
 
     def status(self) -> dict[str, object]:
-        return {"outbox_pending": self._pending + len(self._fresh)}
-
-    async def pending(self) -> int:
-        """Documents that hold facts the log does not have yet."""
-        with reaching():
-            return len(
-                await self._collection.find({"outbox.recordedtime": {"$gt": ""}}, {"_id": 1}).to_list(None)
-            )
+        return {"outbox_pending": self._pending + len(self._fresh) + self._under_way}
 
     def _told(self, told: Mapping[str, Sequence[JsonObject]]) -> None:
         for id, facts in told.items():
@@ -102,12 +96,15 @@ class Relay:
             while self._fresh:
                 ids = list(self._fresh)[:BULK]
                 outboxes = {id: self._fresh.pop(id) for id in ids}
+                self._under_way = len(ids)
                 try:
                     await self._publish(outboxes)
                 except AscuaError as error:
                     # Nothing is lost: the sweep finds these facts in their documents.
                     logger().warning("relay_paused", topic=self._topic, because=error.slug)
+                    self._pending += len(ids)
                     await asyncio.sleep(0.2)
+                self._under_way = 0
 
     async def _run_sweep(self) -> None:
         while not self._stopping:
@@ -119,15 +116,14 @@ class Relay:
             await asyncio.sleep(0 if self._pending >= BULK else 1)
 
     async def _find_left_behind(self) -> None:
-        before = rfc3339(self._clock() - LEFT_BEHIND)
         with reaching():
-            found = self._collection.find(
-                {"outbox.recordedtime": {"$gt": "", "$lt": before}}, {"outbox": 1}
-            ).limit(BULK)
+            found = self._collection.find({"outbox.recordedtime": {"$gt": ""}}, {"outbox": 1}).limit(BULK)
             outboxes = {doc["_id"]: doc["outbox"] async for doc in found}
         self._pending = len(outboxes)
-        if outboxes:
-            await self._publish(outboxes)
+        before = rfc3339(self._clock() - LEFT_BEHIND)
+        left = {id: facts for id, facts in outboxes.items() if facts and facts[0]["recordedtime"] < before}
+        if left:
+            await self._publish(left)
 
     async def _publish(self, outboxes: Mapping[str, Sequence[JsonObject]]) -> None:
         """Publish each outbox from its first fact; stop that one at its first failure; take out what arrived.

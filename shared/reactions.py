@@ -25,10 +25,11 @@ React = Callable[[T, Recorded[Any]], Decision[T]]
 
 
 class Reactions(Generic[T]):
-    """Reactions of one kind of document; `begin` makes the empty one for a lead id."""
+    """Reactions of one kind of document: `begin` makes the empty one, `otherwise` takes the other events."""
 
-    def __init__(self, begin: Callable[[str], T]) -> None:
+    def __init__(self, begin: Callable[[str], T], otherwise: React[T] | None = None) -> None:
         self._begin = begin
+        self._otherwise = otherwise or _nothing
         self._by_type: dict[type[Event], React[T]] = {}
 
     def on(self, *types: type[Event]) -> Callable[[React[T]], React[T]]:
@@ -41,7 +42,7 @@ class Reactions(Generic[T]):
     def step(self, received: Received) -> Step[T]:
         """The guarded step that an event takes on its lead's document."""
         recorded = received.event
-        react = self._by_type.get(type(recorded.event), _nothing)
+        react = self._by_type.get(type(recorded.event), self._otherwise)
 
         def decide(state: T | None) -> Decision[T]:
             return react(self._begin(recorded.lead_id) if state is None else state, recorded)

@@ -156,7 +156,7 @@ async def _on_ascua_error(_: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
-    if error.slug == "key-missing":
+    if error.slug in ("key-missing", "key-unknown"):
         status, headers["WWW-Authenticate"] = HTTPStatus.UNAUTHORIZED, "Bearer"
     return problem(error.slug, status, error.sentence, headers)
 

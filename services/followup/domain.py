@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.commands import LogActivity
+from shared.events.base import Instant
 from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
@@ -23,7 +24,7 @@ class Activity:
     """Something that was done. `note` is what somebody wrote about it and never leaves this service's documents."""
 
     id: str
-    at: datetime
+    at: Instant
     kind: ActivityKind
     result: ActivityResult
     rep: str | None = None
@@ -35,7 +36,7 @@ class Activity:
 class NextStep:
     id: str
     action: ActivityKind
-    due: datetime
+    due: Instant
     because: str
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.commands import CaptureLead, ChangeStage, LoseLead, OfferLead, Profile, WinLead
 from shared.errors import Conflict, NotFound, Refused
+from shared.events.base import Instant
 from shared.events.leads import (
     Channel,
     LeadCaptured,
@@ -32,7 +33,7 @@ class Lead:
     """Everything we hold about a lead; `profile` is the only place where its person is named."""
 
     id: str
-    captured_at: datetime
+    captured_at: Instant
     channel: Channel
     stage: Stage
     status: Status = Status.OPEN
@@ -40,7 +41,7 @@ class Lead:
     campaign: str | None = None
     acquisition_cost: Money | None = None
     profile: Profile | None = None
-    closed_at: datetime | None = None
+    closed_at: Instant | None = None
     lost_because: str | None = None
     value: Money | None = None
 

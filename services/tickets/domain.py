@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
 from shared.errors import Conflict, NotFound, Refused
+from shared.events.base import Instant
 from shared.events.tickets import (
     Author,
     Priority,
@@ -27,7 +28,7 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Message:
     author: Author
-    at: datetime
+    at: Instant
     text: str
 
 
@@ -40,10 +41,10 @@ class Ticket:
     category: TicketCategory
     priority: Priority
     subject: str
-    opened_at: datetime
+    opened_at: Instant
     status: Status = Status.OPEN
     messages: tuple[Message, ...] = ()
-    resolved_at: datetime | None = None
+    resolved_at: Instant | None = None
     resolution: str | None = None
 
 

@@ -76,6 +76,7 @@ class Consumer:
         self._clock = clock
         self._topic_ids: dict[str, str] = {}
         self._next: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -136,7 +137,8 @@ class Consumer:
             records = await consumer.getmany(timeout_ms=200, max_records=self._batch)
             if records and self.stopped is None:
                 await self._take([record for several in records.values() for record in several])
-                await self._commit(consumer, records)
+                self._next.update({tp: several[-1].offset + 1 for tp, several in records.items()})
+            await self._commit(consumer)
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
@@ -224,17 +226,20 @@ class Consumer:
             self._clock(),
         )
 
-    async def _commit(
-        self, consumer: AIOKafkaConsumer, records: dict[TopicPartition, list[ConsumerRecord]]
-    ) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit how far we are; past the markers of transactions too, so that an idle group has no lag."""
         if self.stopped is not None:
             return
-        position = {tp: several[-1].offset + 1 for tp, several in records.items()}
-        self._next.update(position)
+        assigned = consumer.assignment()
+        position = {tp: await consumer.position(tp) for tp in self._next if tp in assigned}
+        position = {tp: offset for tp, offset in position.items() if self._committed.get(tp) != offset}
+        if not position:
+            return
         try:
             await consumer.commit(
                 {tp: OffsetAndMetadata(offset, self._topic_ids[tp.topic]) for tp, offset in position.items()}
             )
+            self._committed.update(position)
         except (CommitFailedError, IllegalStateError) as error:
             # The partition has another owner by now; what was written is guarded, so it may do it again.
             logger().info("commit_skipped", consumer=self._group, because=type(error).__name__)
@@ -243,7 +248,7 @@ class Consumer:
 
     async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Compare the committed position with the log: a topic made anew, or a log that lost its end, stops us."""
-        self._next = {}
+        self._next, self._committed = {}, {}
         if not assigned:
             return
         group = f"{self._topics.prefix}.{self._group}"

@@ -36,7 +36,7 @@ class DeadLetter:
 
     def to_record(self) -> Outgoing:
         body = {**asdict(self), "original": base64.b64encode(self.original).decode()}
-        return Outgoing(DEAD_LETTERS.name, self.name, json.dumps(body).encode())
+        return Outgoing(DEAD_LETTERS.name, self.name, json.dumps(body).encode(), ())
 
     def to_replay(self) -> Outgoing:
         """The original bytes, addressed to the consumer that could not handle them."""
@@ -89,7 +89,7 @@ async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
     count = 0
     for letter in letters:
         await publisher.publish(letter.to_replay())
-        await publisher.publish(Outgoing(DEAD_LETTERS.name, letter.name, b""))
+        await publisher.publish(Outgoing(DEAD_LETTERS.name, letter.name, b"", ()))
         count += 1
     return count
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.events.base import Event, Instant, LeadId, Slug
 
@@ -32,6 +32,9 @@ class ActivityResult(StrEnum):
     DONE = "done"
 
 
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
+
+
 class FollowUpEvent(Event):
     topic: ClassVar[str] = "followup"
     source: ClassVar[str] = "/ascua/followup"
@@ -44,7 +47,7 @@ class FollowUpEvent(Event):
 class ActivityLogged(FollowUpEvent, type="ascua.activity.logged", version=1):
     """Somebody did something for the lead. What they wrote about it stays with followup."""
 
-    activity_id: str
+    activity_id: Id
     kind: ActivityKind
     result: ActivityResult
     rep: LeadId | None = None
@@ -54,7 +57,7 @@ class ActivityLogged(FollowUpEvent, type="ascua.activity.logged", version=1):
 class NextStepScheduled(FollowUpEvent, type="ascua.next_step.scheduled", version=1):
     """The one thing to do next for this lead; it replaces the step before, if any was open."""
 
-    step_id: str
+    step_id: Id
     action: ActivityKind
     due: Instant
     because: Slug
@@ -63,8 +66,8 @@ class NextStepScheduled(FollowUpEvent, type="ascua.next_step.scheduled", version
 class NextStepDone(FollowUpEvent, type="ascua.next_step.done", version=1):
     """The promised step was kept by an activity."""
 
-    step_id: str
-    activity_id: str
+    step_id: Id
+    activity_id: Id
     due: Instant
 
 

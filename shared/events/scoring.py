@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.events.base import Event, Slug
 
@@ -14,6 +14,10 @@ class Band(StrEnum):
     COLD = "cold"
     WARM = "warm"
     HOT = "hot"
+
+
+RulesVersion = Annotated[str, StringConstraints(pattern=r"^[0-9a-z:]{1,80}$")]
+"""The content hash of the rules in force."""
 
 
 class HeatChanged(Event, type="ascua.heat.changed", version=1):
@@ -28,7 +32,7 @@ class HeatChanged(Event, type="ascua.heat.changed", version=1):
 
     heat: float
     band: Band
-    rules: str
+    rules: RulesVersion
     parts: tuple[tuple[Annotated[float, Field(gt=0)], float], ...] = ()
 
     @property
@@ -43,7 +47,7 @@ class CrossingEvent(Event):
     scorecard: Slug = "heat"
     episode: Annotated[int, Field(ge=1)]
     heat: float
-    rules: str
+    rules: RulesVersion
 
     @property
     def aggregate(self) -> str:

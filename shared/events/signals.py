@@ -27,10 +27,13 @@ Word = Annotated[
 ]
 """A short lower-case word such as `pricing` or `docs/setup`; free text and personal data do not fit."""
 
+_Whole = Annotated[StrictInt, Field(ge=-999_999, le=999_999)]
+_Real = Annotated[StrictFloat, Field(ge=-999_999, le=999_999)]
+
 Attributes = Annotated[
     dict[
         Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")],
-        StrictBool | StrictInt | StrictFloat | Word,
+        StrictBool | _Whole | _Real | Word,
     ],
     Field(max_length=8),
 ]

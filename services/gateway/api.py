@@ -1,0 +1,298 @@
+"""The public API, version 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+
+from services.gateway import handlers
+from services.gateway.backends import Backends
+from services.gateway.domain import LeadView
+from services.gateway.keys import KeyRing, Scope
+from services.gateway.live import Live
+from services.gateway.store import Imports, Views
+from shared.bus import Publisher, Topics
+from shared.bus.lag import lag
+from shared.clock import Clock
+from shared.commands import (
+    CaptureLead,
+    ChangeStage,
+    HistoryRows,
+    LogActivity,
+    LoseLead,
+    OfferLead,
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+    RowOutcomes,
+    SendSignal,
+    WinLead,
+)
+from shared.errors import Refused
+from shared.events.base import Instant, LeadId, rfc3339
+from shared.events.scoring import Band
+from shared.web import IdempotencyKey, LeadPath
+
+COOKIE = "ascua_key"
+GROUPS = ("followup", "gateway", "scoring", "scoring-ledger")
+SIGNALS_AT_ONCE = 1_000
+
+TicketPath = Annotated[LeadId, Path()]
+At = Annotated[
+    AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
+]
+_SIGNALS: TypeAdapter[list[SendSignal]] = TypeAdapter(
+    Annotated[list[SendSignal], Field(min_length=1, max_length=SIGNALS_AT_ONCE)]
+)
+
+
+class SignalsAccepted(BaseModel):
+    accepted: int
+    ids: list[str]
+
+
+class BoardLine(BaseModel):
+    """A lead on the heat board; `heat` is what it is at the board's instant."""
+
+    heat: float
+    lead: LeadView
+
+
+class HeatBoard(BaseModel):
+    at: Instant
+    band: Band
+    items: list[BoardLine]
+    next_cursor: str | None = None
+    position: str = Field(description="Where `GET /v1/stream?from=` takes over from this board.")
+
+
+class LeadNow(BaseModel):
+    """The 360 view, and heat at the instant of the answer."""
+
+    at: Instant
+    heat: float | None
+    lead: LeadView
+    position: str = Field(description="Where `GET /v1/stream?from=` takes over from this view.")
+
+
+def admit(keys: KeyRing, scope: Scope) -> Any:
+    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
+
+    async def check(request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
+        await keys.admit(key, scope)
+
+    return Depends(check)
+
+
+def commands(backends: Backends, keys: KeyRing) -> APIRouter:
+    """Commands, passed on to the service that owns what they change."""
+    api = APIRouter(prefix="/v1", tags=["commands"])
+    capture, work = [admit(keys, Scope.CAPTURE)], [admit(keys, Scope.WORK)]
+
+    @api.post("/leads", status_code=201, dependencies=capture, summary="Capture a lead")
+    async def capture_lead(command: CaptureLead, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+        return JSONResponse(await backends.call("leads", "POST", "/leads", command, idempotency_key), 201)
+
+    @api.post("/leads/{lead_id}/stage", dependencies=work, summary="Move an open lead to another stage")
+    async def change_stage(
+        lead_id: LeadPath, command: ChangeStage, idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/stage", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/offers", dependencies=work, summary="Record an offer that was sent")
+    async def offer(lead_id: LeadPath, command: OfferLead, idempotency_key: IdempotencyKey = None) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/offers", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/won", dependencies=work, summary="Win a lead")
+    async def win(lead_id: LeadPath, command: WinLead, idempotency_key: IdempotencyKey = None) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/won", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/lost", dependencies=work, summary="Lose a lead, with a reason")
+    async def lose(lead_id: LeadPath, command: LoseLead, idempotency_key: IdempotencyKey = None) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/lost", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/activities", status_code=201, dependencies=work, summary="Log an activity")
+    async def log(
+        lead_id: LeadPath, command: LogActivity, idempotency_key: IdempotencyKey = None
+    ) -> JSONResponse:
+        await backends.must_exist(lead_id)
+        path = f"/leads/{lead_id}/activities"
+        return JSONResponse(await backends.call("followup", "POST", path, command, idempotency_key), 201)
+
+    @api.post("/tickets", status_code=201, dependencies=capture, summary="Open a ticket")
+    async def open_ticket(command: OpenTicket, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+        await backends.must_exist(command.lead_id)
+        return JSONResponse(await backends.call("tickets", "POST", "/tickets", command, idempotency_key), 201)
+
+    @api.post("/tickets/{ticket_id}/replies", dependencies=work, summary="Reply to a ticket")
+    async def reply(
+        ticket_id: TicketPath, command: ReplyTicket, idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        return await backends.call(
+            "tickets", "POST", f"/tickets/{ticket_id}/replies", command, idempotency_key
+        )
+
+    @api.post("/tickets/{ticket_id}/resolution", dependencies=work, summary="Resolve a ticket")
+    async def resolve(
+        ticket_id: TicketPath, command: ResolveTicket, idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        return await backends.call(
+            "tickets", "POST", f"/tickets/{ticket_id}/resolution", command, idempotency_key
+        )
+
+    return api
+
+
+def intake(
+    publisher: Publisher, backends: Backends, imports: Imports, keys: KeyRing, clock: Clock
+) -> APIRouter:
+    """What comes in bulk: signals and imports."""
+    api = APIRouter(prefix="/v1", tags=["intake"])
+    one_or_many = {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        SendSignal.model_json_schema(),
+                        {"type": "array", "items": {"type": "object"}, "maxItems": SIGNALS_AT_ONCE},
+                    ]
+                }
+            },
+            "application/x-ndjson": {"schema": {"type": "string", "description": "One signal a line."}},
+        },
+    }
+
+    @api.post(
+        "/signals",
+        status_code=202,
+        dependencies=[admit(keys, Scope.CAPTURE)],
+        summary="Send signals: one, an array, or NDJSON",
+        openapi_extra={"requestBody": one_or_many},
+    )
+    async def signals(request: Request) -> SignalsAccepted:
+        """Answered once the broker has them all. When one is wrong, none is taken, and the answer says which."""
+        taken = _signals(await request.body(), request.headers.get("content-type", ""))
+        ids = await handlers.take_signals(publisher, backends, taken, clock)
+        return SignalsAccepted(accepted=len(ids), ids=ids)
+
+    @api.post("/history", dependencies=[admit(keys, Scope.OPERATE)], summary="Take a piece of an import")
+    async def history(piece: HistoryRows) -> RowOutcomes:
+        return await handlers.take_history(publisher, backends, imports, piece, clock)
+
+    return api
+
+
+def reads(
+    views: Views, backends: Backends, live: Live, keys: KeyRing, topics: Topics, clock: Clock
+) -> APIRouter:
+    """What can be seen."""
+    api = APIRouter(prefix="/v1", tags=["reads"], dependencies=[admit(keys, Scope.READ)])
+
+    @api.get("/leads/{lead_id}", summary="Everything about a lead")
+    async def lead(lead_id: LeadPath) -> LeadNow:
+        position, now = live.position(), clock()
+        view = await handlers.view(views, backends, lead_id)
+        return LeadNow(at=now, heat=view.heat.now(now) if view.heat else None, lead=view, position=position)
+
+    @api.get("/leads/{lead_id}/timeline", summary="All that happened to a lead, newest first")
+    async def timeline(
+        lead_id: LeadPath, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    ) -> Any:
+        return await handlers.timeline(backends, lead_id, cursor=cursor, limit=limit)
+
+    @api.get("/leads/{lead_id}/heat", summary="A lead's heat at an instant")
+    async def heat(lead_id: LeadPath, at: At = None) -> Any:
+        await backends.must_exist(lead_id)
+        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat", at=_instant(at))
+
+    @api.get("/leads/{lead_id}/heat/explain", summary="Why it is so, to the event")
+    async def explain(lead_id: LeadPath, at: At = None) -> Any:
+        await backends.must_exist(lead_id)
+        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", at=_instant(at))
+
+    @api.get("/boards/heat", summary="Who to call now: the warmest open leads of a band")
+    async def heat_board(
+        band: Band = Band.HOT,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> HeatBoard:
+        position = live.position()
+        board = await handlers.heat_board(views, band, _points(cursor), limit, clock())
+        return HeatBoard(
+            at=board.at,
+            band=board.band,
+            items=[BoardLine(heat=line.heat, lead=line.view) for line in board.lines],
+            next_cursor=None if board.next_below is None else repr(board.next_below),
+            position=position,
+        )
+
+    @api.get(
+        "/stream", summary="Changes as they happen (server-sent events)", response_class=EventSourceResponse
+    )
+    async def stream(
+        from_: Annotated[str | None, Query(alias="from", max_length=2_000)] = None,
+        last_event_id: Annotated[str | None, Header(max_length=2_000)] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Each event's id is a position to resume from, on any replica. `reset` means: read everything again."""
+        yield ServerSentEvent(comment="connected", retry=1_000)
+        async for change in live.changes(last_event_id or from_):
+            name: Literal["reset", "change"] = "reset" if change.type == "reset" else "change"
+            data = {"type": change.type, "lead_id": change.lead_id, "time": change.time}
+            yield ServerSentEvent(event=name, id=change.id, data=data)
+
+    @api.get("/status", summary="Is everything caught up?", dependencies=[admit(keys, Scope.OPERATE)])
+    async def status() -> dict[str, Any]:
+        """Every service's parts, every consumer's lag. `caught_up` when nothing was under way between two looks."""
+        before = await lag(topics, GROUPS)
+        services = await backends.statuses()
+        after = await lag(topics, GROUPS)
+        idle = all(
+            "error" not in each and not each.get("relay", {}).get("outbox_pending")
+            for each in services.values()
+        )
+        behind = sum(place["lag"] for group in after.values() for place in group.values())
+        return {"caught_up": idle and behind == 0 and before == after, "lag": after, "services": services}
+
+    return api
+
+
+def _signals(body: bytes, content_type: str) -> list[SendSignal]:
+    """Read one signal, an array, or NDJSON. Raises as FastAPI does, with the place of each mistake."""
+    try:
+        text = body.decode()
+        if content_type.partition(";")[0].strip().lower() in ("application/x-ndjson", "application/jsonl"):
+            given = [json.loads(line) for line in text.splitlines() if line.strip()]
+        else:
+            given = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise Refused("not-utf8", f"byte {error.start} of the body is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Refused("not-json", f"the body is not JSON: {error}") from None
+    try:
+        return _SIGNALS.validate_python(given if isinstance(given, list) else [given])
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+        ) from None
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _points(cursor: str | None) -> float | None:
+    try:
+        return None if cursor is None else float(cursor)
+    except ValueError:
+        raise Refused("bad-cursor", "this is not a cursor of this board; begin without one") from None

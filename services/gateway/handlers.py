@@ -1,0 +1,214 @@
+"""What the gateway does: it follows the services' events, takes signals and imports, and reads its views."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from services.gateway.backends import Backends
+from services.gateway.domain import LeadView, follow
+from services.gateway.store import Imports, Views
+from shared.bus import Outgoing, Publisher, Received
+from shared.clock import Clock, clamp, new_id
+from shared.commands import (
+    Activity,
+    HistoryRow,
+    HistoryRows,
+    Profile,
+    RowOutcome,
+    RowOutcomes,
+    SendSignal,
+    Signal,
+    derived_id,
+)
+from shared.documents import Decision
+from shared.errors import AscuaError, NotFound, Unavailable
+from shared.events.base import Event, Recorded, encode
+from shared.events.leads import LeadCaptured
+from shared.events.scoring import Band
+from shared.events.signals import SignalReceived
+from shared.logs import current_trace
+from shared.reactions import Reactions
+
+PROJECTED = ("leads", "followup", "tickets", "heat")
+"""The topics the views follow."""
+
+
+async def project(views: Views, backends: Backends, batch: Sequence[Received]) -> list[AscuaError | None]:
+    """Follow a batch of events. Profiles are not in the log: those of new leads are fetched from their owner."""
+    captured = [
+        received.event.lead_id for received in batch if isinstance(received.event.event, LeadCaptured)
+    ]
+    profiles = await backends.profiles(captured) if captured else {}
+    return await Reactions(LeadView, otherwise=partial(_follow, profiles)).handle(views, batch)
+
+
+def _follow(profiles: Mapping[str, Profile], view: LeadView, recorded: Recorded[Event]) -> Decision[LeadView]:
+    view = follow(view, recorded.event)
+    if isinstance(recorded.event, LeadCaptured):
+        view = view.named(profiles.get(view.lead_id))
+    return view, ()
+
+
+async def take_signals(
+    publisher: Publisher, backends: Backends, signals: Sequence[SendSignal], clock: Clock
+) -> list[str]:
+    """Put signals into the log, all or none of them checked first, and return their ids once the broker has them.
+
+    Raises `NotFound` when a lead is not known, `Unavailable` when not all were acknowledged: sending the same ids
+    again is safe.
+    """
+    if unknown := await backends.unknown([signal.lead_id for signal in signals]):
+        some = ", ".join(sorted(unknown)[:5])
+        raise NotFound("lead-not-found", f"there is no lead {some}; capture it first with POST /v1/leads")
+    now = clock()
+    recorded = [
+        _signal(signal.id or new_id(), signal.lead_id, signal.at or now, signal.kind, signal.attributes, now)
+        for signal in signals
+    ]
+    await _publish(publisher, recorded)
+    return [each.id for each in recorded]
+
+
+async def take_history(
+    publisher: Publisher, backends: Backends, imports: Imports, piece: HistoryRows, clock: Clock
+) -> RowOutcomes:
+    """Take a piece of an import: rows go to their owners, leads first; signals into the log.
+
+    A piece that came before is answered the same way: services know a row by its number, signals are known by how
+    far the import has come.
+    """
+    through, now = await imports.through(piece.import_id), clock()
+    signals = [row for row in piece.rows if isinstance(row.what, Signal)]
+    activities = [row for row in piece.rows if isinstance(row.what, Activity)]
+    others = [row for row in piece.rows if not isinstance(row.what, Signal | Activity)]
+    outcomes = await _ask(backends, "leads", piece.import_id, others)
+    unknown = await backends.unknown([row.lead_id for row in (*signals, *activities)])
+    outcomes += [
+        RowOutcome(row=row.row, outcome="rejected", reason=f"there is no lead {row.lead_id}")
+        for row in (*signals, *activities)
+        if row.lead_id in unknown
+    ]
+    activities = [row for row in activities if row.lead_id not in unknown]
+    signals = [row for row in signals if row.lead_id not in unknown]
+    outcomes += [RowOutcome(row=row.row, outcome="known") for row in signals if row.row <= through]
+    fresh = [row for row in signals if row.row > through]
+    logged, _ = await asyncio.gather(
+        _ask(backends, "followup", piece.import_id, activities),
+        _publish(publisher, [_signal_of_row(piece.import_id, row, now) for row in fresh]),
+    )
+    outcomes += logged
+    outcomes += [RowOutcome(row=row.row, outcome="published") for row in fresh]
+    await imports.advance(piece.import_id, piece.rows[-1].row, now)
+    return RowOutcomes(outcomes=sorted(outcomes, key=lambda outcome: outcome.row))
+
+
+async def _ask(backends: Backends, service: str, import_id: str, rows: list[HistoryRow]) -> list[RowOutcome]:
+    if not rows:
+        return []
+    return (await backends.history(service, HistoryRows(import_id=import_id, rows=rows))).outcomes
+
+
+def _signal_of_row(import_id: str, row: HistoryRow, now: datetime) -> Recorded[SignalReceived]:
+    assert isinstance(row.what, Signal)
+    id = derived_id("signal", import_id, str(row.row))
+    return _signal(id, row.lead_id, row.at, row.what.kind, row.what.attributes, now)
+
+
+def _signal(
+    id: str, lead_id: str, at: datetime, kind: str, attributes: Mapping[str, Any], now: datetime
+) -> Recorded[SignalReceived]:
+    event = SignalReceived(lead_id=lead_id, at=clamp(at, now), kind=kind, attributes=dict(attributes))
+    return Recorded(id, event, now, trace=current_trace())
+
+
+async def _publish(publisher: Publisher, signals: Sequence[Recorded[SignalReceived]]) -> None:
+    results = await publisher.publish_all(
+        [Outgoing(SignalReceived.topic, signal.lead_id, encode(signal)) for signal in signals]
+    )
+    for result in results:
+        if isinstance(result, AscuaError):
+            raise result
+
+
+async def view(views: Views, backends: Backends, lead_id: str) -> LeadView:
+    """The 360 view; a lead that was just captured has an empty one until its event has come through."""
+    found = await views.get(lead_id)
+    if found is None:
+        await backends.must_exist(lead_id)
+        return LeadView(lead_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A line of the heat board: a lead, and its heat at the board's instant."""
+
+    view: LeadView
+    heat: float
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    at: datetime
+    band: Band
+    lines: list[Warm]
+    next_below: float | None
+
+
+async def heat_board(views: Views, band: Band, below: float | None, limit: int, now: datetime) -> Board:
+    """The warmest open leads of a band, `limit` of them, by their heat at `now`.
+
+    Pages follow the heat that was last told, which scoring tells again whenever a lead changes its band; within a
+    page leads stand by their heat now. `next_below` is where the next page begins.
+    """
+    found = await views.warmest(band, below, limit)
+    lines = [Warm(view, view.heat.now(now)) for view in found if view.heat is not None]
+    lines.sort(key=lambda line: (-line.heat, line.view.lead_id))
+    last = found[-1].heat if len(found) == limit else None
+    return Board(now, band, lines, last.points if last is not None else None)
+
+
+async def timeline(backends: Backends, lead_id: str, **page: Any) -> dict[str, Any]:
+    """All that happened to a lead: the facts from scoring's ledger, with the words their owners keep."""
+    await backends.must_exist(lead_id)
+    facts, notes, words = await asyncio.gather(
+        backends.call("scoring", "GET", f"/leads/{lead_id}/timeline", **page),
+        _notes(backends, lead_id),
+        _words(backends, lead_id),
+    )
+    for item in facts["items"]:
+        data = item.get("data", {})
+        text = notes.get(data.get("activity_id"))
+        if text is None and item["type"].startswith("ascua.ticket."):
+            text = words.get((data.get("ticket_id"), item["at"]), words.get((data.get("ticket_id"), None)))
+        if text is not None:
+            item["text"] = text
+    result: dict[str, Any] = facts
+    return result
+
+
+async def _notes(backends: Backends, lead_id: str) -> dict[str, str]:
+    try:
+        followup = await backends.call("followup", "GET", f"/leads/{lead_id}")
+    except (NotFound, Unavailable):
+        return {}
+    return {each["id"]: each["note"] for each in followup["activities"] if each["note"]}
+
+
+async def _words(backends: Backends, lead_id: str) -> dict[tuple[str | None, str | None], str]:
+    """What was written in tickets, by (ticket, when), and their subjects, by (ticket, None)."""
+    try:
+        tickets = await backends.call("tickets", "GET", f"/leads/{lead_id}/tickets")
+    except Unavailable:
+        return {}
+    words: dict[tuple[str | None, str | None], str] = {}
+    for ticket in tickets:
+        words[ticket["id"], None] = ticket["subject"]
+        for message in ticket["messages"]:
+            words[ticket["id"], message["at"]] = message["text"]
+    return words

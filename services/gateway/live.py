@@ -1,0 +1,237 @@
+"""The live stream: what changes while somebody looks.
+
+Every replica reads all partitions by itself, without a group. A position in the stream is the vector of Kafka
+offsets, so any replica can resume a client where another left off. A change is sent only once the views' projector,
+wherever it runs, has passed it: who is told of a change finds it in the views.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.gateway.handlers import PROJECTED
+from shared.bus.topics import Topics, admin
+from shared.errors import Refused, Unavailable
+from shared.logs import logger
+
+TOPICS = (*PROJECTED, "scoring")
+KEPT = 20_000
+"""Changes kept in memory, so how long ago a client may have left and still resume."""
+BEHIND = 10_000
+"""Changes a slow client may lag before it is told to begin anew."""
+LOOK_SECONDS = 0.1
+
+Vector = Mapping[tuple[str, int], int]
+"""The next offset of each (topic, partition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something new about a lead, and the position after it. A `reset` means: read everything again."""
+
+    id: str
+    type: str
+    lead_id: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    topic: str
+    partition: int
+    offset: int
+    type: str
+    lead_id: str
+    time: str
+
+
+class Live:
+    """One replica's reading of the log, and the clients that listen to it."""
+
+    def __init__(self, topics: Topics, projector: str) -> None:
+        self._topics = topics
+        self._group = f"{topics.prefix}.{projector}"
+        self._consumer: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: deque[_Read] = deque()
+        self._kept: deque[_Read] = deque()
+        self._from: dict[tuple[str, int], int] = {}
+        self._passed: dict[tuple[str, int], int] = {}
+        self._clients: set[asyncio.Queue[_Read | None]] = set()
+
+    async def start(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._topics.bootstrap,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=30_000,
+        )
+        try:
+            await consumer.start()
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            begins, ends = (
+                await consumer.beginning_offsets(partitions),
+                await consumer.end_offsets(partitions),
+            )
+        except KafkaError as error:
+            await consumer.stop()
+            raise Unavailable(
+                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
+            ) from error
+        for tp in partitions:
+            # A little of the past, so that those who were connected to a replica that went away can resume here.
+            offset = max(begins[tp], ends[tp] - KEPT // len(partitions))
+            consumer.seek(tp, offset)
+            self._from[self._key(tp)] = self._passed[self._key(tp)] = offset
+        self._consumer = consumer
+        self._task = asyncio.create_task(self._run(consumer), name="live")
+
+    async def stop(self) -> None:
+        for queue in self._clients:
+            queue.put_nowait(None)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def check(self) -> None:
+        if self._task is None or self._task.done():
+            raise Unavailable("live-down", "the live stream is not running")
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        return self._task
+
+    def status(self) -> dict[str, object]:
+        return {
+            "clients": len(self._clients),
+            "changes_kept": len(self._kept),
+            "changes_held": len(self._waiting),
+        }
+
+    def position(self) -> str:
+        """Where the stream stands. Read it before the views, and connect from there: nothing falls in between."""
+        return _encode(self._passed)
+
+    async def changes(self, position: str | None) -> AsyncIterator[Change]:
+        """Changes from a position on, or from now. Raises `Refused("bad-position")`."""
+        vector = dict(self._passed) if position is None else _decode(position)
+        queue: asyncio.Queue[_Read | None] = asyncio.Queue(maxsize=BEHIND)
+        self._clients.add(queue)
+        try:
+            if vector.keys() != self._from.keys() or any(vector[key] < self._from[key] for key in vector):
+                vector = dict(self._passed)
+                yield Change(_encode(vector), "reset")
+            for read in [read for read in self._kept if read.offset >= vector[read.topic, read.partition]]:
+                yield _change(read, vector)
+            while (next_read := await queue.get()) is not None:
+                if next_read.offset >= vector[next_read.topic, next_read.partition]:
+                    yield _change(next_read, vector)
+            yield Change(_encode(vector), "reset")
+        finally:
+            self._clients.discard(queue)
+
+    async def _run(self, consumer: AIOKafkaConsumer) -> None:
+        looked = 0.0
+        projected: dict[tuple[str, int], int] = {}
+        while True:
+            records = await consumer.getmany(timeout_ms=50, max_records=2_000)
+            for tp, several in records.items():
+                self._waiting.extend(
+                    _read(self._topics.short(tp.topic), tp.partition, record) for record in several
+                )
+            now = asyncio.get_running_loop().time()
+            if self._waiting and now - looked > LOOK_SECONDS:
+                looked, projected = now, await self._projected(projected)
+                self._release(projected)
+
+    def _release(self, projected: Vector) -> None:
+        held: deque[_Read] = deque()
+        for read in self._waiting:
+            key = read.topic, read.partition
+            if read.topic in PROJECTED and read.offset >= projected.get(key, 0):
+                held.append(read)
+                continue
+            self._passed[key] = max(self._passed[key], read.offset + 1)
+            self._kept.append(read)
+            for queue in list(self._clients):
+                self._give(queue, read)
+        self._waiting = held
+        while len(self._kept) > KEPT:
+            gone = self._kept.popleft()
+            self._from[gone.topic, gone.partition] = gone.offset + 1
+
+    def _give(self, queue: asyncio.Queue[_Read | None], read: _Read) -> None:
+        try:
+            queue.put_nowait(read)
+        except asyncio.QueueFull:
+            while not queue.empty():
+                queue.get_nowait()
+            queue.put_nowait(None)
+            self._clients.discard(queue)
+
+    async def _projected(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """How far the projector has committed; as before while the broker does not say."""
+        try:
+            async with admin(self._topics.bootstrap) as client:
+                committed = await client.list_consumer_group_offsets(self._group)
+        except (Unavailable, KafkaError, TimeoutError) as error:
+            logger().warning("live_waits", because=type(error).__name__)
+            return before
+        return {self._key(tp): position.offset for tp, position in committed.items()}
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        names = [self._topics.name(topic) for topic in TOPICS]
+        await consumer._client._wait_on_metadata(names[0])
+        return [
+            TopicPartition(name, partition)
+            for name in names
+            for partition in sorted(await consumer._client._wait_on_metadata(name))
+        ]
+
+    def _key(self, tp: TopicPartition) -> tuple[str, int]:
+        return self._topics.short(tp.topic), tp.partition
+
+
+def _read(topic: str, partition: int, record: object) -> _Read:
+    try:
+        body = json.loads(record.value)  # type: ignore[attr-defined]
+        type, lead_id, time = str(body["type"]), str(body["subject"]), str(body["time"])
+    except (ValueError, KeyError, TypeError):
+        # A dead letter to those who handle events; here its position still counts.
+        type, lead_id, time = "unreadable", "", ""
+    return _Read(topic, partition, record.offset, type, lead_id, time)  # type: ignore[attr-defined]
+
+
+def _change(read: _Read, vector: dict[tuple[str, int], int]) -> Change:
+    vector[read.topic, read.partition] = read.offset + 1
+    return Change(_encode(vector), read.type, read.lead_id or None, read.time or None)
+
+
+def _encode(vector: Vector) -> str:
+    """`followup:3.0.7.1,heat:…`: topics by name, the offsets of their partitions in order."""
+    topics: dict[str, list[str]] = {}
+    for (topic, _), offset in sorted(vector.items()):
+        topics.setdefault(topic, []).append(str(offset))
+    return ",".join(f"{topic}:{'.'.join(offsets)}" for topic, offsets in topics.items())
+
+
+def _decode(position: str) -> dict[tuple[str, int], int]:
+    try:
+        return {
+            (topic, partition): int(offset)
+            for topic, _, offsets in (part.partition(":") for part in position.split(","))
+            for partition, offset in enumerate(offsets.split("."))
+        }
+    except ValueError:
+        raise Refused("bad-position", "this is not a position in the stream; connect without one") from None

@@ -1,0 +1,72 @@
+"""The gateway process."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.gateway import api
+from services.gateway.backends import Backends
+from services.gateway.handlers import PROJECTED, project
+from services.gateway.keys import KeyRing
+from services.gateway.live import Live
+from services.gateway.store import Imports, Views
+from shared.bus import Consumer, Publisher, Topics
+from shared.clock import utc_now
+from shared.mongo import Mongo
+from shared.service import Part, serve, service_app
+from shared.settings import ServiceSettings, load
+
+PROJECTOR = "gateway"
+
+
+class Settings(ServiceSettings):
+    port: int = 8000
+    leads_url: str = "http://127.0.0.1:8001"
+    followup_url: str = "http://127.0.0.1:8002"
+    tickets_url: str = "http://127.0.0.1:8003"
+    scoring_url: str = "http://127.0.0.1:8004"
+
+
+def app(settings: Settings) -> FastAPI:
+    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
+    publisher = Publisher(topics)
+    views, imports, keys = Views(mongo), Imports(mongo), KeyRing(mongo)
+    backends = Backends(
+        {
+            "leads": settings.leads_url,
+            "followup": settings.followup_url,
+            "tickets": settings.tickets_url,
+            "scoring": settings.scoring_url,
+        }
+    )
+    live = Live(topics, PROJECTOR)
+    projector = Consumer(
+        topics,
+        publisher,
+        PROJECTOR,
+        PROJECTED,
+        partial(project, views, backends),
+        dead_letter_limit=settings.dead_letter_limit,
+    )
+    parts: dict[str, Part] = {
+        "topics": topics,
+        "store": mongo,
+        "publisher": publisher,
+        "backends": backends,
+        "projector": projector,
+        "live": live,
+    }
+    routers = [
+        api.commands(backends, keys),
+        api.intake(publisher, backends, imports, keys, utc_now),
+        api.reads(views, backends, live, keys, topics, utc_now),
+    ]
+    return service_app("gateway", parts, routers)
+
+
+def main() -> None:
+    settings = load(Settings)
+    serve("gateway", app(settings), settings)
