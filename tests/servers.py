@@ -56,12 +56,12 @@ def _started() -> Iterator[Addresses]:
         KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
         KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS="1000",
     )
-    kafka.ports = {str(kafka_port): ("127.0.0.1", kafka_port)}
+    kafka.ports = {str(kafka_port): ("127.0.0.1", kafka_port)}  # type: ignore[dict-item]  # loopback only
     kafka.waiting_for(
         ExecWaitStrategy(["/opt/kafka/bin/kafka-broker-api-versions.sh", "--bootstrap-server", bootstrap])
     )
     mongo = DockerContainer("mongo:8")
-    mongo.ports = {"27017": ("127.0.0.1", mongo_port)}
+    mongo.ports = {"27017": ("127.0.0.1", mongo_port)}  # type: ignore[dict-item]
     mongo.waiting_for(ExecWaitStrategy(["mongosh", "--quiet", "--eval", "db.adminCommand('ping').ok"]))
     with kafka, mongo:
         yield Addresses(bootstrap, f"mongodb://127.0.0.1:{mongo_port}/?directConnection=true")
