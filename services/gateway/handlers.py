@@ -173,23 +173,22 @@ async def heat_board(views: Views, band: Band, below: float | None, limit: int, 
     return Board(now, band, lines, last.points if last is not None else None)
 
 
-async def timeline(backends: Backends, lead_id: str, **page: Any) -> dict[str, Any]:
+async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:
     """All that happened to a lead: the facts from scoring's ledger, with the words their owners keep."""
     await backends.must_exist(lead_id)
     facts, notes, words = await asyncio.gather(
-        backends.call("scoring", "GET", f"/leads/{lead_id}/timeline", **page),
+        backends.call("scoring", "GET", f"/leads/{lead_id}/timeline", before=cursor, limit=limit),
         _notes(backends, lead_id),
         _words(backends, lead_id),
     )
-    for item in facts["items"]:
-        data = item.get("data", {})
-        text = notes.get(data.get("activity_id"))
-        if text is None and item["type"].startswith("ascua.ticket."):
-            text = words.get((data.get("ticket_id"), item["at"]), words.get((data.get("ticket_id"), None)))
+    for entry in facts["entries"]:
+        data, at = entry["data"], entry["at"]
+        text = notes.get(data.get("activity_id")) if entry["type"].startswith("ascua.activity.") else None
+        if entry["type"].startswith("ascua.ticket."):
+            text = words.get((data["ticket_id"], at)) or words.get((data["ticket_id"], None))
         if text is not None:
-            item["text"] = text
-    result: dict[str, Any] = facts
-    return result
+            entry["text"] = text
+    return {"lead_id": lead_id, "items": facts["entries"], "next_cursor": facts["next"]}
 
 
 async def _notes(backends: Backends, lead_id: str) -> dict[str, str]:

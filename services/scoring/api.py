@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel
 from services.scoring import handlers
 from services.scoring.store import Entry, Ledger
 from shared.clock import Clock, from_milliseconds
-from shared.events.base import Instant
+from shared.events.base import Instant, JsonObject
 from shared.events.scoring import Band
 from shared.scorecard.rules import Rules
 from shared.web import LeadPath
@@ -65,6 +65,20 @@ class ExplanationAnswer(BaseModel):
     caps: list[CapAnswer]
 
 
+class CurvePoint(BaseModel):
+    at: Instant
+    heat: float
+
+
+class CurveAnswer(BaseModel):
+    """Heat over a span, oldest first. `bands` is from how many points on each band is entered."""
+
+    lead_id: str
+    rules: str
+    bands: dict[str, float]
+    points: list[CurvePoint]
+
+
 class EntryAnswer(BaseModel):
     event_id: str
     type: str
@@ -74,6 +88,7 @@ class EntryAnswer(BaseModel):
     topic: str
     partition: int
     offset: int
+    data: JsonObject
 
 
 class TimelineAnswer(BaseModel):
@@ -132,6 +147,21 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
             caps=[CapAnswer(group=cap.group, points=cap.points) for cap in explanation.caps],
         )
 
+    @api.get("/leads/{lead_id}/heat/curve", summary="Heat over a span, also one to come")
+    async def curve(
+        lead_id: LeadPath,
+        start: Annotated[AwareDatetime, Query(alias="from")],
+        end: Annotated[AwareDatetime, Query(alias="to")],
+        points: Annotated[int, Query(ge=2, le=500)] = 100,
+    ) -> CurveAnswer:
+        drawn = await handlers.curve(ledger, lead_id, start, end, points, rules)
+        return CurveAnswer(
+            lead_id=lead_id,
+            rules=rules.version,
+            bands={band.name: band.enter for band in rules.bands},
+            points=[CurvePoint(at=from_milliseconds(at_ms), heat=heat) for at_ms, heat in drawn],
+        )
+
     @api.get("/leads/{lead_id}/timeline", summary="What happened with a lead, from the newest")
     async def timeline(
         lead_id: LeadPath, before: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
@@ -152,4 +182,5 @@ def _entry(entry: Entry) -> EntryAnswer:
         topic=entry.topic,
         partition=entry.partition,
         offset=entry.offset,
+        data=entry.data,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,12 +13,15 @@ from shared.bus import Handle, Received
 from shared.clock import AHEAD, Clock, from_milliseconds, milliseconds
 from shared.errors import AscuaError, NotFound, Refused
 from shared.events import wire_type
+from shared.events.base import data_of
 from shared.events.scoring import Band
 from shared.scorecard import heat as scorecard
+from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.heat import Explanation
 from shared.scorecard.rules import Rules
 
 GROUP = "scoring-ledger"
+JUMPS_DRAWN = 500
 
 
 def ledger_handler(ledger: Ledger) -> Handle:
@@ -52,6 +56,7 @@ def entry_of(received: Received) -> Entry:
         topic=received.topic,
         partition=received.partition,
         offset=received.offset,
+        data=data_of(recorded.event),
     )
 
 
@@ -91,6 +96,35 @@ async def heat(
     return explanation, band, counts
 
 
+async def curve(
+    ledger: Ledger, lead_id: str, start: datetime, end: datetime, points: int, rules: Rules
+) -> list[tuple[int, float]]:
+    """Heat at `points` even steps of a span, and right before and at its facts when they are not too many.
+
+    Pairs of an instant in milliseconds and heat. An instant to come is heat as it fades until then.
+    """
+    start_ms, end_ms = milliseconds(start), milliseconds(end)
+    if end_ms <= start_ms:
+        raise Refused("empty-span", "`from` must be before `to`")
+    found = [entry.fact async for entry in ledger.of_lead(lead_id, end_ms)]
+    if not found and not await ledger.knows(lead_id):
+        raise NotFound("lead-unknown", f"no fact about a lead {lead_id} has reached scoring")
+    facts = deque(sorted(found, key=lambda fact: fact.at_ms))
+    instants = {start_ms + (end_ms - start_ms) * step // (points - 1) for step in range(points)}
+    jumps = {fact.at_ms for fact in facts if start_ms < fact.at_ms}
+    if len(jumps) <= JUMPS_DRAWN:
+        instants |= jumps | {at_ms - 1 for at_ms in jumps}
+    counts = DecayedCounts()
+    drawn = []
+    for instant in sorted(instants):
+        while facts and facts[0].at_ms <= instant:
+            fact = facts.popleft()
+            if fact.kind in rules.kinds:
+                counts.add(fact.kind, fact.at_ms, rules.kinds[fact.kind].half_life_ms)
+        drawn.append((instant, scorecard.heat(counts, rules, instant)))
+    return drawn
+
+
 async def timeline(
     ledger: Ledger, lead_id: str, before: str | None, limit: int
 ) -> tuple[list[Entry], str | None]:
@@ -98,7 +132,7 @@ async def timeline(
     last = _read_cursor(before) if before is not None else None
     page: list[Entry] = []
     async for entry in ledger.of_lead(lead_id, last[0] if last else milliseconds(from_milliseconds(2**45))):
-        if last is not None and (entry.at_ms, entry.name) >= last:
+        if last is not None and entry.place >= last:
             continue
         if len(page) == limit:
             return page, _cursor(page[-1])
@@ -107,12 +141,17 @@ async def timeline(
 
 
 def _cursor(entry: Entry) -> str:
-    return base64.urlsafe_b64encode(f"{entry.at_ms} {entry.name}".encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(f"{entry.at_ms} {entry.recorded_ms} {entry.name}".encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
-def _read_cursor(cursor: str) -> tuple[int, str]:
+def _read_cursor(cursor: str) -> tuple[int, int, str]:
     try:
-        at_ms, _, name = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-        return int(at_ms), name
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        at_ms, recorded_ms, name = text.split(" ", 2)
+        return int(at_ms), int(recorded_ms), name
     except ValueError:
         raise Refused("cursor-unknown", "`before` must be the `next` of an earlier page") from None

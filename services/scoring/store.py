@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 
+from shared.events.base import JsonObject
 from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
 from shared.scorecard.lead_state import Fact
 
@@ -26,6 +27,7 @@ class Entry:
     topic: str
     partition: int
     offset: int
+    data: JsonObject
 
     @property
     def name(self) -> str:
@@ -33,6 +35,11 @@ class Entry:
         if self.aggregate is not None:
             return f"{self.aggregate}#{self.sequence}"
         return f"{self.lead_id}/{self.event_id}"
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Where it stands in the timeline: by when it happened, then by when it was told."""
+        return self.at_ms, self.recorded_ms, self.name
 
     @property
     def fact(self) -> Fact:
@@ -59,7 +66,7 @@ class Ledger:
         """The facts of a lead up to an instant, from the newest."""
         with reaching():
             found = self._entries.find({"lead_id": lead_id, "at_ms": {"$lte": until_ms}})
-            async for document in found.sort([("at_ms", -1), ("_id", -1)]):
+            async for document in found.sort([("at_ms", -1), ("recorded_ms", -1), ("_id", -1)]):
                 del document["_id"]
                 yield Entry(**document)
 

@@ -140,6 +140,11 @@ class Recorded(Generic[E]):
         return self.recorded_at - self.event.at > HISTORY_AFTER
 
 
+def data_of(event: Event) -> JsonObject:
+    """What an event says beside whose it is and when it happened, which its envelope says."""
+    return event.model_dump(mode="json", exclude={"lead_id", "at"}, exclude_none=True)
+
+
 def to_cloudevent(recorded: Recorded[Event]) -> JsonObject:
     """The CloudEvents 1.0 attributes and data of an event, ready for JSON."""
     event, trace = recorded.event, recorded.trace
@@ -159,7 +164,7 @@ def to_cloudevent(recorded: Recorded[Event]) -> JsonObject:
         "traceparent": trace.traceparent,
         "correlationid": trace.correlation_id,
         "causationid": trace.causation_id,
-        "data": event.model_dump(mode="json", exclude={"lead_id", "at"}, exclude_none=True),
+        "data": data_of(event),
     }
     return {name: value for name, value in attributes.items() if value is not None}
 

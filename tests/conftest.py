@@ -1,0 +1,94 @@
+"""One broker and one store for the whole run; tests keep apart by topic prefix and database name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.cli.environment import Environment
+from services.cli.system import Addresses as SystemAddresses
+from services.cli.system import Started, operator_key, started
+from shared.bus import Topics
+from shared.embedded.home import free_port
+from shared.mongo import Mongo
+from tests.servers import Addresses, containers, embedded
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers",
+        choices=["embedded", "containers"],
+        default="embedded",
+        help="where Kafka and the store run: as children of the test run, or in containers",
+    )
+
+
+@pytest.fixture(scope="session")
+async def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Addresses]:
+    """Kafka and the store of this run."""
+    if request.config.getoption("--servers") == "containers":
+        async with containers() as addresses:
+            yield addresses
+    else:
+        async with embedded(tmp_path_factory.mktemp("servers")) as addresses:
+            yield addresses
+
+
+@pytest.fixture
+async def topics(servers: Addresses) -> Topics:
+    """All topics, under a prefix of this test's own."""
+    topics = Topics(servers.kafka_bootstrap, f"t{uuid4().hex[:12]}")
+    await topics.apply()
+    return topics
+
+
+@pytest.fixture
+async def mongo(servers: Addresses) -> AsyncIterator[Mongo]:
+    """A database of this test's own. Start it after declaring collections, or use it as it is."""
+    mongo = Mongo(servers.mongo_url, f"t{uuid4().hex[:12]}")
+    yield mongo
+    await mongo.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running Ascua, all five services, and an operator's key to it."""
+
+    gateway: str
+    key: str
+    addresses: SystemAddresses
+    started: Started
+    home: Path
+
+    def client(self) -> httpx.AsyncClient:
+        """A client of the gateway that has the key."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        return httpx.AsyncClient(base_url=self.gateway, headers=headers, timeout=30)
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which `ascua` finds this system."""
+        return {**os.environ, "ASCUA_HOME": str(self.home)}
+
+
+@pytest.fixture(scope="session")
+async def system(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """The whole system on this run's servers, started once, for tests that look at it from outside."""
+    home = tmp_path_factory.mktemp("system")
+    given: dict[str, Any] = {
+        "home": home,
+        "kafka_bootstrap": servers.kafka_bootstrap,
+        "mongo_url": servers.mongo_url,
+        "topic_prefix": "system",
+        "database_prefix": "system",
+    }
+    async with started(home, Environment(**given), free_port()) as own:
+        yield System(own.addresses.gateway, operator_key(home), own.addresses, own, home)
