@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import FastAPI
+from pydantic import Field
 
 from services.scoring.api import router
 from services.scoring.fold import Heat
 from services.scoring.handlers import GROUP, ledger_handler
 from services.scoring.state import Log
 from services.scoring.store import Ledger
-from services.scoring.stream import Stream
+from services.scoring.stream import Patience, Stream
 from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
 from shared.clock import utc_now
@@ -21,6 +24,8 @@ from shared.settings import ServiceSettings, load
 
 class Settings(ServiceSettings):
     port: int = 8004
+    session_seconds: Annotated[float, Field(ge=1, le=60)] = 6.0
+    """A worker silent for so long loses its partitions. At least the broker's group.min.session.timeout.ms."""
 
 
 def app(settings: Settings) -> FastAPI:
@@ -41,7 +46,12 @@ def app(settings: Settings) -> FastAPI:
             ledger_handler(ledger),
             dead_letter_limit=settings.dead_letter_limit,
         ),
-        "stream": Stream(Log(topics), lambda _: Heat(topics, rules, settings.dead_letter_limit)),
+        "stream": Stream(
+            Log(topics),
+            lambda _: Heat(topics, rules, settings.dead_letter_limit),
+            utc_now,
+            Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
+        ),
     }
     return service_app("scoring", parts, [router(ledger, rules, utc_now)])
 

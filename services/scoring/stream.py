@@ -12,6 +12,7 @@ import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
 
 from services.scoring.state import Fold, Log, State
 from services.scoring.transport import BatchConsumer, BatchTransport
@@ -171,6 +172,13 @@ class Boot(BootStrategy):
     enable_web = False
 
 
+class Tables(TableManager):
+    async def on_start(self) -> None:
+        # Faust waits a second here for agents to bring their tables; there are none.
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class App(faust.App):
     BootStrategy = Boot
 
@@ -187,6 +195,7 @@ def new_app(log: Log, state: State, patience: Patience) -> App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
+        TableManager=Tables,
         broker_client_id=log.group,
         broker_session_timeout=patience.session,
         broker_rebalance_timeout=patience.rebalance,
