@@ -188,7 +188,7 @@ class Mapping(BaseModel):
             return UTC if self.time_zone else None
         return ZoneInfo(self.time_zone)
 
-    @cached_property
+    @property
     def content(self) -> bytes:
         """The same bytes for the same meaning, whatever the comments and the order."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
