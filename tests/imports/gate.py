@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ class Gate:
         self.pieces = 0
         self.refuse: Callable[[HistoryRow], str | None] = lambda row: None
         self.before_piece: Callable[[], Response | None] = lambda: None
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+        self.url = "http://gate"
         self.kill_after_rows: int | None = None
         self.looks_until_caught_up = 0
         self.app = Starlette(
@@ -45,6 +49,7 @@ class Gate:
         self.pieces += 1
         if (answer := self.before_piece()) is not None:
             return answer
+        await self.is_open.wait()
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return JSONResponse({"detail": "this key is not known"}, 401)
         body = await request.body()
