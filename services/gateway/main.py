@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
-from services.gateway import api
+from services.gateway import api, pages
 from services.gateway.backends import Backends
 from services.gateway.handlers import PROJECTED, project
 from services.gateway.keys import KeyRing
@@ -63,8 +64,11 @@ def app(settings: Settings) -> FastAPI:
         api.commands(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
+        pages.router(views, backends, live, keys, utc_now),
     ]
-    return service_app("gateway", parts, routers)
+    gateway = service_app("gateway", parts, routers)
+    gateway.mount("/static", StaticFiles(directory=pages.STATIC))
+    return gateway
 
 
 def main() -> None:

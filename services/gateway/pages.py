@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.gateway import handlers, phrases
-from services.gateway.api import admit
+from services.gateway.api import COOKIE, admit
 from services.gateway.backends import Backends
+from services.gateway.domain import LeadView
 from services.gateway.keys import KeyRing, Scope
 from services.gateway.live import Live
 from services.gateway.store import Views
 from shared.clock import Clock
-from shared.errors import Forbidden
+from shared.errors import AscuaError, Forbidden, NotFound, Unavailable
 from shared.events.base import rfc3339
 from shared.events.scoring import Band
-from shared.web import LeadPath
+from shared.web import STATUS, LeadPath
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -81,7 +85,7 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
         position = live.position()
         view = await handlers.view(views, backends, lead_id)
         timeline, why = await asyncio.gather(
-            _if_there(handlers.timeline(backends, lead_id, limit=FACTS)),
+            _if_there(handlers.timeline(backends, lead_id, None, FACTS)),
             _if_there(backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain")),
         )
         facts = None if timeline is None else [phrases.fact(item) for item in timeline["items"]]
@@ -101,20 +105,114 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
         """Heat over the lead's time with us, and from now on if nothing more happens."""
         now = clock()
         start, end = _span(await handlers.view(views, backends, lead_id), now)
-        span = {"from": rfc3339(start), "to": rfc3339(end), "points": CURVE_POINTS}
+        span: dict[str, Any] = {"from": rfc3339(start), "to": rfc3339(end), "points": CURVE_POINTS}
         found = await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/curve", **span)
         return {**found, "now": rfc3339(now)}
 
     @api.get("/enter")
     async def enter(request: Request, key: str | None = None, next: str = "/") -> Response:
-        return _entered(request, key, next) if await known(key) else render("enter.html", next=next, wrong="")
+        return (
+            render("enter.html", next=next, wrong="") if key is None else await admitted(request, key, next)
+        )
 
     @api.post("/enter")
     async def enter_by_form(request: Request) -> Response:
         form = parse_qs((await request.body()).decode(errors="replace"))
-        key, next = form.get("key", [""])[0].strip(), form.get("next", ["/"])[0]
+        return await admitted(request, form.get("key", [""])[0].strip(), form.get("next", ["/"])[0])
+
+    async def admitted(request: Request, key: str, next: str) -> Response:
         try:
             await keys.admit(key, Scope.READ)
         except Forbidden as error:
             return render("enter.html", HTTPStatus.UNAUTHORIZED, next=next, wrong=error.sentence)
-        return _entered(request, key, next)
+        answer = RedirectResponse(next if _LOCAL.match(next) else "/", HTTPStatus.SEE_OTHER)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    @api.post("/leave")
+    async def leave() -> Response:
+        answer = RedirectResponse("/enter", HTTPStatus.SEE_OTHER)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return answer
+
+    return api
+
+
+def _renderer(clock: Clock) -> Render:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        ago=phrases.ago, due=phrases.due, level=phrases.level, money=phrases.money, rfc3339=rfc3339,
+        said=phrases.said, words=phrases.words,
+    )  # fmt: skip
+    environment.tests["simulated"] = _is_simulated
+
+    def render(template: str, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+        return HTMLResponse(environment.get_template(template).render(now=clock(), **context), status)
+
+    return render
+
+
+def _page_route(render: Render) -> type[APIRoute]:
+    """A route whose errors are told to a browser as a page, and that leads to `/enter` who has no key."""
+
+    class Page(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def answer(request: Request) -> Response:
+                try:
+                    response = await handle(request)
+                except (AscuaError, RequestValidationError) as error:
+                    if "text/html" not in request.headers.get("accept", "") and not _is_fragment(request):
+                        raise
+                    response = _problem(render, request, error)
+                response.headers.update(HEADERS)
+                return response
+
+            return answer
+
+    return Page
+
+
+def _problem(render: Render, request: Request, error: AscuaError | RequestValidationError) -> Response:
+    if isinstance(error, RequestValidationError):
+        return render("problem.html", HTTPStatus.NOT_FOUND, sentence="There is no such page.")
+    if isinstance(error, Forbidden) and error.slug in ("key-missing", "key-unknown"):
+        if _is_fragment(request):
+            return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": "/enter"})
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/enter?next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
+    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    return render("problem.html", status, sentence=error.sentence)
+
+
+def _is_fragment(request: Request) -> bool:
+    return "hx-request" in request.headers
+
+
+def _is_simulated(view: LeadView) -> bool:
+    return view.origin == "simulated" or (view.campaign or "").startswith("sim_")
+
+
+async def _if_there(answer: Awaitable[T]) -> T | None:
+    """The answer, or None while it cannot be had: a page shows what there is."""
+    try:
+        return await answer
+    except (NotFound, Unavailable):
+        return None
+
+
+def _span(view: LeadView, now: datetime) -> tuple[datetime, datetime]:
+    """What a lead's curve shows: since its capture, and a third more to come. An old story ends with its last news."""
+    told = view.heat.at if view.heat is not None else now
+    last = now if now - told < LOOK_BACK else told
+    start = max(view.captured_at or last, last - LOOK_BACK)
+    length = max(last - start, SHORTEST_CURVE)
+    return last - length * 1.05, last + length / 3
