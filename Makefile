@@ -36,7 +36,7 @@ check: install ## Lint, formatting, types, import contracts, and generated files
 	$(BIN)/python -m shared.events.schemas check
 
 test-containers: install ## Run the integration tests on containers, then the image and deploy/compose.yaml
-	TESTCONTAINERS_RYUK_DISABLED=true $(BIN)/pytest --servers=containers tests/integration tests/containers
+	TESTCONTAINERS_RYUK_DISABLED=true $(BIN)/pytest --servers=containers $(wildcard tests/integration) tests/e2e tests/containers
 
 test-faults: install ## Kill processes at random moments, at length
 	ASCUA_FAULTS=long $(BIN)/pytest -m faults
