@@ -1,0 +1,60 @@
+"""What a command says: its result on stdout, what it is doing on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+
+
+def answer(document: Mapping[str, Any], as_json: bool, draw: Callable[[Console], None]) -> None:
+    """Print a result: the document itself, or what `draw` makes of it for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console
+
+    draw(Console(highlight=False, soft_wrap=True))
+
+
+def tell(line: str) -> None:
+    """A line about the work, for whoever watches."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def tell_events(level: str = "ERROR") -> None:
+    """Send what parts of this process log to stderr, a sentence a line; stdout is for the result alone."""
+    import logging
+
+    import structlog
+
+    logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL, format="%(message)s", force=True)
+    structlog.configure(
+        processors=[_sentence],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+_SENTENCES = {
+    "child_up": "{name} is up (process {pid})",
+    "child_died": "{name} (process {pid}) ended with {exit_code} after {age_seconds} s",
+    "child_given_up": "{name} is given up: {reason}",
+}
+
+
+def _sentence(_: object, __: str, event: Mapping[str, Any]) -> str:
+    name, fields = str(event["event"]), {key: value for key, value in event.items() if key != "event"}
+    if name in _SENTENCES:
+        return _SENTENCES[name].format(**fields)
+    return " ".join([name, *(f"{key}={value}" for key, value in fields.items())])

@@ -1,0 +1,129 @@
+"""`ascua heat`: how warm a lead is, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.answer import AsJson, answer
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise typer.BadParameter("an instant is a time with its offset, such as 2026-11-21T09:30:00Z")
+    return at
+
+
+Lead = Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id.", show_default=False)]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=_instant, metavar="T", help="The instant to look at; now, without it.", show_default=False
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="How warm a lead is, and why.", no_args_is_help=True, epilog="Example: ascua heat show ana"
+    )
+    group.command(epilog="Example: ascua heat show ana --at 2026-11-21T09:30:00Z")(show)
+    group.command(epilog="Example: ascua heat explain ana --json")(explain)
+    app.add_typer(group, name="heat")
+
+
+def show(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
+    """Show a lead's heat, its band and what it counts."""
+    heat = asyncio.run(_ask(lead, "heat", at))
+
+    def draw(console: Any) -> None:
+        from rich.table import Table
+
+        _draw_head(console, heat)
+        table = Table("kind", "count")
+        table.columns[1].justify = "right"
+        for kind, count in sorted(heat["counts"].items(), key=lambda each: -each[1]):
+            table.add_row(kind, f"{count:.2f}")
+        console.print(table)
+
+    answer(heat, as_json, draw)
+
+
+def explain(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
+    """Show every event that counts, with its points; they sum to the heat."""
+    heat = asyncio.run(_ask(lead, "heat/explain", at))
+
+    def draw(console: Any) -> None:
+        from rich.table import Table
+
+        _draw_head(console, heat)
+        table = Table("what", "at", "age", "factor", "points", "where in the log")
+        for column in table.columns[2:5]:
+            column.justify = "right"
+        for term in heat["terms"]:
+            place = f"{term['topic']}/{term['partition']}/{term['offset']}"
+            table.add_row(
+                term["kind"], term["at"], _age(term["age_seconds"]), f"{term['factor']:.3f}",
+                f"{term['points']:+.2f}", place,
+            )  # fmt: skip
+        for fit in heat["fit"]:
+            table.add_row(
+                f"fit: {fit['attribute']} = {fit['value']}", "", "", "", f"{fit['points']:+.2f}", ""
+            )
+        for cap in heat["caps"]:
+            what = f"cap of {cap['group']}" if cap["group"] else "never below 0"
+            table.add_row(what, "", "", "", f"{cap['points']:+.2f}", "")
+        console.print(table)
+
+    answer(heat, as_json, draw)
+
+
+async def _ask(lead: str, question: str, at: datetime | None) -> dict[str, Any]:
+    """The gateway's answer. Raises its problem as Refused, or Unavailable."""
+    from urllib.parse import quote
+
+    import httpx
+
+    from services.cli.system import operator_key, system
+    from shared.errors import Refused, Unavailable
+
+    async with system() as addresses, httpx.AsyncClient(timeout=30) as client:
+        try:
+            response = await client.get(
+                f"{addresses.gateway}/v1/leads/{quote(lead, safe='')}/{question}",
+                params={"at": at.isoformat()} if at else {},
+                headers={"Authorization": f"Bearer {operator_key()}"},
+            )
+        except httpx.TransportError as error:
+            raise Unavailable(
+                "gateway-unreachable",
+                f"the gateway at {addresses.gateway} does not answer; try `ascua doctor`",
+            ) from error
+    if response.is_success:
+        found: dict[str, Any] = response.json()
+        return found
+    try:
+        sentence = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        sentence = f"{addresses.gateway} answered {response.status_code}, and not as a gateway does"
+    kind = Unavailable if response.status_code in (502, 503, 504) else Refused
+    raise kind("gateway", sentence)
+
+
+def _draw_head(console: Any, heat: dict[str, Any]) -> None:
+    style = {"hot": "bold red", "warm": "yellow"}.get(heat["band"], "blue")
+    console.print(f"{heat['lead_id']}  {heat['heat']:.2f}  [{style}]{heat['band']}[/]  at {heat['at']}")
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

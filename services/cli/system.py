@@ -1,0 +1,323 @@
+"""The system that commands talk to: the one that runs on the home, the one given by address, or one of our own.
+
+    async with system(home) as addresses:   # gateway, four services, Kafka and the store
+    async with servers(home) as addresses:  # Kafka and the store only
+
+A running system tells its addresses in `<home>/addresses.json`; the operator's key is in `<home>/keys/operator`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+
+from services.cli.answer import tell, tell_events
+from services.cli.environment import Environment, environment
+from services.gateway.keys import KeyRing, Role, Scope
+from shared.bus import Topics
+from shared.embedded import Servers, Supervisor
+from shared.embedded import running as servers_of
+from shared.embedded.home import free_port, taken
+from shared.errors import Forbidden, Refused, Unavailable
+from shared.mongo import Mongo
+
+INNER = ("leads", "followup", "tickets", "scoring")
+SERVICES = (*INNER, "gateway")
+GATEWAY_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a system is. `pid` is the process that supervises it; None when it was given by address."""
+
+    gateway: str
+    leads: str
+    followup: str
+    tickets: str
+    scoring: str
+    kafka_bootstrap: str
+    mongo_url: str
+    topic_prefix: str
+    database_prefix: str
+    pid: int | None = None
+
+    def url(self, service: str) -> str:
+        return str(getattr(self, service))
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.kafka_bootstrap, self.topic_prefix)
+
+    def settings(self) -> dict[str, str]:
+        """The environment from which any of the services finds the others and the servers."""
+        return {
+            "ASCUA_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            "ASCUA_MONGO_URL": self.mongo_url,
+            "ASCUA_TOPIC_PREFIX": self.topic_prefix,
+            "ASCUA_DATABASE_PREFIX": self.database_prefix,
+            **{f"ASCUA_{name.upper()}_URL": self.url(name) for name in INNER},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddresses:
+    kafka_bootstrap: str
+    mongo_url: str
+    topic_prefix: str
+    database_prefix: str
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.kafka_bootstrap, self.topic_prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A system of our own, and the supervisors that keep it alive."""
+
+    addresses: Addresses
+    servers: Servers
+    services: Mapping[str, Supervisor]
+
+    async def wait(self) -> None:
+        """Wait until a part of it cannot be kept alive, and raise why. Never returns otherwise."""
+        waiting = [asyncio.ensure_future(self.servers.wait())]
+        waiting += [asyncio.ensure_future(each.wait()) for each in self.services.values()]
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+@asynccontextmanager
+async def system(home: Path | None = None) -> AsyncIterator[Addresses]:
+    """A whole system for the length of a block; it is started when none runs on `home` and none is given.
+
+    Without `home` it is that of ASCUA_HOME. Raises Refused or Unavailable with what to do.
+    """
+    given = environment()
+    home = (home or given.home).absolute()
+    if (found := _given(given) or await running(home, given)) is not None:
+        yield found
+        return
+    tell(f"no system runs on {home}: starting one for this command")
+    tell_events()
+    async with started(home, given, free_port()) as own:
+        yield own.addresses
+
+
+@asynccontextmanager
+async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
+    """Kafka and the store for the length of a block; those that are neither given nor running are started."""
+    given = environment()
+    home = (home or given.home).absolute()
+    kafka, mongo = given.kafka_bootstrap, given.mongo_url
+    topic_prefix, database_prefix = given.topic_prefix, given.database_prefix
+    if (found := _read(home)) is not None and _is_meant(found, given):
+        kafka, mongo = found.kafka_bootstrap, found.mongo_url
+        topic_prefix, database_prefix = found.topic_prefix, found.database_prefix
+    elif (up := servers_of(home)) is not None:
+        kafka, mongo = kafka or up.kafka_bootstrap, mongo or up.mongo_url
+    tell_events()
+    own = Servers(home, kafka_bootstrap=kafka, mongo_url=mongo, store_binary=given.store_binary)
+    async with own:
+        yield ServerAddresses(own.kafka_bootstrap, own.mongo_url, topic_prefix, database_prefix)
+
+
+@asynccontextmanager
+async def started(home: Path, given: Environment, port: int) -> AsyncIterator[Started]:
+    """All of Ascua as children of this process; the gateway listens on `port`. Told in addresses.json when ready."""
+    if (other := await running(home, given)) is not None:
+        raise Unavailable(
+            "already-running",
+            f"An Ascua runs on {home} already (process {other.pid}, {other.gateway}). "
+            "Stop it, or choose another directory with ASCUA_HOME.",
+        )
+    _must_be_free(given.host, port)
+    async with AsyncExitStack() as stack:
+        own = Servers(
+            home,
+            kafka_bootstrap=given.kafka_bootstrap,
+            mongo_url=given.mongo_url,
+            store_binary=given.store_binary,
+        )
+        stack.push_async_callback(own.stop, within=3.5)
+        await own.start()
+        addresses = _of_our_own(own, given, port)
+        await asyncio.gather(
+            addresses.topics.apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
+        )
+        services = {name: Supervisor(home / "logs") for name in SERVICES}
+        stack.push_async_callback(_stop, services)
+        async with asyncio.TaskGroup() as starting:
+            for name in SERVICES:
+                starting.create_task(_start(services[name], name, addresses, given.host, port))
+        stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
+        _write_private(home / "addresses.json", json.dumps(asdict(addresses)))
+        yield Started(addresses, own, services)
+
+
+async def running(home: Path, given: Environment) -> Addresses | None:
+    """The system that runs on `home` and answers, unless the environment names other servers."""
+    found = _read(home)
+    if found is None or not _is_meant(found, given):
+        return None
+    async with httpx.AsyncClient(timeout=3) as client:
+        try:
+            return found if (await client.get(f"{found.gateway}/healthz")).is_success else None
+        except httpx.TransportError:
+            return None
+
+
+async def make_operator_key(home: Path, mongo_url: str, database_prefix: str) -> None:
+    """Make sure that `<home>/keys/operator` holds a key that the gateway knows."""
+    mongo = Mongo(mongo_url, f"{database_prefix}_gateway")
+    ring = KeyRing(mongo)
+    try:
+        with suppress(Forbidden, FileNotFoundError):
+            await ring.admit((home / "keys" / "operator").read_text().strip(), Scope.OPERATE)
+            return
+        _write_private(home / "keys" / "operator", await ring.create("operator", Role.OPERATOR) + "\n")
+    finally:
+        await mongo.stop()
+
+
+def operator_key(home: Path | None = None) -> str:
+    """ASCUA_KEY, or the operator's key of the home. Raises Refused when there is none."""
+    given = environment()
+    if given.key:
+        return given.key
+    path = (home or given.home).absolute() / "keys" / "operator"
+    try:
+        return path.read_text().strip()
+    except OSError:
+        raise Refused(
+            "key-missing",
+            f"there is no operator's key in {path}: set ASCUA_KEY; `ascua keys create` makes a key",
+        ) from None
+
+
+async def _start(supervisor: Supervisor, name: str, addresses: Addresses, host: str, port: int) -> None:
+    url = httpx.URL(addresses.url(name))
+    is_gateway = name == "gateway"
+    env = {
+        **os.environ,
+        **addresses.settings(),
+        "ASCUA_HOST": host if is_gateway else "127.0.0.1",
+        "ASCUA_PORT": str(port if is_gateway else url.port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    missing: dict[str, str] = {}
+    try:
+        await supervisor.start(
+            name,
+            [sys.executable, "-m", f"services.{name}"],
+            env,
+            lambda: _ready(addresses.url(name), missing),
+        )
+    except Unavailable as error:
+        if error.slug == "not-ready" and missing:
+            lacking = "; ".join(f"{part}: {why}" for part, why in missing.items())
+            raise Unavailable("not-ready", f"{name} is not ready: {lacking}") from error
+        raise
+
+
+async def _ready(url: str, missing: dict[str, str]) -> None:
+    """Return once the service can do its work; `missing` says what it still waits for."""
+    async with httpx.AsyncClient(timeout=3) as client:
+        while True:
+            with suppress(httpx.TransportError):
+                response = await client.get(f"{url}/readyz")
+                if response.is_success:
+                    return
+                missing.clear()
+                missing.update(response.json().get("missing", {}))
+            await asyncio.sleep(0.1)
+
+
+async def _stop(services: Mapping[str, Supervisor]) -> None:
+    """First the door, then those behind it."""
+    await services["gateway"].stop(within=3)
+    await asyncio.gather(*(services[name].stop(within=3.5) for name in INNER))
+
+
+def _given(given: Environment) -> Addresses | None:
+    """The system whose gateway and servers the environment names."""
+    if given.gateway_url is None:
+        return None
+    return Addresses(
+        gateway=given.gateway_url.rstrip("/"),
+        leads=given.leads_url,
+        followup=given.followup_url,
+        tickets=given.tickets_url,
+        scoring=given.scoring_url,
+        kafka_bootstrap=given.kafka_bootstrap or "",
+        mongo_url=given.mongo_url or "",
+        topic_prefix=given.topic_prefix,
+        database_prefix=given.database_prefix,
+    )
+
+
+def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
+    ports: set[int] = set()
+    while len(ports) < len(INNER):
+        ports.add(free_port())
+    inner = {name: f"http://127.0.0.1:{each}" for name, each in zip(INNER, ports, strict=True)}
+    host = "127.0.0.1" if given.host in ("0.0.0.0", "::") else given.host  # noqa: S104
+    return Addresses(
+        gateway=f"http://{host}:{port}",
+        **inner,
+        kafka_bootstrap=own.kafka_bootstrap,
+        mongo_url=own.mongo_url,
+        topic_prefix=given.topic_prefix,
+        database_prefix=given.database_prefix,
+        pid=os.getpid(),
+    )
+
+
+def _must_be_free(host: str, port: int) -> None:
+    if taken(port):
+        raise Unavailable(
+            "port-taken",
+            f"Port {port} is taken by another program, so the gateway cannot listen on {host}:{port}. "
+            "Stop that program, or choose another port with --port or ASCUA_PORT.",
+        )
+
+
+def _read(home: Path) -> Addresses | None:
+    """What addresses.json tells, if whoever wrote it is alive."""
+    try:
+        addresses = Addresses(**json.loads((home / "addresses.json").read_bytes()))
+        os.kill(addresses.pid or 0, 0)
+    except PermissionError:
+        return addresses  # alive, and somebody else's
+    except (OSError, ValueError, TypeError):
+        return None
+    return addresses
+
+
+def _is_meant(addresses: Addresses, given: Environment) -> bool:
+    return (
+        given.kafka_bootstrap in (None, addresses.kafka_bootstrap)
+        and given.mongo_url in (None, addresses.mongo_url)
+    )  # fmt: skip
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
