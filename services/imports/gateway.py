@@ -17,8 +17,9 @@ from shared.commands import RowOutcomes
 from shared.errors import Forbidden, Refused, Unavailable
 
 _TIMEOUT: Final = httpx.Timeout(60, connect=5)
-_POLL: Final = 0.25
-"""Seconds between two looks at whether all have caught up."""
+_SOON: Final = 0.1
+_LATER: Final = 2.0
+"""Seconds between two looks at whether all have caught up, from the first to the last: looking costs them time."""
 
 
 class Gateway:
@@ -71,6 +72,7 @@ class Gateway:
         """
         last: Any = None
         moved = time.monotonic()
+        pause = _SOON
         while True:
             try:
                 status = (await self._ask("GET", "/v1/status")).json()
@@ -88,7 +90,8 @@ class Gateway:
                     "see `ascua doctor`, and run this again to wait for them",
                 )
             on_lag(_lag(status))
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, _LATER)
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
         attempts = stamina.retry_context(

@@ -238,11 +238,15 @@ def parse_mapping(text: str, source: str = "mapping") -> Mapping:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MappingError(source, line, f"this is not YAML: {error.problem}; see the example") from None
+        raise MappingError(
+            source, line, f"this is not YAML: {error.problem}; see bpi12.yaml, which is shipped"
+        ) from None
     except yaml.YAMLError:
         raise MappingError(source, 1, "this is not YAML: it has a character YAML does not allow") from None
     if not isinstance(root, yaml.MappingNode):
-        raise MappingError(source, 1, "a mapping begins with `columns:` and `map:`; see the example")
+        raise MappingError(
+            source, 1, "a mapping begins with `columns:` and `map:`; see bpi12.yaml, which is shipped"
+        )
     try:
         return Mapping.model_validate(_plain(root, source))
     except ValidationError as error:
@@ -290,7 +294,7 @@ def _sentence(error: ErrorDetails) -> str:
         case "missing":
             return f"{last} is missing"
         case "extra_forbidden":
-            return f"there is no {last} here; take it out, or see the example for the names there are"
+            return f"there is no {last} here; take it out, or see the names in bpi12.yaml, which is shipped"
         case "enum" | "literal_error":
             return f"{given!r} is not one of {context['expected'].replace(chr(39), '')}"
         case "value_error":
