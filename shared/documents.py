@@ -10,7 +10,9 @@ those that lost a race go round again.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
@@ -28,7 +30,7 @@ T = TypeVar("T")
 
 ANSWERS_KEPT = 32
 ROUNDS = 20
-ON_CONFLICT = 0.002
+ON_CONFLICT = 0.004
 
 Decision = tuple[T, Sequence[Event]]
 """What a decision leaves: the new state and the facts to tell."""
@@ -96,6 +98,7 @@ class Documents(Generic[T]):
         self.collection = collection
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
+        self._again = asyncio.Lock()  # those who lost go again one by one, or they would lose to each other
         self.on_told: Callable[[Mapping[str, Sequence[JsonObject]]], None] = lambda _: None
         """Called after a save with the whole outbox of each document, so that a relay need not read it back."""
 
@@ -131,18 +134,19 @@ class Documents(Generic[T]):
         outcomes: dict[int, Outcome[T]] = {}
         waiting = list(range(len(steps)))
         for attempt in range(ROUNDS):
-            held = await self._load([steps[i].id for i in waiting])
-            decided: dict[str, list[int]] = {}
-            for i in waiting:
-                document = held.get(steps[i].id) or _Held(steps[i].id)
-                held[steps[i].id], outcomes[i] = self._decide(document, steps[i])
-                decided.setdefault(steps[i].id, []).append(i)
-            lost = await self._save([document for document in held.values() if document.changed])
+            async with self._again if attempt else nullcontext():
+                held = await self._load([steps[i].id for i in waiting])
+                decided: dict[str, list[int]] = {}
+                for i in waiting:
+                    document = held.get(steps[i].id) or _Held(steps[i].id)
+                    held[steps[i].id], outcomes[i] = self._decide(document, steps[i])
+                    decided.setdefault(steps[i].id, []).append(i)
+                lost = await self._save([document for document in held.values() if document.changed])
             if not lost:
                 return [outcomes[i] for i in range(len(steps))]
             metrics.CONFLICTS.labels(self.collection.name).inc(len(lost))
             waiting = [i for id in decided if id in lost for i in decided[id]]
-            await asyncio.sleep(ON_CONFLICT * attempt)
+            await asyncio.sleep(random.uniform(0, ON_CONFLICT * attempt))  # noqa: S311
         raise Conflict("too-much-at-once", "others keep changing the same thing; try again")
 
     def _decide(self, held: _Held[T], step: Step[T]) -> tuple[_Held[T], Outcome[T]]:

@@ -78,7 +78,8 @@ class Relay:
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        return self._task
+        """The loop, or the sweep when that has ended: when one ends by an error, the process must end too."""
+        return self._sweep if self._sweep is not None and self._sweep.done() else self._task
 
     def status(self) -> dict[str, object]:
         return {"outbox_pending": self._pending + len(self._fresh) + self._under_way}
@@ -98,7 +99,7 @@ class Relay:
                 outboxes = {id: self._fresh.pop(id) for id in ids}
                 self._under_way = len(ids)
                 try:
-                    await self._publish(outboxes)
+                    self._pending += await self._publish(outboxes)
                 except AscuaError as error:
                     # Nothing is lost: the sweep finds these facts in their documents.
                     logger().warning("relay_paused", topic=self._topic, because=error.slug)
@@ -125,12 +126,14 @@ class Relay:
         if left:
             await self._publish(left)
 
-    async def _publish(self, outboxes: Mapping[str, Sequence[JsonObject]]) -> None:
+    async def _publish(self, outboxes: Mapping[str, Sequence[JsonObject]]) -> int:
         """Publish each outbox from its first fact; stop that one at its first failure; take out what arrived.
 
+        Returns the number of outboxes that were stopped.
         All first facts go together, then all second ones, so that an outbox never runs ahead of a failure.
         """
         arrived: dict[str, int] = {}
+        stopped = 0
         going = {id: list(facts) for id, facts in outboxes.items() if facts}
         while going:
             records = [
@@ -141,6 +144,7 @@ class Relay:
                 if isinstance(result, Exception):
                     logger().warning("relay_failed", topic=self._topic, because=result.slug)
                     del going[id]
+                    stopped += 1
                 else:
                     arrived[id] = going[id].pop(0)["sequence"]
                     metrics.RELAYED.labels(self._service).inc()
@@ -155,6 +159,7 @@ class Relay:
                     ],
                     ordered=False,
                 )
+        return stopped
 
 
 def _json(fact: JsonObject) -> bytes:
