@@ -75,7 +75,7 @@ def deployment(image: str) -> Iterator[Deployment]:
     it = Deployment(f"ascua-test-{os.getpid()}", free_port())
     try:
         try:
-            it.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "240")
+            it.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "300")
         except AssertionError as error:
             pytest.fail(f"{error}\n{it.compose('ps', '--all')}\n{it.compose('logs', '--tail', '40')}")
         yield it
@@ -110,6 +110,7 @@ def test_a_lead_posted_to_the_gateway_is_read_back_and_warms_the_board(deploymen
 
         until(on_the_board, seconds=20)
         assert rep.get("/v1/leads/ana").json()["lead"]["channel"] == "web"
+        assert "Ana Torres" in rep.get("/leads/ana").raise_for_status().text
 
 
 def test_a_channel_may_not_read_and_a_stranger_may_nothing(deployment: Deployment) -> None:
