@@ -70,7 +70,9 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
     async def board(name: str, band: Band | None, below: float | None, base_url: str) -> HTMLResponse:
         position, now = live.position(), clock()
         bands = [Band.HOT, Band.WARM] if band is None else [band]
-        boards = [await handlers.heat_board(views, each, below, LINES, now) for each in bands]
+        boards = await asyncio.gather(
+            *(handlers.heat_board(views, each, below, LINES, now) for each in bands)
+        )
         return render(name, boards=boards, band=band, below=below, position=position, base_url=base_url)
 
     @api.get("/", dependencies=read)

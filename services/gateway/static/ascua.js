@@ -52,16 +52,17 @@ function tell(state) {
   pill.querySelector("span").textContent = state;
 }
 
-// Refreshes, at most one in EVERY; the swap itself is htmx's.
+// Refreshes, at most one in EVERY, and fewer where the server is slow; the swap itself is htmx's.
 
 const changed = new Map(); // lead → has it just become hot?
 let due = 0;
 let last = 0;
+let took = 0;
 let later = 0;
 
 function refresh() {
   if (due || document.hidden) return;
-  due = setTimeout(fetchNow, Math.max(0, last + EVERY - Date.now()));
+  due = setTimeout(fetchNow, Math.max(0, last + Math.max(EVERY, took) - Date.now()));
 }
 
 function fetchNow() {
@@ -87,6 +88,7 @@ document.addEventListener("htmx:before:swap", () => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
+  took = Date.now() - last;
   for (const line of lines()) {
     move(line, places.get(line.id));
     if (changed.has(line.dataset.lead)) flash(line);
