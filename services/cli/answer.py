@@ -23,7 +23,8 @@ def answer(document: Mapping[str, Any], as_json: bool, draw: Callable[[Console],
         return
     from rich.console import Console
 
-    draw(Console(highlight=False, soft_wrap=True))
+    # A pipe has no width, and nothing may be cut off in it.
+    draw(Console(highlight=False, width=None if sys.stdout.isatty() else 200))
 
 
 def tell(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import click
+import typer
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -37,4 +37,4 @@ def environment() -> Environment:
         return Environment()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise click.UsageError(f"ASCUA_{str(first['loc'][0]).upper()}: {first['msg']}") from None
+        raise typer.BadParameter(f"ASCUA_{str(first['loc'][0]).upper()}: {first['msg']}") from None

@@ -44,10 +44,11 @@ def show(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
     heat = asyncio.run(_ask(lead, "heat", at))
 
     def draw(console: Any) -> None:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         _draw_head(console, heat)
-        table = Table("kind", "count")
+        table = Table("kind", "count", box=SIMPLE_HEAD, pad_edge=False)
         table.columns[1].justify = "right"
         for kind, count in sorted(heat["counts"].items(), key=lambda each: -each[1]):
             table.add_row(kind, f"{count:.2f}")
@@ -61,17 +62,18 @@ def explain(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
     heat = asyncio.run(_ask(lead, "heat/explain", at))
 
     def draw(console: Any) -> None:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         _draw_head(console, heat)
-        table = Table("what", "at", "age", "factor", "points", "where in the log")
+        table = Table("what", "at", "age", "factor", "points", "in the log", box=SIMPLE_HEAD, pad_edge=False)
         for column in table.columns[2:5]:
             column.justify = "right"
         for term in heat["terms"]:
             place = f"{term['topic']}/{term['partition']}/{term['offset']}"
             table.add_row(
-                term["kind"], term["at"], _age(term["age_seconds"]), f"{term['factor']:.3f}",
-                f"{term['points']:+.2f}", place,
+                term["kind"], term["at"][:19].replace("T", " "), _age(term["age_seconds"]),
+                f"{term['factor']:.3f}", f"{term['points']:+.2f}", place,
             )  # fmt: skip
         for fit in heat["fit"]:
             table.add_row(

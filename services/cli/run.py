@@ -30,7 +30,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    what: Annotated[What, typer.Argument(help="The whole system, or one service.", show_default=False)],
+    what: Annotated[
+        What,
+        typer.Argument(metavar="WHAT", help="The whole system (all), or one service.", show_default=False),
+    ],
     port: Annotated[
         int | None,
         typer.Option(

@@ -16,18 +16,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from services.cli.answer import tell, tell_events
 from services.cli.environment import Environment, environment
-from services.gateway.keys import KeyRing, Role, Scope
-from shared.bus import Topics
-from shared.embedded import Servers, Supervisor
-from shared.embedded import running as servers_of
-from shared.embedded.home import free_port, taken
 from shared.errors import Forbidden, Refused, Unavailable
-from shared.mongo import Mongo
+
+if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
+    from shared.bus import Topics
+    from shared.embedded import Servers, Supervisor
 
 INNER = ("leads", "followup", "tickets", "scoring")
 SERVICES = (*INNER, "gateway")
@@ -54,7 +53,7 @@ class Addresses:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.kafka_bootstrap, self.topic_prefix)
+        return _topics(self.kafka_bootstrap, self.topic_prefix)
 
     def settings(self) -> dict[str, str]:
         """The environment from which any of the services finds the others and the servers."""
@@ -76,7 +75,7 @@ class ServerAddresses:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.kafka_bootstrap, self.topic_prefix)
+        return _topics(self.kafka_bootstrap, self.topic_prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +112,8 @@ async def system(home: Path | None = None) -> AsyncIterator[Addresses]:
         return
     tell(f"no system runs on {home}: starting one for this command")
     tell_events()
+    from shared.embedded.home import free_port
+
     async with started(home, given, free_port()) as own:
         yield own.addresses
 
@@ -120,6 +121,9 @@ async def system(home: Path | None = None) -> AsyncIterator[Addresses]:
 @asynccontextmanager
 async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
     """Kafka and the store for the length of a block; those that are neither given nor running are started."""
+    from shared.embedded import Servers
+    from shared.embedded import running as servers_of
+
     given = environment()
     home = (home or given.home).absolute()
     kafka, mongo = given.kafka_bootstrap, given.mongo_url
@@ -138,6 +142,8 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
 @asynccontextmanager
 async def started(home: Path, given: Environment, port: int) -> AsyncIterator[Started]:
     """All of Ascua as children of this process; the gateway listens on `port`. Told in addresses.json when ready."""
+    from shared.embedded import Servers, Supervisor
+
     if (other := await running(home, given)) is not None:
         raise Unavailable(
             "already-running",
@@ -182,6 +188,9 @@ async def running(home: Path, given: Environment) -> Addresses | None:
 
 async def make_operator_key(home: Path, mongo_url: str, database_prefix: str) -> None:
     """Make sure that `<home>/keys/operator` holds a key that the gateway knows."""
+    from services.gateway.keys import KeyRing, Role, Scope
+    from shared.mongo import Mongo
+
     mongo = Mongo(mongo_url, f"{database_prefix}_gateway")
     ring = KeyRing(mongo)
     try:
@@ -252,6 +261,12 @@ async def _stop(services: Mapping[str, Supervisor]) -> None:
     await asyncio.gather(*(services[name].stop(within=3.5) for name in INNER))
 
 
+def _topics(bootstrap: str, prefix: str) -> Topics:
+    from shared.bus import Topics
+
+    return Topics(bootstrap, prefix)
+
+
 def _given(given: Environment) -> Addresses | None:
     """The system whose gateway and servers the environment names."""
     if given.gateway_url is None:
@@ -270,6 +285,8 @@ def _given(given: Environment) -> Addresses | None:
 
 
 def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
+    from shared.embedded.home import free_port
+
     ports: set[int] = set()
     while len(ports) < len(INNER):
         ports.add(free_port())
@@ -287,6 +304,8 @@ def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
 
 
 def _must_be_free(host: str, port: int) -> None:
+    from shared.embedded.home import taken
+
     if taken(port):
         raise Unavailable(
             "port-taken",
