@@ -225,4 +225,5 @@ def idempotency(key: str | None, command: BaseModel) -> Key | None:
     """The guard for a command that came with an Idempotency-Key."""
     if key is None:
         return None
-    return Key(key, hashlib.sha256(command.model_dump_json().encode()).hexdigest()[:32])
+    request = f"{type(command).__name__}\n{command.model_dump_json()}"
+    return Key(key, hashlib.sha256(request.encode()).hexdigest()[:32])

@@ -80,15 +80,22 @@ AFTER = {
 
 
 def captured(followup: FollowUp, channel: Channel, at: datetime, count_from: datetime) -> Told:
-    """The lead is known from now on. `count_from` is when it happened, or the import, for history."""
+    """The lead is known from now on. `count_from` is when it happened, or the import, for history.
+
+    An activity may have come before: what follows it counts from it.
+    """
+    last = _last(followup)
     followup = replace(followup, channel=channel)
-    return _schedule(followup, at, count_from)
+    return _schedule(followup, at, count_from if last is None else max(count_from, last.at))
 
 
 def log(
     followup: FollowUp, activity_id: str, command: LogActivity, at: datetime, count_from: datetime
 ) -> Told:
-    """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next."""
+    """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next.
+
+    What was done before we were told to keep promises (history: `count_from` is later than `at`) keeps none.
+    """
     activity = Activity(
         activity_id, at, command.kind, command.result, command.rep, command.duration_seconds, command.note
     )
@@ -103,15 +110,14 @@ def log(
     )
     newest = _last(followup)
     followup = replace(followup, activities=(*followup.activities, activity))
-    if command.kind is ActivityKind.NOTE or (newest is not None and at < newest.at):
+    is_late = newest is not None and at < newest.at
+    if command.kind is ActivityKind.NOTE or is_late or (count_from > at and followup.step is not None):
         return followup, [logged]
     facts: list[FollowUpEvent] = [logged]
     if followup.step is not None:
         step = followup.step
         facts.append(
-            NextStepDone(
-                lead_id=followup.lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due
-            )
+            NextStepDone(lead_id=followup.lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due)
         )
     followup, scheduled = _schedule(followup, at, count_from)
     return followup, facts + scheduled
@@ -142,4 +148,4 @@ def _schedule(followup: FollowUp, at: datetime, count_from: datetime) -> Told:
 
 def _last(followup: FollowUp) -> Activity | None:
     done = [activity for activity in followup.activities if activity.kind is not ActivityKind.NOTE]
-    return max(done, key=lambda activity: activity.at, default=None)
+    return max(reversed(done), key=lambda activity: activity.at, default=None)  # of equals the last heard of

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import stamina
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
@@ -113,7 +114,12 @@ class Topics:
                     raise Refused(
                         "topic-not-created", f"the broker did not create {name}: {for_code(code).description}"
                     )
-        await self.check()
+        # What was created is not seen at once: the broker follows its own metadata log.
+        async for attempt in stamina.retry_context(
+            on=_are_missing, attempts=None, timeout=10.0, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
+        ):
+            with attempt:
+                await self.check()
         return [self.name(topic.name) for topic in missing]
 
     async def check(self) -> None:
@@ -168,6 +174,10 @@ class Topics:
             for _, name, topic_id, *_ in response.topics
             if name.startswith(f"{self.prefix}.")
         }
+
+
+def _are_missing(error: Exception) -> bool:
+    return isinstance(error, Refused) and error.slug == "topics-missing"
 
 
 @asynccontextmanager
