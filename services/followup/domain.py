@@ -117,7 +117,9 @@ def log(
     if followup.step is not None:
         step = followup.step
         facts.append(
-            NextStepDone(lead_id=followup.lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due)
+            NextStepDone(
+                lead_id=followup.lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due
+            )
         )
     followup, scheduled = _schedule(followup, at, count_from)
     return followup, facts + scheduled

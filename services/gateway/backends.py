@@ -29,7 +29,7 @@ class Backends:
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = dict(urls)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(15, connect=2))
+        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=2))
         self._known: dict[str, None] = {}
 
     async def start(self) -> None:

@@ -79,10 +79,10 @@ async def take_history(
 ) -> RowOutcomes:
     """Take a piece of an import: rows go to their owners, leads first; signals into the log.
 
-    A piece that came before is answered the same way: services know a row by its number, signals are known by how
-    far the import has come.
+    A piece that came before is taken without effect: services know a row by its number, and which signals were
+    published is kept here.
     """
-    through, now = await imports.through(piece.import_id), clock()
+    now = clock()
     signals = [row for row in piece.rows if isinstance(row.what, Signal)]
     activities = [row for row in piece.rows if isinstance(row.what, Activity)]
     others = [row for row in piece.rows if not isinstance(row.what, Signal | Activity)]
@@ -95,15 +95,16 @@ async def take_history(
     ]
     activities = [row for row in activities if row.lead_id not in unknown]
     signals = [row for row in signals if row.lead_id not in unknown]
-    outcomes += [RowOutcome(row=row.row, outcome="known") for row in signals if row.row <= through]
-    fresh = [row for row in signals if row.row > through]
+    known = await imports.known(piece.import_id, [row.row for row in signals])
+    outcomes += [RowOutcome(row=row, outcome="known") for row in known]
+    fresh = [row for row in signals if row.row not in known]
     logged, _ = await asyncio.gather(
         _ask(backends, "followup", piece.import_id, activities),
         _publish(publisher, [_signal_of_row(piece.import_id, row, now) for row in fresh]),
     )
     outcomes += logged
     outcomes += [RowOutcome(row=row.row, outcome="published") for row in fresh]
-    await imports.advance(piece.import_id, piece.rows[-1].row, now)
+    await imports.mark(piece.import_id, [row.row for row in fresh])
     return RowOutcomes(outcomes=sorted(outcomes, key=lambda outcome: outcome.row))
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from services.gateway.domain import LeadView, Status
-from shared.documents import Documents
+from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band
-from shared.mongo import Collection, Document, Index, Mongo, reaching
+from shared.mongo import Document, Index, Mongo
+
+STRETCH = 65_536
+"""Rows of an import in one document."""
 
 HEAT_BOARD = Index((("state.status", 1), ("state.heat.band", 1), ("state.heat.points", -1)))
 
@@ -25,20 +30,45 @@ class Views(Documents[LeadView]):
         return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
 
 
-class Imports:
-    """Signals of an import have no document of their own: this keeps how far each import's signals were published."""
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Which rows of a stretch of an import are in the log: a bit each."""
+
+    bits: bytes = bytes(STRETCH // 8)
+
+    def has(self, row: int) -> bool:
+        return bool(self.bits[row % STRETCH // 8] >> row % 8 & 1)
+
+    def with_rows(self, rows: Iterable[int]) -> Marked:
+        bits = bytearray(self.bits)
+        for row in rows:
+            bits[row % STRETCH // 8] |= 1 << row % 8
+        return Marked(bytes(bits))
+
+
+class Imports(Documents[Marked]):
+    """Signals of an import have no document of their own: this keeps which rows' signals were published."""
 
     def __init__(self, mongo: Mongo) -> None:
-        self._collection: Collection[Document] = mongo.collection("imports")
+        super().__init__(mongo.collection("imports"), Marked)
 
-    async def through(self, import_id: str) -> int:
-        """The last row whose signals are all in the log."""
-        with reaching():
-            found = await self._collection.find_one({"_id": import_id})
-        return int(found["through"]) if found else 0
+    async def known(self, import_id: str, rows: Sequence[int]) -> set[int]:
+        """Those of the rows whose signals are in the log already."""
+        stretches = await self.get_many([_stretch(import_id, row) for row in rows])
+        return {
+            row for row in rows if (marked := stretches.get(_stretch(import_id, row))) and marked.has(row)
+        }
 
-    async def advance(self, import_id: str, row: int, now: datetime) -> None:
-        with reaching():
-            await self._collection.update_one(
-                {"_id": import_id}, {"$max": {"through": row}, "$set": {"at": now}}, upsert=True
-            )
+    async def mark(self, import_id: str, rows: Sequence[int]) -> None:
+        by_stretch: dict[str, list[int]] = {}
+        for row in rows:
+            by_stretch.setdefault(_stretch(import_id, row), []).append(row)
+        await self.apply([Step(id, partial(_mark, some)) for id, some in by_stretch.items()])
+
+
+def _stretch(import_id: str, row: int) -> str:
+    return f"{import_id}.{row // STRETCH}"
+
+
+def _mark(rows: Sequence[int], marked: Marked | None) -> Decision[Marked]:
+    return (marked or Marked()).with_rows(rows), ()

@@ -15,7 +15,7 @@ from services.imports.gateway import Gateway
 from services.imports.mapping import Mapping
 from services.imports.progress import Progress, Watch
 from services.imports.readers import Source
-from services.imports.rows import MAX_ROWS, pieces, understand
+from services.imports.rows import MAX_ROWS, by_lead, pieces, understand
 
 QUIET: Final = 1.0
 """Seconds a file must have lain still to count as whole."""
@@ -40,10 +40,10 @@ async def run(
 ) -> Account:
     """Tell the gateway what each row of a log says, and wait until heat and read models have caught up.
 
-    Rows go in the file's order, one piece under way at a time: a lead's facts keep their order, and the gateway may
-    know an import by how far it has come. Doing it again, also after it was killed, tells nothing twice. `tally` is
-    kept up to date for who interrupts. Raises `Refused` when the file is not whole or not what the mapping says,
-    before anything is sent; `Unavailable` when a server is away for longer than `patience` seconds.
+    A lead's rows go together and in the file's order, one piece under way at a time, so its facts keep their order.
+    Doing it again, also after it was killed, tells nothing twice. `tally` is kept up to date for who interrupts.
+    Raises `Refused` when the file is not whole or not what the mapping says, before anything is sent; `Unavailable`
+    when a server is away for longer than `patience` seconds.
     """
     started = time.monotonic()
     tally = tally if tally is not None else Tally()
@@ -55,7 +55,7 @@ async def run(
             watch(Progress("sending", tally.settled, total, f"waiting for the gateway: {why}"))
 
         async with Gateway(gateway, key, patience=patience, on_wait=wait, transport=transport) as door:
-            for piece in pieces(understand(source.rows(mapping), mapping), piece_rows):
+            for piece in pieces(by_lead(understand(source.rows(mapping), mapping)), piece_rows):
                 source.check()
                 tally.reject(piece.rejects, rejected)
                 if piece.rows:

@@ -116,7 +116,8 @@ async def test_a_signal_sent_twice_counts_once(gateway: httpx.AsyncClient) -> No
     assert [term["kind"] for term in terms].count("signal.demo_requested") == 1
 
     async def projected() -> bool:
-        return bool((await gateway.get(f"/v1/leads/{lead}")).json()["heat"] > 70)
+        heat = (await gateway.get(f"/v1/leads/{lead}")).json()["heat"]
+        return heat is not None and heat > 70
 
     await until(projected)
     told = (await gateway.get(f"/v1/leads/{lead}")).json()

@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -165,11 +166,18 @@ async def test_again_tells_nothing_new_and_other_content_or_meaning_is_another_i
     assert (other.events_published, more.events_published) == (12, 13)
 
 
-async def test_pieces_are_bounded_and_the_file_keeps_its_order(write: Write, gate: Gate) -> None:
+async def test_pieces_are_bounded_and_bring_each_leads_rows_together_in_the_files_order(
+    write: Write, gate: Gate
+) -> None:
     await import_(write(days(25)), gate, piece_rows=7)
 
     assert gate.pieces == 15
-    assert [row.row for row in gate.order] == list(range(1, 101))
+    assert sorted(row.row for row in gate.order) == list(range(1, 101))
+    leads = [row.lead_id for row in gate.order]
+    assert len([one for one, next_ in pairwise(leads) if one != next_]) == len(set(leads)) - 1
+    for lead in set(leads):
+        rows = [row.row for row in gate.order if row.lead_id == lead]
+        assert rows == sorted(rows)
 
 
 def test_a_piece_stays_well_below_the_body_the_gateway_takes() -> None:
