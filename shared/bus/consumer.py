@@ -23,7 +23,7 @@ from shared.bus.letters import DeadLetter, dead_letter
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin
 from shared.clock import Clock, utc_now
-from shared.errors import AscuaError, Unavailable
+from shared.errors import AscuaError, Conflict, Refused, Unavailable
 from shared.events.base import Event, Recorded, Trace, decode
 from shared.logs import logger
 
@@ -75,6 +75,8 @@ class Consumer:
         self._letters_left = dead_letter_limit
         self._clock = clock
         self._topic_ids: dict[str, str] = {}
+        self._generation = 0
+        self._compared = asyncio.Event()
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
@@ -83,7 +85,6 @@ class Consumer:
         self.stopped: str | None = None
 
     async def start(self) -> None:
-        self._topic_ids = await self._topics.ids()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._topics.bootstrap,
             group_id=f"{self._topics.prefix}.{self._group}",
@@ -97,7 +98,7 @@ class Consumer:
             max_partition_fetch_bytes=4 * 1024 * 1024,
             metadata_max_age_ms=30_000,
         )
-        consumer.subscribe(self._names, listener=_Listener(self._assigned))
+        consumer.subscribe(self._names, listener=_Listener(self._revoked, self._assigned))
         try:
             await consumer.start()
         except KafkaError as error:
@@ -135,10 +136,14 @@ class Consumer:
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set() and self.stopped is None:
             records = await consumer.getmany(timeout_ms=200, max_records=self._batch)
-            if records and self.stopped is None:
+            generation = self._generation
+            if records:
+                await self._compared.wait()
+            if records and self.stopped is None and generation == self._generation:
                 await self._take([record for several in records.values() for record in several])
+            if self._compared.is_set() and self.stopped is None and generation == self._generation:
                 self._next.update({tp: several[-1].offset + 1 for tp, several in records.items()})
-            await self._commit(consumer)
+                await self._commit(consumer)
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
@@ -186,7 +191,12 @@ class Consumer:
         if not batch:
             return []
         async for attempt in stamina.retry_context(
-            on=Unavailable, attempts=None, timeout=None, wait_initial=0.05, wait_max=2.0, wait_jitter=0.5
+            on=(Unavailable, Conflict),
+            attempts=None,
+            timeout=None,
+            wait_initial=0.05,
+            wait_max=2.0,
+            wait_jitter=0.5,
         ):
             with attempt:
                 if attempt.num > 1:
@@ -207,9 +217,13 @@ class Consumer:
         waiting = [letter.to_record() for letter in letters]
         while waiting:
             results = await self._publisher.publish_all(waiting)
+            if refused := next((result for result in results if isinstance(result, Refused)), None):
+                self.stopped = f"a record cannot be put aside: {refused}"
+                return
             waiting = [
                 r for r, result in zip(waiting, results, strict=True) if isinstance(result, Unavailable)
             ]
+            await asyncio.sleep(0.1 if waiting else 0)
         self._letters_left -= len(letters)
 
     def _letter(self, record: ConsumerRecord, error: AscuaError) -> DeadLetter:
@@ -227,18 +241,18 @@ class Consumer:
         )
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit how far we are; past the markers of transactions too, so that an idle group has no lag."""
-        if self.stopped is not None:
-            return
-        assigned = consumer.assignment()
-        position = {tp: await consumer.position(tp) for tp in self._next if tp in assigned}
-        position = {tp: offset for tp, offset in position.items() if self._committed.get(tp) != offset}
-        if not position:
-            return
+        """Commit how far we are; past the markers of transactions too, so that an idle group has no lag.
+
+        Each commit names the ids of all topics: the broker forgets the positions of a topic that is deleted.
+        """
         try:
-            await consumer.commit(
-                {tp: OffsetAndMetadata(offset, self._topic_ids[tp.topic]) for tp, offset in position.items()}
-            )
+            known = [tp for tp in consumer.assignment() if consumer.highwater(tp) is not None]
+            position = {tp: await consumer.position(tp) for tp in known}
+            position = {tp: offset for tp, offset in position.items() if self._committed.get(tp) != offset}
+            if not position:
+                return
+            ids = ",".join(f"{self._topics.short(name)}={self._topic_ids[name]}" for name in self._names)
+            await consumer.commit({tp: OffsetAndMetadata(offset, ids) for tp, offset in position.items()})
             self._committed.update(position)
         except (CommitFailedError, IllegalStateError) as error:
             # The partition has another owner by now; what was written is guarded, so it may do it again.
@@ -246,30 +260,47 @@ class Consumer:
         except KafkaError as error:
             logger().warning("commit_failed", consumer=self._group, because=type(error).__name__)
 
+    async def _revoked(self) -> None:
+        """What was fetched before belongs to the old assignment: it comes again to whoever owns it now."""
+        self._generation += 1
+        self._compared.clear()
+
     async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Compare the committed position with the log: a topic made anew, or a log that lost its end, stops us."""
+        """Compare the committed position with the log before anything is taken from it."""
         self._next, self._committed = {}, {}
-        if not assigned:
-            return
+        while not self._stopping.is_set():
+            try:
+                self.stopped = self.stopped or await self._difference(assigned)
+                self._compared.set()
+                return
+            except (Unavailable, KafkaError) as error:
+                logger().warning("assignment_waits", consumer=self._group, because=type(error).__name__)
+                await asyncio.sleep(0.2)
+
+    async def _difference(self, assigned: Sequence[TopicPartition]) -> str | None:
+        """Why going on from the committed positions would be wrong: a topic made anew, or a log that lost its end."""
         group = f"{self._topics.prefix}.{self._group}"
         async with admin(self._topics.bootstrap) as client:
-            committed = await client.list_consumer_group_offsets(group, partitions=list(assigned))
-        self._topic_ids = await self._topics.ids()
-        reader = AIOKafkaConsumer(bootstrap_servers=self._topics.bootstrap)
-        await reader.start()
-        try:
-            ends = await reader.end_offsets(list(assigned))
-        finally:
-            await reader.stop()
-        for tp, position in committed.items():
-            if position.offset < 0:
-                continue
-            if position.metadata and position.metadata != self._topic_ids.get(tp.topic):
-                self.stopped = f"{tp.topic} is not the topic known before (another topic id)"
-            elif position.offset > ends[tp]:
-                self.stopped = (
-                    f"position {position.offset} lies beyond the end {ends[tp]} of {tp.topic}/{tp.partition}"
+            committed = await client.list_consumer_group_offsets(group)
+        known: dict[str, str] = {}
+        for position in committed.values():
+            pairs = (pair.split("=") for pair in position.metadata.split(",") if pair)
+            known |= {self._topics.name(topic): id for topic, id in pairs}
+        current = await self._topics.ids()
+        self._topic_ids = {**known, **current}
+        if anew := [name for name, id in known.items() if current.get(name, id) != id]:
+            return (
+                f"{', '.join(anew)} is not the topic known before (another topic id), and what it says may seem "
+                f"known already; bring the old log back, or begin anew: drop the database and delete group {group}"
+            )
+        async with AIOKafkaConsumer(bootstrap_servers=self._topics.bootstrap) as reader:
+            ends = await reader.end_offsets(list(assigned)) if assigned else {}
+        for tp, end in ends.items():
+            if tp in committed and committed[tp].offset > end:
+                return (
+                    f"position {committed[tp].offset} lies beyond the end {end} of {tp.topic}/{tp.partition}"
                 )
+        return None
 
     def _measure(
         self,
@@ -288,11 +319,17 @@ class Consumer:
 
 
 class _Listener(ConsumerRebalanceListener):
-    def __init__(self, assigned: Callable[[Sequence[TopicPartition]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        revoked: Callable[[], Awaitable[None]],
+        assigned: Callable[[Sequence[TopicPartition]], Awaitable[None]],
+    ) -> None:
+        self._revoked = revoked
         self._assigned = assigned
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Nothing to do: what the old owner still writes is guarded by sequence, and its commit is refused."""
+        """What the old owner still writes is guarded by sequence, and its commit is refused."""
+        await self._revoked()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         await self._assigned(list(assigned))

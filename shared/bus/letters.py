@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.bus.publisher import Outgoing, Publisher
 from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
@@ -35,8 +34,13 @@ class DeadLetter:
         return f"{self.consumer}/{self.topic}/{self.partition}/{self.offset}"
 
     def to_record(self) -> Outgoing:
-        body = {**asdict(self), "original": base64.b64encode(self.original).decode()}
-        return Outgoing(DEAD_LETTERS.name, self.name, json.dumps(body).encode(), ())
+        """The original bytes, so that every record fits that did before; the rest is in a header."""
+        told = {name: value for name, value in asdict(self).items() if name != "original"}
+        return Outgoing(DEAD_LETTERS.name, self.name, self.original, (("letter", json.dumps(told).encode()),))
+
+    def to_mark(self) -> Outgoing:
+        """Says that this letter was sent back; a later one of the same name has another `at` and stays open."""
+        return Outgoing(DEAD_LETTERS.name, self.name, b"", (("sent", self.at.encode()),))
 
     def to_replay(self) -> Outgoing:
         """The original bytes, addressed to the consumer that could not handle them."""
@@ -74,12 +78,12 @@ def dead_letter(
 async def open_letters(topics: Topics, consumer: str | None = None) -> list[DeadLetter]:
     """The letters not sent back yet, in the order of their log positions."""
     letters: dict[str, DeadLetter] = {}
-    async for name, value in _read(topics):
-        if value is None:
-            letters.pop(name, None)
-        else:
-            body = json.loads(value)
-            letters[name] = DeadLetter(**{**body, "original": base64.b64decode(body["original"])})
+    async for record in _read(topics):
+        name, headers = record.key.decode(), dict(record.headers)
+        if "letter" in headers:
+            letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
+        elif name in letters and letters[name].at == headers["sent"].decode():
+            del letters[name]
     chosen = [letter for letter in letters.values() if consumer in (None, letter.consumer)]
     return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
 
@@ -89,12 +93,12 @@ async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
     count = 0
     for letter in letters:
         await publisher.publish(letter.to_replay())
-        await publisher.publish(Outgoing(DEAD_LETTERS.name, letter.name, b"", ()))
+        await publisher.publish(letter.to_mark())
         count += 1
     return count
 
 
-async def _read(topics: Topics) -> AsyncIterator[tuple[str, bytes | None]]:
+async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
     partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
@@ -105,6 +109,6 @@ async def _read(topics: Topics) -> AsyncIterator[tuple[str, bytes | None]]:
         end = (await consumer.end_offsets([partition]))[partition]
         while await consumer.position(partition) < end:
             for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
-                yield record.key.decode(), record.value or None
+                yield record
     finally:
         await consumer.stop()

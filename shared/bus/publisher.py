@@ -88,7 +88,10 @@ class Publisher:
     async def publish_all(self, records: Sequence[Outgoing]) -> list[tuple[int, int] | Unavailable | Refused]:
         """Publish records and say of each, in the same order, where it went or why not."""
         deadline = asyncio.get_running_loop().time() + self._patience
-        await self._revive()
+        try:
+            await self._revive()
+        except Unavailable as error:
+            return [error] * len(records)
         sent = [await self._send(record, deadline) for record in records]
         waiting = [future for future in sent if isinstance(future, asyncio.Future)]
         if waiting:
@@ -115,6 +118,8 @@ class Publisher:
                 except BaseException:
                     self._places.release()
                     raise
+        except Unavailable as error:
+            return error
         except (TimeoutError, KafkaError) as error:
             metrics.PUBLISH_FAILURES.labels(record.topic).inc()
             return _unavailable(error)

@@ -65,7 +65,7 @@ def fact(lead: str, sequence: int) -> Outgoing:
     event = LeadStageChanged(
         lead_id=lead, at=utc_now(), stage=stages[sequence % 2], previous=stages[1 - sequence % 2]
     )
-    recorded = Recorded[Event](new_id(), event, utc_now(), sequence, event.aggregate)
+    recorded: Recorded[Event] = Recorded(new_id(), event, utc_now(), sequence, event.aggregate)
     return Outgoing("leads", lead, encode(recorded))
 
 

@@ -1,0 +1,316 @@
+"""A consumer: what it cannot handle is put aside, the rest flows on, and nothing is ever lost, doubled or skipped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from shared.bus import Outgoing, Publisher, Received, Topics, open_letters
+from shared.bus.lag import lag
+from shared.bus.topics import admin
+from shared.documents import Documents
+from shared.errors import AscuaError, Conflict, Unavailable
+from shared.mongo import Mongo
+from shared.reactions import Reactions
+from tests.integration.kit import (
+    Diary,
+    Whim,
+    abandoned_transaction,
+    consuming,
+    diaries,
+    fact,
+    facts,
+    move,
+    positions,
+    published,
+    publishing,
+    stopped,
+    told,
+    until,
+    writing,
+)
+
+
+async def hears(documents: Documents[Diary], lead: str, last: int) -> None:
+    """Wait until the lead's diary has come to its `last` fact, and see that it holds each once and in order."""
+
+    async def has_come() -> bool:
+        diary = await documents.get(lead)
+        return diary is not None and len(diary.lines) >= last
+
+    await until(has_come)
+    assert await documents.get(lead) == Diary(lead, told(lead, last))
+
+
+async def caught_up(topics: Topics, group: str = "diary") -> bool:
+    places = (await lag(topics, [group]))[group].values()
+    return len(places) > 0 and all(place["lag"] == 0 for place in places)
+
+
+def altered(outgoing: Outgoing, **attributes: object) -> Outgoing:
+    body = {**json.loads(outgoing.value), **attributes}
+    return Outgoing(outgoing.topic, outgoing.key, json.dumps(body).encode())
+
+
+async def test_what_cannot_be_read_is_put_aside_with_its_reason_and_the_rest_flows_on(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+    bad = {
+        "not-utf8": Outgoing("leads", "ana", b"\xff{}"),
+        "not-json": Outgoing("leads", "ana", b"{"),
+        "not-cloudevent": Outgoing("leads", "ana", b"{}"),
+        "unknown-type": altered(fact("ana", 1), type="ascua.lead.abducted.v1"),
+        "unknown-version": altered(fact("ana", 1), type="ascua.lead.stage_changed.v9"),
+        "wrong-data": altered(fact("ana", 1), data={"stage": 7}),
+        "sequence-gap": fact("leo", 7),
+    }
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 2))
+        places = dict(zip(bad, await published(publisher, bad.values()), strict=True))
+        await published(publisher, [fact("ana", 3), *facts("eva", 2)])
+        async with consuming(topics, publisher, partial(writing.handle, documents), batch=3) as consumer:
+            await hears(documents, "ana", 3)
+            await hears(documents, "eva", 2)
+            await until(partial(caught_up, topics))
+            await consumer.check()
+        letters = await open_letters(topics, "diary")
+
+    assert {letter.reason: (letter.partition, letter.offset) for letter in letters} == places
+    assert {letter.reason: letter.original for letter in letters} == {
+        reason: record.value for reason, record in bad.items()
+    }
+    assert await documents.get("leo") is None
+
+
+async def test_a_record_as_large_as_they_get_can_be_put_aside(topics: Topics, mongo: Mongo) -> None:
+    garbage = Outgoing("leads", "ana", b"\xff" * 512 * 1024)
+    async with publishing(topics) as publisher:
+        await published(publisher, [garbage, *facts("ana", 1)])
+        documents = diaries(mongo)
+        async with consuming(topics, publisher, partial(writing.handle, documents)):
+            await hears(documents, "ana", 1)
+            await until(partial(caught_up, topics))
+        (letter,) = await open_letters(topics)
+    assert letter.original == garbage.value
+
+
+async def test_a_record_too_large_to_be_put_aside_stops_it(topics: Topics, mongo: Mongo) -> None:
+    foreign = AIOKafkaProducer(bootstrap_servers=topics.bootstrap)
+    await foreign.start()
+    await foreign.send_and_wait(topics.name("leads"), key=b"ana", value=b"\xff" * 600 * 1024)
+    await foreign.stop()
+    async with (
+        publishing(topics) as publisher,
+        consuming(topics, publisher, partial(writing.handle, diaries(mongo))) as consumer,
+    ):
+        assert "cannot be put aside" in await stopped(consumer)
+    assert not any((await positions(topics, "diary")).values())
+
+
+async def test_what_stands_behind_a_parked_event_is_parked_too(topics: Topics, mongo: Mongo) -> None:
+    documents = diaries(mongo)
+    whim = Whim("lead:ana/2")
+    async with publishing(topics) as publisher:
+        await published(publisher, [*facts("ana", 4), *facts("leo", 4)])
+        async with consuming(
+            topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, documents), batch=2
+        ):
+            await hears(documents, "leo", 4)
+            await until(partial(caught_up, topics))
+        letters = await open_letters(topics)
+
+    assert [letter.reason for letter in letters] == ["disliked", "sequence-gap", "sequence-gap"]
+    assert await documents.get("ana") == Diary("ana", told("ana", 1))
+    assert "lead:ana/3" not in whim.heard
+
+
+async def test_too_many_dead_letters_stop_it_and_nothing_is_committed_past_them(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+    handle = partial(writing.handle, documents)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 2))
+        async with consuming(topics, publisher, handle):
+            await hears(documents, "ana", 2)
+            await until(partial(caught_up, topics))
+        before = await positions(topics, "diary")
+        await published(publisher, [Outgoing("leads", "ana", b"?") for _ in range(3)])
+        async with consuming(topics, publisher, handle, dead_letter_limit=2) as consumer:
+            assert "too many dead letters" in await stopped(consumer)
+            with pytest.raises(Unavailable, match=r"diary stopped: too many .*not-json.* `ascua dlq list`"):
+                await consumer.check()
+        assert await positions(topics, "diary") == before
+        assert await open_letters(topics) == []
+
+        async with consuming(topics, publisher, handle, dead_letter_limit=3) as consumer:
+            await until(partial(caught_up, topics))
+            await consumer.check()
+        assert len(await open_letters(topics)) == 3
+
+
+async def test_a_topic_deleted_and_made_anew_stops_it(topics: Topics, mongo: Mongo) -> None:
+    documents = diaries(mongo)
+    handle = partial(writing.handle, documents)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 3))
+        async with consuming(topics, publisher, handle):
+            await hears(documents, "ana", 3)
+            await until(partial(caught_up, topics))
+    async with admin(topics.bootstrap) as client:
+        await client.delete_topics([topics.name("leads")])
+
+        async def is_gone() -> bool:
+            return topics.name("leads") not in await client.list_topics()
+
+        await until(is_gone)
+    assert await topics.apply() == [topics.name("leads")]
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 5))
+        for _ in range(2):  # also the second time
+            async with consuming(topics, publisher, handle) as consumer:
+                assert "is not the topic known before" in await stopped(consumer)
+    assert await documents.get("ana") == Diary("ana", told("ana", 3))
+
+
+async def test_a_position_beyond_the_end_of_the_log_stops_it(topics: Topics, mongo: Mongo) -> None:
+    documents = diaries(mongo)
+    async with publishing(topics) as publisher:
+        ((partition, _), *_) = await published(publisher, facts("ana", 3))
+        beyond = {TopicPartition(topics.name("leads"), partition): 100}
+        await move(topics, "diary", beyond)
+        async with consuming(topics, publisher, partial(writing.handle, documents)) as consumer:
+            assert "position 100 lies beyond the end 3" in await stopped(consumer)
+    assert await documents.get("ana") is None
+    assert await positions(topics, "diary") == beyond
+
+
+@pytest.mark.parametrize("error", [Unavailable("away", "try again"), Conflict("busy", "try again")])
+async def test_while_a_server_is_away_it_waits_and_loses_nothing(
+    topics: Topics, mongo: Mongo, error: AscuaError
+) -> None:
+    documents = diaries(mongo)
+    failures = 0
+
+    async def handle(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        nonlocal failures
+        outcomes = await writing.handle(documents, batch)
+        if failures < 3:  # the batch is written, and yet the answer never came
+            failures += 1
+            raise error
+        return outcomes
+
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 5))
+        async with consuming(topics, publisher, handle):
+            await until(partial(caught_up, topics))
+            assert await documents.get("ana") == Diary("ana", told("ana", 5))
+        assert failures == 3
+        assert await open_letters(topics) == []
+
+
+async def test_what_is_delivered_again_is_not_written_again(topics: Topics, mongo: Mongo) -> None:
+    documents = diaries(mongo)
+    handle = partial(writing.handle, documents)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 5))
+        async with consuming(topics, publisher, handle):
+            await hears(documents, "ana", 5)
+            await until(partial(caught_up, topics))
+        await move(topics, "diary", dict.fromkeys(await positions(topics, "diary"), 0))
+        await published(publisher, [fact("ana", 6)])
+        async with consuming(topics, publisher, handle):
+            await hears(documents, "ana", 6)
+            await until(partial(caught_up, topics))
+        assert await open_letters(topics) == []
+
+
+async def test_members_that_come_and_go_while_others_are_slow_double_nothing(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+    leads = [f"lead-{number}" for number in range(12)]
+    going = asyncio.Event()
+    deliveries = 0
+
+    async def slow(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        nonlocal deliveries
+        outcomes = await writing.handle(documents, batch)
+        deliveries += len(batch)
+        await going.wait()
+        return outcomes
+
+    async with publishing(topics) as publisher:
+        await published(publisher, [each for lead in leads for each in facts(lead, 6)])
+        async with consuming(topics, publisher, slow, batch=20) as first:
+
+            async def has_begun() -> bool:
+                return deliveries >= 20
+
+            await until(has_begun)
+            async with consuming(topics, publisher, slow, batch=20) as second:
+
+                async def both_have() -> bool:
+                    return deliveries >= 40
+
+                await until(both_have)
+                going.set()
+                for lead in leads:
+                    await hears(documents, lead, 6)
+                await until(partial(caught_up, topics))
+                await first.check()
+                await second.check()
+            await published(publisher, [fact(lead, 7) for lead in leads])
+            for lead in leads:
+                await hears(documents, lead, 7)
+            await first.check()
+        assert await open_letters(topics) == []
+
+
+async def test_an_idle_group_has_no_lag_also_behind_the_marks_of_transactions(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+    handle = partial(writing.handle, documents)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 2))
+        async with consuming(topics, publisher, handle):
+            await hears(documents, "ana", 2)
+            await abandoned_transaction(topics, "leads", "ana")
+            await until(partial(caught_up, topics))
+        await abandoned_transaction(topics, "leads", "ana")
+        assert not await caught_up(topics)
+        async with consuming(topics, publisher, handle):
+            await until(partial(caught_up, topics))
+
+
+async def test_a_consumer_that_is_told_to_stop_finishes_what_it_has_begun(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+    begun = asyncio.Event()
+
+    async def handle(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        begun.set()
+        await asyncio.sleep(0.1)
+        return await writing.handle(documents, batch)
+
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 3))
+        async with consuming(topics, publisher, handle):
+            await begun.wait()
+        assert await documents.get("ana") == Diary("ana", told("ana", 3))
+        assert await caught_up(topics)
+
+
+async def test_it_does_not_start_without_a_broker(mongo: Mongo) -> None:
+    nowhere = Topics("127.0.0.1:9", "nowhere")
+    with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
+        async with consuming(nowhere, Publisher(nowhere), partial(writing.handle, diaries(mongo))):
+            pass

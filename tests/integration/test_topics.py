@@ -1,0 +1,77 @@
+"""Topics are as declared, or the difference is named."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.bus import Topics
+from shared.bus.topics import ALL, admin
+from shared.errors import Refused, Unavailable
+from tests.servers import Addresses
+
+
+@pytest.fixture
+def fresh(servers: Addresses) -> Topics:
+    return Topics(servers.kafka_bootstrap, f"t{uuid4().hex[:12]}")
+
+
+async def test_topics_are_made_once(fresh: Topics) -> None:
+    assert await fresh.apply(partitions=2) == [fresh.name(topic.name) for topic in ALL]
+    assert await fresh.apply() == []
+    await fresh.check()
+    ids = await fresh.ids()
+    assert len(set(ids.values())) == len(ALL)
+
+
+async def test_topics_that_are_missing_are_named_with_what_to_do(fresh: Topics) -> None:
+    with pytest.raises(
+        Refused, match=f"{fresh.name('leads')}, .*create them with `ascua topics apply`"
+    ) as error:
+        await fresh.check()
+    assert error.value.slug == "topics-missing"
+
+
+async def test_every_difference_between_declaration_and_broker_is_named(fresh: Topics) -> None:
+    async with admin(fresh.bootstrap) as client:
+        await client.create_topics(
+            [
+                NewTopic(fresh.name("tickets"), 7, 1, topic_configs={"retention.ms": "1000"}),
+                NewTopic(fresh.name("leads"), 4, 1, topic_configs={"retention.ms": "-1"}),
+                NewTopic(fresh.name("heat"), 4, 1),
+            ]
+        )
+    with pytest.raises(Refused) as error:
+        await fresh.apply()
+    assert error.value.slug == "topics-differ"
+    for difference in (
+        f"{fresh.name('tickets')} has 7 partitions, not 4",
+        f"{fresh.name('tickets')} has retention.ms=1000, not -1",
+        f"{fresh.name('heat')} has cleanup.policy=delete, not compact",
+    ):
+        assert difference in error.value.sentence
+    assert error.value.sentence.count(" has ") == 3
+
+
+async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
+    await fresh.apply(partitions=1)
+    async with admin(fresh.bootstrap) as client:
+        await client.alter_configs(
+            [
+                ConfigResource(
+                    ConfigResourceType.TOPIC,
+                    fresh.name("signals"),
+                    {"cleanup.policy": "delete", "retention.ms": "60000"},
+                )
+            ]
+        )
+    with pytest.raises(Refused, match=r"signals has retention\.ms=60000, not -1$"):
+        await fresh.check()
+
+
+async def test_a_broker_that_is_away_is_told_as_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await Topics("127.0.0.1:9").check()
