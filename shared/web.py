@@ -115,9 +115,8 @@ def web_app(
     app.add_exception_handler(AscuaError, _on_ascua_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_bug)
-    app.add_middleware(_Observed, service=service)
     app.add_middleware(_Limited)
+    app.add_middleware(_Observed, service=service)
     return app
 
 
@@ -180,16 +179,12 @@ async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
-    return problem(status.phrase.lower().replace(" ", "-"), status, str(error.detail), headers)
-
-
-async def _on_bug(_: Request, error: Exception) -> JSONResponse:
-    logger().error("request_failed", exc_info=error)
-    return problem("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault and is in the log")
+    slug = _TOO_LARGE_SLUG if status == 413 else status.phrase.lower().replace(" ", "-")
+    return problem(slug, status, str(error.detail), headers)
 
 
 class _Observed:
-    """Binds the trace of a request, answers with its id, and measures."""
+    """Binds the trace of a request, answers with its id, also when the application failed, and measures."""
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self._app = app
@@ -203,7 +198,7 @@ class _Observed:
         given, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
         request_id = given if _REQUEST_ID.match(given) else new_id()
         trace = Trace(parent if _TRACEPARENT.match(parent) else None, request_id)
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def stamped(message: Message) -> None:
             nonlocal status
@@ -215,6 +210,14 @@ class _Observed:
         with tracing(trace):
             try:
                 await self._app(scope, receive, stamped)
+            except Exception as error:
+                logger().error("request_failed", exc_info=error)
+                if status:
+                    raise
+                answer = problem(
+                    "internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault and is in the log"
+                )
+                await answer(scope, receive, stamped)
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
                 metrics.REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
@@ -249,9 +252,10 @@ class _Limited:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = problem(
-            "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"Connection": "close"}
+            _TOO_LARGE_SLUG, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"Connection": "close"}
         )
         await answer(scope, receive, send)
 
 
+_TOO_LARGE_SLUG = "body-too-large"
 _TOO_LARGE = f"a body may have {MAX_BODY_BYTES} bytes; send it in parts"
