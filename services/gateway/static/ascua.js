@@ -242,7 +242,7 @@ function glow(u) {
 function thresholds(u, color) {
   u.ctx.save();
   u.ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
-  u.ctx.textAlign = "left";
+  u.ctx.textAlign = "right";
   u.ctx.textBaseline = "bottom";
   u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
   for (const [band, points] of Object.entries(curve.bands)) {
@@ -252,7 +252,7 @@ function thresholds(u, color) {
     u.ctx.moveTo(u.bbox.left, y);
     u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
     u.ctx.stroke();
-    u.ctx.fillText(band, u.bbox.left + 4 * devicePixelRatio, y - 4 * devicePixelRatio);
+    u.ctx.fillText(band, u.bbox.left + u.bbox.width, y - 3 * devicePixelRatio);
   }
   u.ctx.restore();
 }
