@@ -92,6 +92,8 @@ class Lead:
     state: LeadState
     as_of_ms: int = -_NEVER
     alarm_ms: int | None = None
+    parts: tuple[scorecard.Part, ...] | None = None
+    """The heat of `as_of_ms`, when it was looked at in this process."""
 
     @classmethod
     def new(cls, lead_id: str) -> Lead:
@@ -138,7 +140,7 @@ def settle(lead: Lead, until_ms: int, rules: Rules) -> Iterator[CrossingEvent]:
 def _look(lead: Lead, instant_ms: int, rules: Rules, is_told: bool) -> Iterator[CrossingEvent]:
     """Look at the heat of an instant, set the band by it, and tell a crossing."""
     state = lead.state
-    parts = scorecard.parts(state.counts, rules, instant_ms)
+    parts = lead.parts = scorecard.parts(state.counts, rules, instant_ms)
     heat = scorecard.total(parts)
     band = scorecard.band(rules, state.band, heat)
     lead.as_of_ms = instant_ms
@@ -201,7 +203,9 @@ def heat_of(lead: Lead, rules: Rules) -> HeatChanged:
 
     The parts sum to the heat, or to less where that is held at 0. A group held by its cap is told scaled down to it.
     """
-    parts = scorecard.parts(lead.state.counts, rules, lead.as_of_ms)
+    parts = lead.parts
+    if parts is None:
+        parts = scorecard.parts(lead.state.counts, rules, lead.as_of_ms)
     groups: dict[str, float] = {}
     for part in parts:
         if part.group is not None:

@@ -147,10 +147,9 @@ class Heat:
         )
         logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
         metrics.DEAD_LETTERS.labels(CONSUMER, letter.reason).inc()
-        outgoing = letter.to_record()
-        self._told.append(
-            Output(self._topics.name(outgoing.topic), outgoing.key.encode(), outgoing.value, partition=0)
-        )
+        aside = letter.to_record()
+        name = self._topics.name(aside.topic)
+        self._told.append(Output(name, aside.key.encode(), aside.value, 0, aside.headers))
 
     def _set_alarm(self, lead_id: str, alarm_ms: int | None) -> None:
         """Wake up for a lead at an instant, unless that is going to happen before anyway."""

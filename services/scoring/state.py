@@ -17,6 +17,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, Protocol
 
+import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
@@ -24,7 +25,7 @@ from aiokafka.structs import OffsetAndMetadata
 from services.scoring.transport import unless
 from shared.bus.topics import REPLAYS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, utc_now
-from shared.errors import Refused
+from shared.errors import Refused, Unavailable
 from shared.logs import logger
 
 FOLDED = ("leads", "followup", "tickets", "signals")
@@ -42,7 +43,9 @@ OVERDUE_SECONDS = 2.0
 
 RUNG = 50
 
-COMMIT_TIMEOUT = 30.0
+TRANSACTION_TIMEOUT = 60.0
+"""The broker gives up a transaction that is open for so long, and with it the worker."""
+
 GRACE = 3.0
 """How long a revoked partition may take over its last commit."""
 
@@ -114,6 +117,7 @@ class Partition:
         self.relief = asyncio.Event()
         self.committed: dict[TopicPartition, int] = {}
         self.commits = 0
+        self.is_committing = False
         self._log = log
         self._clock = clock
         self._producer = producer
@@ -170,7 +174,7 @@ class Partition:
             while not self._closing.is_set():
                 await self._wanted.wait()
                 began = monotonic()
-                await asyncio.wait_for(self._commit(), COMMIT_TIMEOUT)
+                await self._commit()
                 await unless(self._closing.wait(), min(MOST_SECONDS, SHARE * (monotonic() - began)))
             await self._commit()
         except Exception as error:
@@ -190,6 +194,7 @@ class Partition:
         if not outputs and not positions:
             return
         producer = self._producer
+        self.is_committing = True
         await producer.begin_transaction()
         # The client would commit although a batch failed: only its future tells. And one thing after the other: a
         # record that arrives while the offsets join the transaction is refused by the broker, and tried again late.
@@ -201,6 +206,7 @@ class Partition:
             )
         await producer.commit_transaction()
         self.committed.update(positions)
+        self.is_committing = False
         self.commits += 1
 
     async def _send(self, outputs: Sequence[Output]) -> list[asyncio.Future[Any]]:
@@ -248,7 +254,7 @@ class State:
             producer = AIOKafkaProducer(
                 bootstrap_servers=log.topics.bootstrap,
                 transactional_id=log.transactional_id(number),
-                transaction_timeout_ms=int(COMMIT_TIMEOUT * 1000),
+                transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
                 max_batch_size=512 * 1024,
                 request_timeout_ms=10_000,
                 retry_backoff_ms=20,
@@ -258,9 +264,13 @@ class State:
             )
         # First of all the owner before is fenced; from here on neither state nor positions can change.
         await asyncio.gather(*(owned._producer.start() for owned in self.partitions.values()))
-        topic_ids = await log.topics.ids()
-        positions = await self._positions(topic_ids)
-        await self._read_back()
+        async for attempt in stamina.retry_context(
+            on=(KafkaError, Unavailable), attempts=None, timeout=TRANSACTION_TIMEOUT, wait_max=1.0
+        ):
+            with attempt:
+                topic_ids = await log.topics.ids()
+                positions = await self._positions(topic_ids)
+                await self._read_back()
         for number, owned in self.partitions.items():
             owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
         return positions

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 
-from services.scoring.state import Fold, Log, State
+from services.scoring.state import Fold, Log, Partition, State
 from services.scoring.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
@@ -135,29 +134,33 @@ class Stream:
             await self.state.ring()
 
     async def _watch(self) -> None:
-        """Raise `Unavailable` when facts wait and no position moves; a broker that is away does not count."""
-        seen: dict[int, tuple[int, float]] = {}
+        """Raise `Unavailable` when a partition does nothing and has to; a broker that is away does not count."""
+        idle: dict[Partition, tuple[int, int]] = {}
         async with AIOKafkaConsumer(bootstrap_servers=self._log.topics.bootstrap) as onlooker:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
-                for number, owned in list(self.state.partitions.items()):
-                    positions = dict(owned.committed)
-                    try:
-                        ends = await onlooker.end_offsets(list(positions)) if positions else {}
-                    except KafkaError:
-                        seen.clear()
-                        break
-                    waiting = sum(max(0, ends[tp] - offset) for tp, offset in positions.items())
-                    position = sum(positions.values())
-                    before, since = seen.get(number, (-1, 0.0))
-                    if not waiting or position != before:
-                        seen[number] = position, monotonic()
-                    elif monotonic() - since > self._patience.stall:
+                owned = list(self.state.partitions.values())
+                try:
+                    ends = await onlooker.end_offsets([tp for each in owned for tp in each.committed])
+                except KafkaError:
+                    continue
+                looks = {each: look(each, ends, *idle.get(each, (0, -1))) for each in owned}
+                idle = looks
+                for each, (times, _) in looks.items():
+                    if times * WATCH_SECONDS > self._patience.stall:
                         raise Unavailable(
                             "stream-stalled",
-                            f"{waiting} facts of partition {number} wait and none has been folded for "
+                            f"partition {each.number} has something to commit and has not for "
                             f"{self._patience.stall:.0f} seconds; the worker ends to be started anew",
                         )
+
+
+def look(owned: Partition, ends: Mapping[TopicPartition, int], times: int, commits: int) -> tuple[int, int]:
+    """How many looks in a row a partition did nothing although it had to, and its commits by now."""
+    waits = owned.is_committing or any(
+        ends[tp] > offset for tp, offset in owned.committed.items() if tp in ends
+    )
+    return (times + 1 if waits and owned.commits == commits else 0), owned.commits
 
 
 async def _crash_of(app: App) -> None:

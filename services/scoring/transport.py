@@ -6,7 +6,8 @@ batch of a partition goes to `Folding` in one call, and the positions belong to 
 
 What holds a stalled or late worker apart from the next owner:
 - revocation ends the fold, waits for it, and lets go of the partitions' memory before the group moves on;
-- a batch that was fetched for an earlier assignment is thrown away; nothing is sought before such a fetch ended;
+- a fetch and its fold are one step, and ownership begins and ends between such steps: no batch of one assignment is
+  folded in another, and no fetch of the one before takes records after the seek of the next;
 - records flow only after the new owner fenced the old one and read the state back (`Folding.take`).
 """
 
@@ -198,8 +199,6 @@ class BatchConsumer(driver.Consumer):
         if not owned:
             return
         for partition, records in (await self._thread.fetch(owned)).items():
-            if self.owned is not owned:
-                return  # fetched for an assignment that is over; whoever has it next reads them again
             self.folding.fold(partition.topic, partition.partition, records)
             await asyncio.sleep(0)
 

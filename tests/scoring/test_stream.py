@@ -14,7 +14,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from services.scoring.state import Log, State
-from services.scoring.stream import Stream
+from services.scoring.stream import Stream, look
 from shared.bus.topics import Topics
 from shared.errors import Refused
 from tests.scoring.log import Reader, producer, records, until
@@ -220,6 +220,21 @@ async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics
         assert "offset 1000" in str(stream.stopped)
     finally:
         await stream.stop()
+
+
+async def test_a_partition_that_has_to_commit_and_does_not_is_noticed(topics: Topics) -> None:
+    log = Log(topics)
+    fact = TopicPartition(log.facts[0], 0)
+    state = State(log, lambda _: Tally(topics), lambda _: None)
+    await state.take([0])
+    owned = state.partitions[0]
+
+    assert look(owned, {fact: 0}, times=3, commits=0) == (0, 0)  # nothing waits
+    assert look(owned, {fact: 7}, times=3, commits=0) == (4, 0)  # seven facts wait
+    owned.fold(fact.topic, [ConsumerRecord(fact.topic, 0, 6, 0, 0, b"lead", b"x", None, 4, 1, ())])
+    await until(lambda: owned.commits == 1)
+    assert look(owned, {fact: 9}, times=3, commits=0) == (0, 1)  # more wait, but it commits
+    await state.let_go()
 
 
 async def test_a_broken_fold_commits_nothing_of_its_batch(topics: Topics) -> None:
