@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from shared.documents import Key
 from shared.events.base import LeadId, Slug
@@ -28,6 +28,11 @@ When = Annotated[
     ),
 ]
 PersonId = LeadId
+
+
+def _like(**example: JsonValue) -> ConfigDict:
+    """Frozen, strict about unknown fields, and shown by an example."""
+    return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [example]})
 
 
 class Command(BaseModel):
@@ -54,19 +59,11 @@ class Profile(BaseModel):
 class CaptureLead(Command):
     """Someone left their details with us."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "profile": {"name": "Ana Torres", "email": "ana@example.com"},
-                    "channel": "web",
-                    "campaign": "autumn",
-                    "acquisition_cost": {"minor": 1250, "currency": "EUR"},
-                }
-            ]
-        },
+    model_config = _like(
+        profile={"name": "Ana Torres", "email": "ana@example.com"},
+        channel="web",
+        campaign="autumn",
+        acquisition_cost={"minor": 1250, "currency": "EUR"},
     )
 
     lead_id: LeadId | None = Field(None, description="The channel's own opaque id; made for you, if absent.")
@@ -79,25 +76,35 @@ class CaptureLead(Command):
 
 
 class ChangeStage(Command):
+    model_config = _like(stage="qualified")
+
     stage: Stage
 
 
 class OfferLead(Command):
     """An offer was sent to the lead."""
 
+    model_config = _like(value={"minor": 950000, "currency": "EUR"})
+
     value: Money | None = None
 
 
 class WinLead(Command):
+    model_config = _like(value={"minor": 900000, "currency": "EUR"})
+
     value: Money | None = None
 
 
 class LoseLead(Command):
+    model_config = _like(reason="no_budget")
+
     reason: Slug = Field(examples=["no_budget"])
 
 
 class LogActivity(Command):
     """Somebody did something for the lead."""
+
+    model_config = _like(kind="call", result="interested", note="wants a proposal")
 
     kind: ActivityKind
     result: ActivityResult = ActivityResult.DONE
@@ -107,6 +114,8 @@ class LogActivity(Command):
 
 
 class OpenTicket(Command):
+    model_config = _like(lead_id="ana", category="complaint", priority="high", subject="It does not start")
+
     lead_id: LeadId
     category: TicketCategory
     priority: Priority = Priority.NORMAL
@@ -115,24 +124,22 @@ class OpenTicket(Command):
 
 
 class ReplyTicket(Command):
+    model_config = _like(author="agent", text="We are on our way.")
+
     author: Author
     text: Text
 
 
 class ResolveTicket(Command):
+    model_config = _like(resolution="solved")
+
     resolution: Slug = Field("solved", examples=["solved"])
 
 
 class SendSignal(BaseModel):
     """What a lead did on a channel."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"lead_id": "ana", "kind": "page_viewed", "attributes": {"page": "pricing"}}]
-        },
-    )
+    model_config = _like(lead_id="ana", kind="page_viewed", attributes={"page": "pricing"})
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = Field(
         None, description="Yours, to send it twice without counting twice; made for you, if absent."
@@ -194,6 +201,24 @@ ImportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 class HistoryRows(BaseModel):
     """A piece of an import, in the order of the file. `import_id` is the digest of the file and its mapping."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "import_id": "0123456789abcdef0123456789abcdef",
+                    "rows": [
+                        {
+                            "row": 1,
+                            "lead_id": "ana",
+                            "at": "2012-03-01T09:30:00Z",
+                            "what": {"action": "captured", "channel": "web"},
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     import_id: ImportId
     rows: Annotated[list[HistoryRow], Field(min_length=1, max_length=5_000)]

@@ -20,11 +20,12 @@ async def take_history(
     decide: Callable[[HistoryRow], Callable[[T | None], Decision[T]]],
 ) -> RowOutcomes:
     """Apply a piece of an import and say what became of each row, in order."""
-    steps = [
-        Step(row.lead_id, decide(row), Seen(f"import:{piece.import_id}", row.row, gapless=False))
-        for row in piece.rows
-    ]
-    outcomes = await documents.apply(steps)
+
+    def step(row: HistoryRow) -> Step[T]:
+        guard = Seen(f"import:{piece.import_id}", row.row, gapless=False)
+        return Step(row.lead_id, lambda state: decide(row)(state), guard)
+
+    outcomes = await documents.apply([step(row) for row in piece.rows])
     return RowOutcomes(
         outcomes=[_of(row, outcome) for row, outcome in zip(piece.rows, outcomes, strict=True)]
     )

@@ -251,9 +251,8 @@ class _Limited:
         await self._app(scope, counted, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = problem(
-            _TOO_LARGE_SLUG, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"Connection": "close"}
-        )
+        # Not closed at once: what the client still sends would reset the connection, and the answer with it.
+        answer = problem(_TOO_LARGE_SLUG, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
         await answer(scope, receive, send)
 
 

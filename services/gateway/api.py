@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from services.gateway import handlers
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import KeyRing, Scope
-from services.gateway.live import Live
+from services.gateway.live import Live, decode_position
 from services.gateway.store import Imports, Views
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
@@ -241,12 +242,11 @@ def reads(
         "/stream", summary="Changes as they happen (server-sent events)", response_class=EventSourceResponse
     )
     async def stream(
-        from_: Annotated[str | None, Query(alias="from", max_length=2_000)] = None,
-        last_event_id: Annotated[str | None, Header(max_length=2_000)] = None,
+        position: Annotated[str | None, Depends(_resumed)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Each event's id is a position to resume from, on any replica. `reset` means: read everything again."""
         yield ServerSentEvent(comment="connected", retry=1_000)
-        async for change in live.changes(last_event_id or from_):
+        async for change in live.changes(position):
             name: Literal["reset", "change"] = "reset" if change.type == "reset" else "change"
             data = {"type": change.type, "lead_id": change.lead_id, "time": change.time}
             yield ServerSentEvent(event=name, id=change.id, data=data)
@@ -287,12 +287,29 @@ def _signals(body: bytes, content_type: str) -> list[SendSignal]:
         ) from None
 
 
+async def _resumed(
+    from_: Annotated[str | None, Query(alias="from", max_length=2_000)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=2_000)] = None,
+) -> str | None:
+    """Where a client goes on. Looked at before the stream begins: then it is too late for a problem."""
+    position = last_event_id or from_
+    if position is not None:
+        decode_position(position)
+    return position
+
+
 def _instant(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)
+    try:
+        return None if at is None else rfc3339(at)
+    except OverflowError:
+        raise Refused("time-out-of-range", "a time must lie in the years 1 to 9999 in UTC") from None
 
 
 def _points(cursor: str | None) -> float | None:
     try:
-        return None if cursor is None else float(cursor)
+        points = None if cursor is None else float(cursor)
     except ValueError:
-        raise Refused("bad-cursor", "this is not a cursor of this board; begin without one") from None
+        points = math.nan
+    if points is not None and not math.isfinite(points):
+        raise Refused("bad-cursor", "this is not a cursor of this board; begin without one")
+    return points

@@ -64,6 +64,7 @@ class Live:
         self._kept: deque[_Read] = deque()
         self._from: dict[tuple[str, int], int] = {}
         self._passed: dict[tuple[str, int], int] = {}
+        self._end: dict[tuple[str, int], int] = {}
         self._clients: set[asyncio.Queue[_Read | None]] = set()
 
     async def start(self) -> None:
@@ -91,7 +92,8 @@ class Live:
             # A little of the past, so that those who were connected to a replica that went away can resume here.
             offset = max(begins[tp], ends[tp] - KEPT // len(partitions))
             consumer.seek(tp, offset)
-            self._from[self._key(tp)] = self._passed[self._key(tp)] = offset
+            key = self._key(tp)
+            self._from[key] = self._passed[key] = self._end[key] = offset
         self._consumer = consumer
         self._task = asyncio.create_task(self._run(consumer), name="live")
 
@@ -125,11 +127,13 @@ class Live:
 
     async def changes(self, position: str | None) -> AsyncIterator[Change]:
         """Changes from a position on, or from now. Raises `Refused("bad-position")`."""
-        vector = dict(self._passed) if position is None else _decode(position)
+        vector = dict(self._passed) if position is None else decode_position(position)
         queue: asyncio.Queue[_Read | None] = asyncio.Queue(maxsize=BEHIND)
         self._clients.add(queue)
         try:
-            if vector.keys() != self._from.keys() or any(vector[key] < self._from[key] for key in vector):
+            if vector.keys() != self._from.keys() or any(
+                not self._from[key] <= vector[key] <= self._end[key] for key in vector
+            ):
                 vector = dict(self._passed)
                 yield Change(_encode(vector), "reset")
             for read in [read for read in self._kept if read.offset >= vector[read.topic, read.partition]]:
@@ -150,6 +154,7 @@ class Live:
                 self._waiting.extend(
                     _read(self._topics.short(tp.topic), tp.partition, record) for record in several
                 )
+                self._end[self._key(tp)] = several[-1].offset + 1
             now = asyncio.get_running_loop().time()
             if self._waiting and now - looked > LOOK_SECONDS:
                 looked, projected = now, await self._projected(projected)
@@ -226,7 +231,8 @@ def _encode(vector: Vector) -> str:
     return ",".join(f"{topic}:{'.'.join(offsets)}" for topic, offsets in topics.items())
 
 
-def _decode(position: str) -> dict[tuple[str, int], int]:
+def decode_position(position: str) -> dict[tuple[str, int], int]:
+    """Raises `Refused("bad-position")`."""
     try:
         return {
             (topic, partition): int(offset)
