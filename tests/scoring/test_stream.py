@@ -7,13 +7,14 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from services.scoring.state import Log, State
+from services.scoring.state import Log, Output, State
 from services.scoring.stream import Stream, look
 from shared.bus.topics import Topics
 from shared.errors import Refused
@@ -238,10 +239,16 @@ async def test_a_partition_that_has_to_commit_and_does_not_is_noticed(topics: To
 
 
 async def test_a_broken_fold_commits_nothing_of_its_batch(topics: Topics) -> None:
+    taken: list[Output] = []
+
     class Refusing(Tally):
-        def fold(self, topic: str, records: list[ConsumerRecord], now: object) -> None:  # type: ignore[override]
-            super().fold(topic, records, now)  # type: ignore[arg-type]
+        def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+            super().fold(topic, records, now)
             raise Refused("too-much", "no more")
+
+        def take(self, now: datetime) -> Sequence[Output]:
+            taken.extend(outputs := super().take(now))
+            return outputs
 
     stream = Stream(Log(topics), lambda _: Refusing(topics))
     await stream.start()
@@ -250,6 +257,7 @@ async def test_a_broken_fold_commits_nothing_of_its_batch(topics: Topics) -> Non
         await until(lambda: stream.stopped == "no more")
     await stream.stop()
 
+    assert taken == []
     assert await kept(topics) == Counter()
 
 
