@@ -196,7 +196,10 @@ def _judge_heat(verdict: Verdict, lead_id: str, told: Sequence[Recorded[Event]],
 async def caught_up(door: Door, operator: str, patience: float = 60.0) -> None:
     """Return once every fact has reached heat and views. Raises `Unavailable` when nothing moves for `patience`."""
     last, moved = None, time.monotonic()
-    while not (status := await door.ask("GET", "/v1/status", operator))["caught_up"]:
+    # A group whose coordinator is on its way back shows no positions at all, and so no lag.
+    while not (
+        (status := await door.ask("GET", "/v1/status", operator))["caught_up"] and all(status["lag"].values())
+    ):
         if status["lag"] != last:
             last, moved = status["lag"], time.monotonic()
         elif time.monotonic() - moved > patience:

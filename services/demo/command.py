@@ -202,10 +202,7 @@ def _invite(asked: _Asked, performance: Performance, system: Addresses, keys: Ke
         signal=_CURL.format(gateway=system.gateway, path="signals", key=keys.channel, body=_SIGNAL),
         until="Ctrl-C stops everything." if asked.seconds is None else f"It ends after {asked.seconds:g} s.",
     )
-    if asked.as_json:
-        tell(text)
-    else:
-        answer({}, False, lambda console: console.print(text, markup=False))
+    typer.echo(text, err=asked.as_json)  # as it is: a line that is wrapped cannot be pasted
 
 
 INVITATION = """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, Final
 
 from services.cli.system import Addresses
 from services.demo.audit import HeatWatch, Verdict, caught_up, judge, look, read_log
@@ -18,6 +19,8 @@ from services.gateway.keys import KeyRing, Role, Scope
 from shared.clock import utc_now
 from shared.errors import Forbidden
 from shared.mongo import Mongo
+
+SETTLING: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,28 @@ class Performance:
         await self._open.aclose()
 
     async def account(self) -> Account:
-        """Wait until all has been heard everywhere, and compare. Raises `Unavailable` when that cannot be."""
+        """Wait until all has been heard everywhere, and compare.
+
+        What differs is looked at again until nothing has changed for `SETTLING` seconds: a service that was killed
+        may still be on its way back. Raises `Unavailable` when the comparison cannot be made.
+        """
         assert self._watch is not None
         assert self._operator is not None
-        await caught_up(self.door, self._operator)
-        log = await read_log(self._system.topics, self._prefix)
-        shown = await look(self.door, self._keys, sorted({each.lead_id for each in log}))
+        before, changed = None, time.monotonic()
+        while True:
+            await caught_up(self.door, self._operator)
+            log = await read_log(self._system.topics, self._prefix)
+            shown = await look(self.door, self._keys, sorted({each.lead_id for each in log}))
+            verdict = judge(self.player.played, log, shown)
+            if verdict != before:
+                before, changed = verdict, time.monotonic()
+            if not verdict.findings or time.monotonic() - changed > SETTLING:
+                break
+            await asyncio.sleep(1)
         hot = [
             view for each in shown.values()
             if (view := each.view)["status"] == "open" and view["heat"] and view["heat"]["band"] == "hot"
         ]  # fmt: skip
-        verdict = judge(self.player.played, log, shown)
         return Account(self.player.leads, len(hot), verdict, self._watch.seconds(log))
 
 

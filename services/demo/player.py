@@ -32,7 +32,7 @@ from shared.errors import AscuaError, Refused, Unavailable
 
 PATIENCE: Final = 60.0
 """Seconds for which a request is repeated."""
-AT_ONCE: Final = 8
+AT_ONCE: Final = 16
 """Requests under way."""
 _SIGNALS: Final = TypeAdapter(tuple[SendSignal, ...])
 

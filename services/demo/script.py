@@ -37,7 +37,7 @@ HOUR: Final = 3600.0
 BEFORE: Final = 20 * HOUR
 """How far back the day begins; a fact is history only after 24 hours."""
 HOUR_ON_STAGE: Final = 20.0
-EVERY: Final = HOUR / 3
+EVERY: Final = HOUR / 2.4
 """A new lead comes this often, in the day's own time."""
 
 Seen = tuple[str, dict[str, str | int]]

@@ -71,7 +71,7 @@ def test_what_lies_before_the_curtain_has_its_own_time_and_is_not_history() -> N
 def test_the_board_is_full_when_the_curtain_rises() -> None:
     did = Counter(type(beat.what) for beat in prologue())
 
-    assert did[CaptureLead] == 60
+    assert did[CaptureLead] == 48
     assert all(did[kind] > 0 for kind in (*FACT_OF, tuple))
     called = {beat.lead_id for beat in prologue() if isinstance(beat.what, LogActivity)}
     assert len({beat.lead_id for beat in prologue()} - called) >= 5  # whose first call is late
