@@ -27,6 +27,7 @@ from shared.mongo import Index, reaching
 OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
 LEFT_BEHIND = timedelta(seconds=2)
 """What is still in an outbox after this long was left behind by whoever wrote it."""
+LOOK_SECONDS = 1.0
 BULK = 500
 REMEMBERED = 1_000
 """Documents whose last published sequence is kept in memory, to publish fewer facts twice."""
@@ -52,7 +53,7 @@ class Relay:
         self._done: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._pending = 0
-        self._under_way = 0
+        self._under_way: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._sweep: asyncio.Task[None] | None = None
         self._stopping = False
@@ -82,7 +83,7 @@ class Relay:
         return self._sweep if self._sweep is not None and self._sweep.done() else self._task
 
     def status(self) -> dict[str, object]:
-        return {"outbox_pending": self._pending + len(self._fresh) + self._under_way}
+        return {"outbox_pending": self._pending + len(self._fresh) + len(self._under_way)}
 
     def _told(self, told: Mapping[str, Sequence[JsonObject]]) -> None:
         for id, facts in told.items():
@@ -97,7 +98,7 @@ class Relay:
             while self._fresh:
                 ids = list(self._fresh)[:BULK]
                 outboxes = {id: self._fresh.pop(id) for id in ids}
-                self._under_way = len(ids)
+                self._under_way = set(ids)
                 try:
                     self._pending += await self._publish(outboxes)
                 except AscuaError as error:
@@ -105,7 +106,7 @@ class Relay:
                     logger().warning("relay_paused", topic=self._topic, because=error.slug)
                     self._pending += len(ids)
                     await asyncio.sleep(0.2)
-                self._under_way = 0
+                self._under_way = set()
 
     async def _run_sweep(self) -> None:
         while not self._stopping:
@@ -114,17 +115,22 @@ class Relay:
             except AscuaError as error:
                 logger().warning("relay_paused", topic=self._topic, because=error.slug)
             metrics.OUTBOX_PENDING.labels(self._service).set(self._pending)
-            await asyncio.sleep(0 if self._pending >= BULK else 1)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _find_left_behind(self) -> None:
+        """Line up what is in an outbox for long and not on its way here: another process wrote it, or it failed."""
         with reaching():
             found = self._collection.find({"outbox.recordedtime": {"$gt": ""}}, {"outbox": 1}).limit(BULK)
             outboxes = {doc["_id"]: doc["outbox"] async for doc in found}
-        self._pending = len(outboxes)
+        others = {
+            id: facts for id, facts in outboxes.items() if id not in self._fresh and id not in self._under_way
+        }
         before = rfc3339(self._clock() - LEFT_BEHIND)
-        left = {id: facts for id, facts in outboxes.items() if facts and facts[0]["recordedtime"] < before}
+        left = {id: facts for id, facts in others.items() if facts and facts[0]["recordedtime"] < before}
+        self._pending = len(others) - len(left)
+        self._fresh.update(left)
         if left:
-            await self._publish(left)
+            self._wake.set()
 
     async def _publish(self, outboxes: Mapping[str, Sequence[JsonObject]]) -> int:
         """Publish each outbox from its first fact; stop that one at its first failure; take out what arrived.

@@ -50,6 +50,7 @@ def app(settings: Settings) -> FastAPI:
         PROJECTOR,
         PROJECTED,
         partial(project, views, backends),
+        batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
     parts: dict[str, Part] = {
