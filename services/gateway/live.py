@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.gateway.handlers import PROJECTED
+from shared.bus.positions import committed
 from shared.bus.topics import Topics, admin
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
@@ -189,11 +190,11 @@ class Live:
         """How far the projector has committed; as before while the broker does not say."""
         try:
             async with admin(self._topics.bootstrap) as client:
-                committed = await client.list_consumer_group_offsets(self._group)
+                stands = await committed(client, self._group)
         except (Unavailable, KafkaError, TimeoutError) as error:
             logger().warning("live_waits", because=type(error).__name__)
             return before
-        return {self._key(tp): position.offset for tp, position in committed.items()}
+        return {self._key(tp): position.offset for tp, position in stands.items()}
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         names = [self._topics.name(topic) for topic in TOPICS]

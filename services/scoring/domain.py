@@ -20,7 +20,6 @@ from shared.clock import from_milliseconds, milliseconds
 from shared.errors import Undecodable
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityLogged, ActivityResult
-from shared.events.leads import LeadOffered
 from shared.events.scoring import Band, CrossingEvent, HeatChanged, LeadCooled, LeadWarmed, LeadWentHot
 from shared.events.signals import SignalReceived
 from shared.scorecard import heat as scorecard
@@ -74,8 +73,6 @@ def kind_of(event: Event) -> str:
             return f"signal.{event.kind}"
         case ActivityLogged():
             return f"activity.{event.result if event.result in _RESULTS else 'other'}"
-        case LeadOffered():
-            return "signal.offer_sent"
         case _:
             return event.type.removeprefix("ascua.")
 

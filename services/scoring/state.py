@@ -23,6 +23,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.transport import unless
+from shared.bus.positions import committed
 from shared.bus.topics import REPLAYS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
@@ -303,15 +304,16 @@ class State:
         log = self._log
         facts = [TopicPartition(topic, number) for topic in log.facts for number in self.partitions]
         async with admin(log.topics.bootstrap) as client:
-            committed = await client.list_consumer_group_offsets(log.group, partitions=facts)
+            stands = await committed(client, log.group)
         async with AIOKafkaConsumer(bootstrap_servers=log.topics.bootstrap) as reader:
             first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
         positions = {}
         for tp in facts:
-            stood, known_as = committed[tp]
-            if stood < 0:
+            if tp not in stands:
                 positions[tp] = first[tp]
-            elif known_as == topic_ids[tp.topic] and first[tp] <= stood <= last[tp]:
+                continue
+            stood, known_as = stands[tp]
+            if known_as == topic_ids[tp.topic] and first[tp] <= stood <= last[tp]:
                 positions[tp] = stood
             else:
                 raise Refused(

@@ -20,6 +20,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from shared import metrics
 from shared.bus.letters import DeadLetter, dead_letter
+from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin
 from shared.clock import Clock, utc_now
@@ -281,9 +282,9 @@ class Consumer:
         """Why going on from the committed positions would be wrong: a topic made anew, or a log that lost its end."""
         group = f"{self._topics.prefix}.{self._group}"
         async with admin(self._topics.bootstrap) as client:
-            committed = await client.list_consumer_group_offsets(group)
+            stands = await committed(client, group)
         known: dict[str, str] = {}
-        for position in committed.values():
+        for position in stands.values():
             pairs = (pair.split("=") for pair in position.metadata.split(",") if pair)
             known |= {self._topics.name(topic): id for topic, id in pairs}
         current = await self._topics.ids()
@@ -296,10 +297,8 @@ class Consumer:
         async with AIOKafkaConsumer(bootstrap_servers=self._topics.bootstrap) as reader:
             ends = await reader.end_offsets(list(assigned)) if assigned else {}
         for tp, end in ends.items():
-            if tp in committed and committed[tp].offset > end:
-                return (
-                    f"position {committed[tp].offset} lies beyond the end {end} of {tp.topic}/{tp.partition}"
-                )
+            if tp in stands and stands[tp].offset > end:
+                return f"position {stands[tp].offset} lies beyond the end {end} of {tp.topic}/{tp.partition}"
         return None
 
     def _measure(

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.bus.positions import committed
 from shared.bus.topics import Topics, admin
 
 
@@ -37,22 +38,20 @@ async def lag(topics: Topics, groups: Iterable[str]) -> dict[str, dict[str, Lag]
     """
     names = list(groups)
     async with admin(topics.bootstrap) as client:
-        found = await asyncio.gather(
-            *(client.list_consumer_group_offsets(f"{topics.prefix}.{name}") for name in names)
-        )
+        found = await asyncio.gather(*(committed(client, f"{topics.prefix}.{name}") for name in names))
         partitions = {
             topic["topic"]: [
                 TopicPartition(topic["topic"], each["partition"]) for each in topic["partitions"]
             ]
             for topic in await client.describe_topics()
         }
-    committed = {
+    stands = {
         name: {tp: position.offset for tp, position in positions.items() if tp.topic in partitions}
         for name, positions in zip(names, found, strict=True)
     }
     reads = {
         name: [tp for topic in sorted({tp.topic for tp in positions}) for tp in partitions[topic]]
-        for name, positions in committed.items()
+        for name, positions in stands.items()
     }
     beginnings, ends = await _bounds(topics, {tp for several in reads.values() for tp in several})
 
@@ -62,7 +61,7 @@ async def lag(topics: Topics, groups: Iterable[str]) -> dict[str, dict[str, Lag]
 
     return {
         name: {
-            f"{topics.short(tp.topic)}/{tp.partition}": behind(committed[name].get(tp), tp)
+            f"{topics.short(tp.topic)}/{tp.partition}": behind(stands[name].get(tp), tp)
             for tp in sorted(several)
         }
         for name, several in reads.items()

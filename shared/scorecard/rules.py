@@ -18,6 +18,7 @@ from shared.scorecard.counts import LONGEST_HALF_LIFE_MS
 KINDS: Final = frozenset(
     (
         "lead.captured",
+        "lead.offered",
         "lead.stage_changed",
         "lead.won",
         "lead.lost",

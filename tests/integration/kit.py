@@ -147,10 +147,11 @@ async def log(topics: Topics, topic: str) -> list[ConsumerRecord]:
 
 async def positions(topics: Topics, group: str) -> dict[TopicPartition, int]:
     """Where the group would go on."""
+    from shared.bus.positions import committed
     from shared.bus.topics import admin
 
     async with admin(topics.bootstrap) as client:
-        found = await client.list_consumer_group_offsets(f"{topics.prefix}.{group}")
+        found = await committed(client, f"{topics.prefix}.{group}")
     return {tp: position.offset for tp, position in found.items()}
 
 

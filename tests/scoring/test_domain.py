@@ -188,7 +188,7 @@ def test_the_band_of_an_instant_is_the_one_the_stream_told(story: list[Happened]
     ("event", "kind"),
     [
         (leads.LeadCaptured(lead_id="ana", at=MONDAY, channel="store"), "lead.captured"),
-        (leads.LeadOffered(lead_id="ana", at=MONDAY), "signal.offer_sent"),
+        (leads.LeadOffered(lead_id="ana", at=MONDAY), "lead.offered"),
         (leads.LeadWon(lead_id="ana", at=MONDAY), "lead.won"),
         (
             followup.ActivityLogged(
