@@ -85,9 +85,9 @@ class Store:
             return [*common, "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet", "--dbpath", "data",
                     "--wiredTigerCacheSizeGB", "0.25"]  # fmt: skip
         # An empty configuration of its own keeps the user's out; without --sync-on-commit a kill loses
-        # acknowledged writes, even journaled ones.
+        # acknowledged writes, even journaled ones; nobody here reads the oplog that --standalone leaves out.
         return [*common, "--host", "127.0.0.1", "--config", "secantusd.toml", "--storage-path", "data",
-                "--cache-size", "256M", "--log-level", "WARNING", "--sync-on-commit"]  # fmt: skip
+                "--cache-size", "256M", "--log-level", "WARNING", "--sync-on-commit", "--standalone"]  # fmt: skip
 
     async def ready(self) -> None:
         """Return once the store answers a ping; its data is whole from then on."""
