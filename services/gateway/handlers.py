@@ -26,7 +26,7 @@ from shared.commands import (
     derived_id,
 )
 from shared.documents import Decision
-from shared.errors import AscuaError, NotFound, Unavailable
+from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Event, Recorded, encode
 from shared.events.leads import LeadCaptured
 from shared.events.scoring import Band
@@ -97,14 +97,20 @@ async def take_history(
     signals = [row for row in signals if row.lead_id not in unknown]
     known = await imports.known(piece.import_id, [row.row for row in signals])
     outcomes += [RowOutcome(row=row, outcome="known") for row in known]
-    fresh = [row for row in signals if row.row not in known]
+    fresh: dict[int, Recorded[SignalReceived]] = {}
+    for row in signals:
+        if row.row not in known:
+            try:
+                fresh[row.row] = _signal_of_row(piece.import_id, row, now)
+            except Refused as error:
+                outcomes.append(RowOutcome(row=row.row, outcome="rejected", reason=error.sentence))
     logged, _ = await asyncio.gather(
         _ask(backends, "followup", piece.import_id, activities),
-        _publish(publisher, [_signal_of_row(piece.import_id, row, now) for row in fresh]),
+        _publish(publisher, list(fresh.values())),
     )
     outcomes += logged
-    outcomes += [RowOutcome(row=row.row, outcome="published") for row in fresh]
-    await imports.mark(piece.import_id, [row.row for row in fresh])
+    outcomes += [RowOutcome(row=row, outcome="published") for row in fresh]
+    await imports.mark(piece.import_id, list(fresh))
     return RowOutcomes(outcomes=sorted(outcomes, key=lambda outcome: outcome.row))
 
 
