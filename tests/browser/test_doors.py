@@ -10,7 +10,7 @@ import pytest
 
 from shared.clock import new_id
 from tests.conftest import System
-from tests.e2e.test_path import until
+from tests.waiting import until
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 

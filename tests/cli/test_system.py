@@ -20,7 +20,8 @@ from shared.bus import DeadLetter, Publisher, Topics
 from shared.bus.lag import groups, lag
 from shared.embedded.home import free_port
 from tests.cli.commands import ASCUA, REPOSITORY, Running, ascua, told
-from tests.embedded.test_process import alive, until
+from tests.embedded.test_process import alive
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +203,7 @@ async def test_a_killed_service_is_back_at_its_address(
 
     os.kill(old, signal.SIGKILL)
 
-    await until(lambda: pid_of(running, name) != old, seconds=30)
+    await until(lambda: pid_of(running, name) != old, within=30)
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/readyz")).status_code == 200
     assert f"{name} (process {old}) ended with -9" in running.status.read_text()

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from shared.clock import new_id
 from tests.conftest import System
+from tests.waiting import until
 
 
 @pytest.fixture
 async def gateway(system: System) -> AsyncIterator[httpx.AsyncClient]:
     async with system.client() as client:
         yield client
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 10.0) -> float:
-    """Wait until a condition holds and return how long that took, in seconds."""
-    began = time.monotonic()
-    while not await condition():
-        if time.monotonic() - began > within:
-            raise AssertionError(f"it did not come true within {within} s")
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
 
 
 async def capture(gateway: httpx.AsyncClient, **fields: object) -> str:

@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from shared.embedded import Child, Supervisor
 from shared.errors import AscuaError, Refused, Unavailable
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,14 +26,6 @@ def alive(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
 
 
 def shell(script: str) -> list[str]:
@@ -121,7 +114,7 @@ asyncio.run(main())
     parent.kill()
     await parent.wait()
 
-    await until(lambda: not any(map(alive, family)), seconds=5)
+    await until(lambda: not any(map(alive, family)), within=5)
 
 
 async def test_a_child_that_dies_is_started_again(supervisor: Supervisor) -> None:
@@ -131,7 +124,7 @@ async def test_a_child_that_dies_is_started_again(supervisor: Supervisor) -> Non
 
     os.kill(first["sleeper"], signal.SIGKILL)
 
-    await until(lambda: supervisor.pids().get("sleeper", first["sleeper"]) != first["sleeper"], seconds=2)
+    await until(lambda: supervisor.pids().get("sleeper", first["sleeper"]) != first["sleeper"], within=2)
     assert supervisor.pids()["bystander"] == first["bystander"]
     assert supervisor.restarts() == {"sleeper": 1, "bystander": 0}
 

@@ -22,7 +22,8 @@ from pymongo.errors import PyMongoError
 from shared.embedded import Servers, kafka, running, store
 from shared.embedded.home import free_port
 from shared.errors import Refused, Unavailable
-from tests.embedded.test_process import REPOSITORY, alive, until
+from tests.embedded.test_process import REPOSITORY, alive
+from tests.waiting import until
 
 STORES = [
     pytest.param(path, id=kind)
@@ -76,7 +77,7 @@ async def killed(servers: Servers, name: str) -> None:
     """SIGKILL a server and wait until another process has taken its place."""
     old = servers.pids()[name]
     os.kill(old, signal.SIGKILL)
-    await until(lambda: servers.pids().get(name, old) != old, seconds=3)
+    await until(lambda: servers.pids().get(name, old) != old, within=3)
 
 
 async def test_a_killed_broker_is_back_at_its_address_within_5_s_with_its_events(servers: Servers) -> None:

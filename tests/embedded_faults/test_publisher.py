@@ -12,7 +12,8 @@ import pytest
 from shared.bus import Outgoing, Publisher, Topics
 from shared.embedded import Servers
 from shared.errors import Unavailable
-from tests.integration.kit import log, published, publishing, until
+from tests.integration.kit import log, published, publishing
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +18,7 @@ from shared.events.leads import LeadStageChanged, Stage
 from shared.mongo import Mongo
 from shared.outbox import OUTBOX_INDEX
 from shared.reactions import Reactions
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +75,6 @@ def facts(lead: str, last: int) -> list[Outgoing]:
 def told(lead: str, last: int) -> tuple[str, ...]:
     """The lines of a diary that has heard the lead's first facts, each once and in order."""
     return tuple(f"lead:{lead}/{sequence}" for sequence in range(1, last + 1))
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 10.0) -> float:
-    """Wait until a condition holds and return how long that took, in seconds."""
-    began = time.monotonic()
-    while not await condition():
-        if time.monotonic() - began > within:
-            raise AssertionError(f"it did not come true within {within} s")
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
 
 
 async def stopped(consumer: Consumer) -> str:

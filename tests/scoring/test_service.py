@@ -32,8 +32,9 @@ from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
 from shared.scorecard.lead_state import Fact, LeadState, fold
 from shared.scorecard.rules import default_rules
-from tests.scoring.log import Reader, producer, records, until
+from tests.scoring.log import Reader, producer, records
 from tests.servers import Addresses
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 RULES = default_rules()

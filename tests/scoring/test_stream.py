@@ -18,8 +18,9 @@ from services.scoring.state import Log, Output, State
 from services.scoring.stream import Stream, look
 from shared.bus.topics import Topics
 from shared.errors import Refused
-from tests.scoring.log import Reader, producer, records, until
+from tests.scoring.log import Reader, producer, records
 from tests.scoring.tally import Tally, tallying
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 KEYS = [f"lead-{number}".encode() for number in range(60)]

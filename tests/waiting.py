@@ -1,0 +1,22 @@
+"""Waiting for conditions: no test sleeps for a fixed time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+
+
+async def until(condition: Callable[[], object], within: float = 10.0) -> float:
+    """Wait until a condition, plain or async, holds; return how long that took, in seconds."""
+    began = time.monotonic()
+    while True:
+        holds = condition()
+        if inspect.isawaitable(holds):
+            holds = await holds
+        if holds:
+            return time.monotonic() - began
+        if time.monotonic() - began > within:
+            raise AssertionError(f"it did not come true within {within} s")
+        await asyncio.sleep(0.02)
