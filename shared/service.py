@@ -112,5 +112,7 @@ def serve(name: str, app: FastAPI, settings: ServiceSettings) -> None:
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=2,
+        # Longer than clients keep an idle connection (httpx: 5 s), or one is closed just as they ask again.
+        timeout_keep_alive=30,
         server_header=False,
     )
