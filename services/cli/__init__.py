@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import typer
 
-from services.cli import dlq, doctor, heat, keys, run, topics
+from services.cli import digests, dlq, doctor, heat, keys, run, topics
 from shared.errors import AscuaError, Unavailable
 
 UNREACHABLE = 69  # EX_UNAVAILABLE
@@ -45,6 +45,7 @@ def program() -> typer.Typer:
     keys.add_to(app)
     dlq.add_to(app)
     doctor.add_to(app)
+    digests.add_to(app)
     return app
 
 
