@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 
-from services.scoring.state import Fold, Log, Partition, State
+from services.scoring.state import GRACE, Fold, Log, Partition, State
 from services.scoring.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
@@ -23,6 +23,9 @@ RING_SECONDS = 0.2
 """How late, at most, a crossing is told that time alone brings about."""
 
 WATCH_SECONDS = 5.0
+
+STOPPING = 2 * GRACE
+"""How long the app may take to stop. Faust waits for a broker that is away, and the supervisor would wait with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Stream:
 
     def _fail(self, error: BaseException) -> None:
         if self._error is None:
+            logger().error("scoring_failed", error=repr(error))
             self._error = error
             self._failed.set()
 
@@ -113,7 +117,8 @@ class Stream:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await app.stop()
+            # Left behind after that: the process ends, and whoever starts next fences this worker.
+            await asyncio.wait([asyncio.create_task(app.stop())], timeout=STOPPING)
         error = self._error
         logger().error("scoring_stopped", error=repr(error))
         if isinstance(error, Refused):
