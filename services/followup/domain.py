@@ -57,6 +57,8 @@ class FollowUp:
 
 
 Told = tuple[FollowUp, list[FollowUpEvent]]
+Rule = tuple[ActivityKind, timedelta, str]
+"""What to do, how long after what it follows, and why."""
 
 FIRST_CALL_WITHIN = {
     Channel.WEB: timedelta(minutes=5),
@@ -86,6 +88,10 @@ def captured(followup: FollowUp, channel: Channel, at: datetime, count_from: dat
     """
     last = _last(followup)
     followup = replace(followup, channel=channel)
+    if count_from > at:
+        return _schedule(
+            followup, at, count_from, (ActivityKind.CALL, FIRST_CALL_WITHIN[channel], "imported")
+        )
     return _schedule(followup, at, count_from if last is None else max(count_from, last.at))
 
 
@@ -94,7 +100,8 @@ def log(
 ) -> Told:
     """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next.
 
-    What was done before we were told to keep promises (history: `count_from` is later than `at`) keeps none.
+    What was done before we were told to keep promises (history: `count_from` is later than `at`) keeps none and
+    brings none, so that it does not matter whether it or the capture is heard of first.
     """
     activity = Activity(
         activity_id, at, command.kind, command.result, command.rep, command.duration_seconds, command.note
@@ -111,7 +118,7 @@ def log(
     newest = _last(followup)
     followup = replace(followup, activities=(*followup.activities, activity))
     is_late = newest is not None and at < newest.at
-    if command.kind is ActivityKind.NOTE or is_late or (count_from > at and followup.step is not None):
+    if command.kind is ActivityKind.NOTE or is_late or count_from > at:
         return followup, [logged]
     facts: list[FollowUpEvent] = [logged]
     if followup.step is not None:
@@ -131,21 +138,23 @@ def close(followup: FollowUp, because: str, at: datetime) -> Told:
     return closed, [FollowUpClosed(lead_id=followup.lead_id, at=at, reason=because)]
 
 
-def _schedule(followup: FollowUp, at: datetime, count_from: datetime) -> Told:
-    if not followup.is_open:
+def _schedule(followup: FollowUp, at: datetime, count_from: datetime, rule: Rule | None = None) -> Told:
+    if followup.channel is None or not followup.is_open:
         return followup, []
-    assert followup.channel is not None
-    last = _last(followup)
-    if last is None:
-        action, delay, because = ActivityKind.CALL, FIRST_CALL_WITHIN[followup.channel], "new_lead"
-    else:
-        (action, delay), because = AFTER[last.result], f"after_{last.result}"
+    action, delay, because = rule or _rule(followup.channel, _last(followup))
     number = followup.steps + 1
     step = NextStep(f"{followup.lead_id}.{number}", action, count_from + delay, because)
     scheduled = NextStepScheduled(
         lead_id=followup.lead_id, at=at, step_id=step.id, action=action, due=step.due, because=because
     )
     return replace(followup, step=step, steps=number), [scheduled]
+
+
+def _rule(channel: Channel, last: Activity | None) -> Rule:
+    if last is None:
+        return ActivityKind.CALL, FIRST_CALL_WITHIN[channel], "new_lead"
+    action, delay = AFTER[last.result]
+    return action, delay, f"after_{last.result}"
 
 
 def _last(followup: FollowUp) -> Activity | None:

@@ -120,6 +120,20 @@ def test_promises_that_follow_from_history_count_from_the_import() -> None:
     assert yesterday.step.due == after(minutes=5)
 
 
+def test_an_imported_lead_has_the_same_step_whether_its_capture_or_its_calls_are_heard_first() -> None:
+    imported = after(days=400)
+    call = LogActivity(kind=ActivityKind.CALL, result=ActivityResult.ANSWERED)
+    capture_first, _ = hear(None, CAPTURED, recorded_at=imported)
+    capture_first, facts = domain.log(capture_first, "a1", call, after(hours=1), imported)
+    call_first, _ = domain.log(FollowUp("ana"), "a1", call, after(hours=1), imported)
+    call_first, _ = hear(call_first, CAPTURED, recorded_at=imported)
+
+    assert capture_first == call_first
+    assert call_first.step is not None
+    assert call_first.step.because == "imported"
+    assert [type(fact) for fact in facts] == [ActivityLogged]
+
+
 def test_what_followup_does_not_react_to_leaves_it_as_it_is() -> None:
     followup, _ = hear(None, CAPTURED)
     moved = LeadStageChanged(lead_id="ana", at=NOON, stage=Stage.QUALIFIED, previous=Stage.NEW)
