@@ -73,9 +73,13 @@ def values(schema: JsonObject, defined: JsonObject) -> st.SearchStrategy[Any]:
         case {"type": "integer"}:
             return st.integers(schema.get("minimum", -(10**20)), schema.get("maximum", 10**20))
         case {"type": "number"}:
-            least = schema.get("exclusiveMinimum")
+            above, least, most = (schema.get(name) for name in ("exclusiveMinimum", "minimum", "maximum"))
             return st.floats(
-                min_value=least, exclude_min=least is not None, allow_nan=False, allow_infinity=False
+                min_value=least if above is None else above,
+                max_value=most,
+                exclude_min=above is not None,
+                allow_nan=False,
+                allow_infinity=False,
             )
         case {"type": "string", "format": "date-time"}:
             return instants.map(rfc3339)
