@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 
@@ -38,9 +37,8 @@ def program() -> typer.Typer:
     run.add_to(app)
     heat.add_to(app)
     for name, module, function in _ELSEWHERE:
-        if find_spec(module.rpartition(".")[0]) and find_spec(module):
-            command = getattr(import_module(module), function)
-            app.command(name, epilog=getattr(command, "epilog", None))(command)
+        command = getattr(import_module(module), function)
+        app.command(name, epilog=getattr(command, "epilog", None))(command)
     topics.add_to(app)
     keys.add_to(app)
     dlq.add_to(app)
