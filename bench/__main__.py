@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import sys
+
+from bench import imports, path
+from services.cli.answer import tell_events
+
+BENCHES = {"imports": imports.main, "path": path.main}
+
+tell_events()
+for name in sys.argv[1:] or BENCHES:
+    if name not in BENCHES:
+        sys.exit(f"there is no bench {name}; there are {', '.join(BENCHES)}")
+    BENCHES[name]()
