@@ -23,7 +23,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 When = Annotated[
     AwareDatetime,
     Field(
-        description="When it happened (RFC 3339 with offset); now, if absent.",
+        description="When it happened (RFC 3339 with offset); now, if absent. A time that lies more than five minutes "
+        "ahead is set back to five minutes from now.",
         examples=["2026-11-21T09:30:00Z"],
     ),
 ]

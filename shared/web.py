@@ -44,7 +44,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=128,
         pattern=r"^[\x21-\x7e]+$",
-        description="Sending the same command with the same key again has no further effect.",
+        description="Sending the same command for the same lead or ticket again with the same key has no further "
+        "effect; with another body it is refused.",
     ),
 ]
 

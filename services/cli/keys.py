@@ -52,5 +52,5 @@ async def _create(name: str, role: Holder, as_json: bool) -> None:
             key = await KeyRing(mongo).create(name, Role(role))
         finally:
             await mongo.stop()
-    tell(f"a {role} key for {name}; keep it, it is not shown again:")
+    tell(f"the key of {name}, {role}; keep it, it is not shown again:")
     answer({"name": name, "role": role, "key": key}, as_json, lambda console: console.print(key))

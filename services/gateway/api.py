@@ -272,7 +272,8 @@ def _signals(body: bytes, content_type: str) -> list[SendSignal]:
     try:
         text = body.decode()
         if content_type.partition(";")[0].strip().lower() in ("application/x-ndjson", "application/jsonl"):
-            given = [json.loads(line) for line in text.splitlines() if line.strip()]
+            lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+            given = [_line(number, line) for number, line in lines]
         else:
             given = json.loads(text)
     except UnicodeDecodeError as error:
@@ -285,6 +286,13 @@ def _signals(body: bytes, content_type: str) -> list[SendSignal]:
         raise RequestValidationError(
             [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
         ) from None
+
+
+def _line(number: int, line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise Refused("not-json", f"line {number} of the body is not JSON") from None
 
 
 async def _resumed(

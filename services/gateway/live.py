@@ -213,7 +213,7 @@ def _read(topic: str, partition: int, record: object) -> _Read:
     try:
         body = json.loads(record.value)  # type: ignore[attr-defined]
         type, lead_id, time = str(body["type"]), str(body["subject"]), str(body["time"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # A dead letter to those who handle events; here its position still counts.
         type, lead_id, time = "unreadable", "", ""
     return _Read(topic, partition, record.offset, type, lead_id, time)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from services.imports.mapping import Mapping, What
 from services.imports.readers import Raw
+from shared.clock import AHEAD, utc_now
 from shared.commands import Activity, Offered, Won
 from shared.events.base import rfc3339
 from shared.events.leads import Money
@@ -129,7 +130,10 @@ def _lead_id(raw: Raw, mapping: Mapping) -> str:
 def _instant(raw: Raw, mapping: Mapping) -> str:
     if not raw.time:
         raise _Wrong("it has no time")
-    return rfc3339(mapping.instant(raw.time))
+    at = mapping.instant(raw.time)
+    if at > utc_now() + AHEAD:
+        raise _Wrong(f"it lies in the future: {rfc3339(at)}")
+    return rfc3339(at)
 
 
 def _what(mapping: Mapping, activity: str, lifecycle: str) -> What:

@@ -7,7 +7,7 @@ refuse more than the slow one, but it accepts nothing else and reads nothing oth
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -26,12 +26,14 @@ _Lead = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 _Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
 _Word = Annotated[str, msgspec.Meta(pattern=r"^(?!.*[0-9]{6})[a-z][a-z0-9_/.-]{0,63}\Z")]
+_Whole = Annotated[int, msgspec.Meta(ge=-999_999, le=999_999)]
+_Real = Annotated[float, msgspec.Meta(ge=-999_999, le=999_999)]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Data(msgspec.Struct):
     kind: _Kind
-    attributes: Annotated[dict[_Name, bool | int | float | _Word], msgspec.Meta(max_length=8)] = {}
+    attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
 
 
 class _Signal(msgspec.Struct):
@@ -49,6 +51,10 @@ class _Signal(msgspec.Struct):
     causationid: str | None = None
 
 
+_FIRST: Final = milliseconds(datetime(2, 1, 1, tzinfo=UTC))
+_LAST: Final = milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
+"""Years in which `shared.events` lets things happen."""
+
 _decoder: Final = msgspec.json.Decoder(_Signal)
 
 
@@ -61,6 +67,8 @@ def read(raw: bytes) -> Happened:
     if signal.type != _SIGNAL:
         return happened(decode(raw))
     at_ms = milliseconds(signal.time)
+    if not (_FIRST <= at_ms < _LAST and _FIRST <= milliseconds(signal.recordedtime) < _LAST):
+        return happened(decode(raw))
     is_history = signal.recordedtime - signal.time > HISTORY_AFTER
     return Happened(
         signal.subject,

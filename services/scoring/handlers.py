@@ -154,4 +154,4 @@ def _read_cursor(cursor: str) -> tuple[int, int, str]:
         at_ms, recorded_ms, name = text.split(" ", 2)
         return int(at_ms), int(recorded_ms), name
     except ValueError:
-        raise Refused("cursor-unknown", "`before` must be the `next` of an earlier page") from None
+        raise Refused("bad-cursor", "this is not a cursor of this timeline; begin without one") from None

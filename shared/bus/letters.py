@@ -9,7 +9,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from shared.bus.publisher import Outgoing, Publisher
+from shared.bus.publisher import MAX_RECORD_BYTES, Outgoing, Publisher
 from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
 from shared.events.base import rfc3339
 
@@ -69,9 +69,12 @@ def dead_letter(
     sentence: str,
     now: datetime,
 ) -> DeadLetter:
+    original = value or b""
+    if len(original) > MAX_RECORD_BYTES:
+        sentence += f" (the first {MAX_RECORD_BYTES} of {len(original)} bytes are kept; all stand in the log)"
     return DeadLetter(
         consumer, topic, partition, offset, key.decode(errors="replace") if key else None, reason, sentence,
-        rfc3339(now), value or b"",
+        rfc3339(now), original[:MAX_RECORD_BYTES],
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -42,8 +43,20 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def _in_utc(at: datetime) -> datetime:
+    """Every time is held in UTC, and far enough from the calendar's ends that one may reckon with it."""
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time lies outside the calendar") from None
+    if not 1 < at.year < 9999:
+        raise ValueError("the time lies outside the calendar")
+    return at
+
+
 Instant = Annotated[
     AwareDatetime,
+    AfterValidator(_in_utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     Field(examples=["2026-11-21T09:30:00.000Z"]),
 ]
@@ -179,6 +192,8 @@ def decode(raw: bytes) -> Recorded[Event]:
     Raises `Undecodable` with the slug `not-utf8`, `not-json`, `not-cloudevent`, `unknown-type`, `unknown-version`
     or `wrong-data`. The sentence never repeats the data: it may be anything.
     """
+    if not raw:
+        raise Undecodable("not-json", "the record is empty")
     try:
         text = raw.decode()
         envelope = _JSON.decode(text)
@@ -237,10 +252,10 @@ class Head(BaseModel):
     source: Annotated[str, StringConstraints(min_length=1)]
     type: str
     subject: LeadId
-    time: AwareDatetime
+    time: Instant
     data: JsonObject
-    recordedtime: AwareDatetime | None = None
-    sequence: Annotated[int, Field(strict=True, ge=1)] | None = None
+    recordedtime: Instant | None = None
+    sequence: Annotated[int, Field(strict=True, ge=1, le=2**53)] | None = None
     aggregate: Annotated[str, StringConstraints(pattern=r"^[a-z]+:[A-Za-z0-9_-]{1,64}$")] | None = None
     traceparent: str | None = None
     correlationid: str | None = None

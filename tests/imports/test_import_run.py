@@ -441,3 +441,11 @@ def append(file: Path) -> None:
         growing.write(f"9,{DAY}08:00:00Z,Form,,\n")
         growing.flush()
         os.fsync(growing.fileno())
+
+
+async def test_a_row_that_lies_in_the_future_is_rejected_and_not_set_back(write: Write, gate: Gate) -> None:
+    account = await import_(write(days(1) + "1,2999-01-05T12:00:00Z,Call,,\n"), gate)
+
+    assert (account.events_published, account.rows_rejected) == (4, 1)
+    assert account.rejects_file is not None
+    assert "it lies in the future" in Path(account.rejects_file).read_text()

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from shared.bus import Outgoing, Publisher, Received, Topics, open_letters
 from shared.bus.lag import lag
+from shared.bus.publisher import MAX_RECORD_BYTES
 from shared.bus.topics import admin
 from shared.documents import Documents
 from shared.errors import AscuaError, Conflict, Unavailable
@@ -100,17 +101,22 @@ async def test_a_record_as_large_as_they_get_can_be_put_aside(topics: Topics, mo
     assert letter.original == garbage.value
 
 
-async def test_a_record_too_large_to_be_put_aside_stops_it(topics: Topics, mongo: Mongo) -> None:
+async def test_of_a_record_larger_than_ours_the_beginning_is_put_aside_and_the_rest_flows_on(
+    topics: Topics, mongo: Mongo
+) -> None:
     foreign = AIOKafkaProducer(bootstrap_servers=topics.bootstrap)
     await foreign.start()
     await foreign.send_and_wait(topics.name("leads"), key=b"ana", value=b"\xff" * 600 * 1024)
     await foreign.stop()
-    async with (
-        publishing(topics) as publisher,
-        consuming(topics, publisher, partial(writing.handle, diaries(mongo))) as consumer,
-    ):
-        assert "cannot be put aside" in await stopped(consumer)
-    assert not any((await positions(topics, "diary")).values())
+    documents = diaries(mongo)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 1))
+        async with consuming(topics, publisher, partial(writing.handle, documents)):
+            await hears(documents, "ana", 1)
+            await until(partial(caught_up, topics))
+        (letter,) = await open_letters(topics)
+    assert letter.original == b"\xff" * MAX_RECORD_BYTES
+    assert f"the first {MAX_RECORD_BYTES} of {600 * 1024} bytes are kept" in letter.sentence
 
 
 async def test_what_stands_behind_a_parked_event_is_parked_too(topics: Topics, mongo: Mongo) -> None:

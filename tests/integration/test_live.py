@@ -149,3 +149,21 @@ async def test_those_who_look_are_told_when_the_replica_goes_away(topics: Topics
         await until(is_listening)
     (reset,) = await client.has(1)
     assert reset.type == "reset"
+
+
+async def test_what_cannot_be_read_does_not_end_the_stream(topics: Topics) -> None:
+    live = Live(topics, "nobody")
+    async with publishing(topics) as publisher:
+        await live.start()
+        try:
+            await published(
+                publisher, [Outgoing("scoring", "ana", b"[" * 100_000), Outgoing("scoring", "ana", b"")]
+            )
+
+            async def both_passed() -> bool:
+                return live.status()["changes_kept"] == 2
+
+            await until(both_passed)
+            await live.check()
+        finally:
+            await live.stop()

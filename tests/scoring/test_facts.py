@@ -78,3 +78,13 @@ def test_a_signal_goes_the_quick_way_and_a_services_event_the_slow_one(
     assert facts.read(signal).fact.kind == "signal.page_viewed"
     assert facts.read(captured).fact.sequence == 1
     assert taken == [captured]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_signal_outside_the_calendar_is_undecodable_the_quick_way_too(time: str) -> None:
+    envelope = json.loads(
+        encode(Recorded("one", SignalReceived(lead_id="ana", at=AT, kind="page_viewed"), AT))
+    )
+
+    with pytest.raises(Undecodable):
+        facts.read(json.dumps({**envelope, "time": time}).encode())
