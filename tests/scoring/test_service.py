@@ -365,7 +365,7 @@ async def test_a_lead_nobody_heard_of_and_a_wrong_cursor_are_said_to_be_so(
     wrong = await client.get(f"/leads/{ana}/timeline", params={"before": "?"})
 
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:ascua:problem:lead-unknown")
-    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:ascua:problem:cursor-unknown")
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:ascua:problem:bad-cursor")
 
 
 async def test_a_process_killed_again_and_again_ends_in_the_same_state(
