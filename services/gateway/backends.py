@@ -10,18 +10,14 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from shared.commands import HistoryRows, Profile, RowOutcomes
-from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
+from shared.errors import AscuaError, NotFound, Unavailable
 from shared.logs import current_trace
 from shared.web import STATUS
 
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
-_ERRORS: Mapping[int, type[AscuaError]] = {
-    int(status): kind
-    for kind, status in STATUS
-    if kind in (NotFound, Conflict, Refused, Forbidden, Unavailable)
-}
+_ERRORS: Mapping[int, type[AscuaError]] = {int(status): kind for kind, status in STATUS}
 
 
 class Backends:
