@@ -47,7 +47,7 @@ bench: install ## Measure, and write the tables under bench/results/
 lock: install ## Resolve the dependencies anew; UPGRADE=1 also raises what is pinned
 	@test -x $(UV)/bin/uv || { $(BIN)/python -m venv $(UV) && $(UV)/bin/pip install --quiet uv==0.13.9; }
 	$(UV)/bin/uv pip compile $(LOCK) -o requirements.lock pyproject.toml
-	$(UV)/bin/uv pip compile $(LOCK) --extra embedded --extra dev -o requirements-dev.lock pyproject.toml
+	$(UV)/bin/uv pip compile $(LOCK) --extra embedded --extra fit --extra dev -o requirements-dev.lock pyproject.toml
 
 LOCK = --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
