@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from shared.documents import Key
 from shared.events.base import LeadId, Slug
-from shared.events.followup import ActivityKind, ActivityResult
-from shared.events.leads import Channel, Money, Stage
+from shared.events.followup import ActivityKind, ActivityResult, Direction, Id, Objection
+from shared.events.leads import Channel, Money, Stage, Zone
 from shared.events.signals import Attributes, SignalKind
 from shared.events.tickets import Author, Priority, TicketCategory
 
@@ -74,6 +84,16 @@ class CaptureLead(Command):
     origin: Slug | None = None
     campaign: Slug | None = None
     acquisition_cost: Money | None = None
+    segment: Slug | None = None
+    tier: Slug | None = Field(None, description="Of the account, such as `key`.")
+    zone: Zone | None = Field(None, description="Where their clock is: an IANA time zone.")
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        if zone is not None and zone not in available_timezones():
+            raise ValueError("no such IANA time zone; write it as Europe/Madrid")
+        return zone
 
 
 class ChangeStage(Command):
@@ -102,16 +122,97 @@ class LoseLead(Command):
     reason: Slug = Field(examples=["no_budget"])
 
 
+class PlannedStep(BaseModel):
+    """A next step that a person gives."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: ActivityKind
+    due: AwareDatetime
+
+
 class LogActivity(Command):
     """Somebody did something for the lead."""
 
-    model_config = _like(kind="call", result="interested", note="wants a proposal")
+    model_config = _like(
+        kind="call",
+        direction="outbound",
+        result="objection",
+        objection="price",
+        note="wants a proposal",
+        next={"action": "call", "due": "2026-11-23T09:00:00Z"},
+    )
 
     kind: ActivityKind
     result: ActivityResult = ActivityResult.DONE
     rep: PersonId | None = None
     duration_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
     note: Text | None = Field(None, description="Stays with followup; never enters the log.")
+    direction: Direction | None = None
+    objection: Objection | None = Field(None, description="Which, where the result is an objection.")
+    step_id: Id | None = Field(
+        None, description="The step that this does: refused when it is not the open one, or another rep's."
+    )
+    next: PlannedStep | None = Field(
+        None, description="What the person wants to do next; without it the playbook says."
+    )
+
+    @model_validator(mode="after")
+    def _objection_has_a_result(self) -> Self:
+        if self.objection is not None and self.result is not ActivityResult.OBJECTION:
+            raise ValueError("an objection goes with the result objection")
+        return self
+
+
+class LeadActivity(LogActivity):
+    """One of many activities; with a `key` it is logged once, however often it is sent."""
+
+    model_config = _like(lead_id="ana", kind="call", result="no_answer", rep="marta", key="marta-0412")
+
+    lead_id: LeadId
+    key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,120}$")] | None = None
+
+
+class LogActivities(BaseModel):
+    """A day's activities at once, each with an outcome of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    activities: Annotated[list[LeadActivity], Field(min_length=1, max_length=500)]
+
+
+class ActivityOutcome(BaseModel):
+    """What became of an activity: `logged`, `known` from before, or `refused` with the error's slug and sentence."""
+
+    lead_id: str
+    outcome: Literal["logged", "known", "refused"]
+    activity_id: str | None = None
+    error: str | None = None
+    reason: str | None = None
+
+
+class ActivityOutcomes(BaseModel):
+    """In the order of what was sent."""
+
+    outcomes: list[ActivityOutcome]
+
+
+class PlanStep(Command):
+    """A person says what is done next; it takes the place of what the playbook says."""
+
+    model_config = _like(action="call", due="2026-11-23T09:00:00Z")
+
+    action: ActivityKind
+    due: AwareDatetime
+    rep: PersonId | None = Field(None, description="Who says so; refused when the step is another rep's.")
+
+
+class AssignLead(Command):
+    """The lead is handed to a rep."""
+
+    model_config = _like(rep="marta")
+
+    rep: PersonId
 
 
 class OpenTicket(Command):

@@ -77,6 +77,9 @@ AFTER = {
     ActivityResult.OBJECTION: (ActivityKind.CALL, timedelta(days=3)),
     ActivityResult.WRONG_NUMBER: (ActivityKind.EMAIL, timedelta(hours=1)),
     ActivityResult.DONE: (ActivityKind.CALL, timedelta(days=3)),
+    ActivityResult.CALL_BACK: (ActivityKind.CALL, timedelta(hours=4)),
+    ActivityResult.VOICEMAIL: (ActivityKind.CALL, timedelta(hours=4)),
+    ActivityResult.NOT_INTERESTED: (ActivityKind.CALL, timedelta(days=30)),
 }
 """What follows an activity, and how long after it."""
 

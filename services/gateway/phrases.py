@@ -104,11 +104,28 @@ def fact(item: Mapping[str, Any]) -> Fact:
             kind = ActivityKind(data.get("kind", ActivityKind.NOTE))
             title = DID[kind].capitalize()
             result = "" if data.get("result") == ActivityResult.DONE else get("result")
+            if data.get("objection"):
+                result = f"{result}: {get('objection')}"
             return _fact(at, kind, title, result, f"by {data['rep']}" if data.get("rep") else "", text=text)
         case "next_step.scheduled":
             return _fact(at, "clock", f"Next step: {get('action')}", get("because"), minor=True)
         case "next_step.done":
             return _fact(at, "won", "Next step kept", minor=True)
+        case "next_step.due":
+            what = "Handed to automation" if data.get("automatic") else "Due"
+            return _fact(at, "clock", f"{what}: {get('action')}", minor=True)
+        case "next_step.overdue":
+            return _fact(at, "clock", "Overdue", _owned(data), minor=True)
+        case "next_step.escalated":
+            return _fact(at, "clock", f"Told to {data.get('manager') or 'the manager'}", _owned(data))
+        case "owner.changed":
+            return _fact(at, "stage", f"Now with {data.get('owner') or 'somebody else'}", get("because"))
+        case "cadence.stopped":
+            return _fact(at, "stage", "Cadence stopped", get("playbook"), get("because"), minor=True)
+        case "cadence.paused":
+            return _fact(at, "stage", "Cadence paused", get("because"), minor=True)
+        case "cadence.resumed":
+            return _fact(at, "stage", "Cadence goes on", minor=True)
         case "followup.closed":
             return _fact(at, "won", "Follow-up closed", get("reason"), minor=True)
         case "ticket.opened":
@@ -162,6 +179,10 @@ def _fact(
     at: datetime, icon: str, title: str, *details: str, text: str | None = None, minor: bool = False
 ) -> Fact:
     return Fact(at, icon, title, tuple(each for each in details if each), text, minor)
+
+
+def _owned(data: Mapping[str, Any]) -> str:
+    return f"of {data['owner']}" if data.get("owner") else ""
 
 
 def _kind(kind: str) -> str:

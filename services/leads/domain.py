@@ -40,6 +40,9 @@ class Lead:
     origin: str | None = None
     campaign: str | None = None
     acquisition_cost: Money | None = None
+    segment: str | None = None
+    tier: str | None = None
+    zone: str | None = None
     profile: Profile | None = None
     closed_at: Instant | None = None
     lost_because: str | None = None
@@ -61,6 +64,9 @@ def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime)
         origin=command.origin,
         campaign=command.campaign,
         acquisition_cost=command.acquisition_cost,
+        segment=command.segment,
+        tier=command.tier,
+        zone=command.zone,
     )
     lead = Lead(
         id=lead_id,
@@ -70,6 +76,9 @@ def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime)
         origin=command.origin,
         campaign=command.campaign,
         acquisition_cost=command.acquisition_cost,
+        segment=command.segment,
+        tier=command.tier,
+        zone=command.zone,
         profile=command.profile,
     )
     return lead, [captured]

@@ -52,8 +52,9 @@ REPLAYS = Topic("replays", retention_ms=30 * DAY_MS)
 """Dead letters on their way back: original bytes, with the consumer they are meant for in the headers."""
 DEAD_LETTERS = Topic("dead-letters", keyed_by_lead=False, retention_ms=30 * DAY_MS)
 RULES = Topic("rules", keyed_by_lead=False, compacted=True)
+PLAYBOOKS = Topic("playbooks", keyed_by_lead=False)
 
-ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES)
+ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)
 
 
 def compacted(topic: str) -> bool:

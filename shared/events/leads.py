@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.base import Event, Slug
 
@@ -28,6 +28,10 @@ class Stage(StrEnum):
     QUALIFIED = "qualified"
     PROPOSAL = "proposal"
     NEGOTIATION = "negotiation"
+
+
+Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
+"""A time zone by its IANA name: `Europe/Madrid`."""
 
 
 class Money(BaseModel):
@@ -57,6 +61,11 @@ class LeadCaptured(LeadEvent, type="ascua.lead.captured", version=1):
     """Where the channel had them from: `google`, `referral`, `fair_madrid`."""
     campaign: Slug | None = None
     acquisition_cost: Money | None = None
+    segment: Slug | None = None
+    tier: Slug | None = None
+    """Of the account: `key`."""
+    zone: Zone | None = None
+    """Where their clock is."""
 
 
 class LeadStageChanged(LeadEvent, type="ascua.lead.stage_changed", version=1):
