@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from shared.documents import Key
-from shared.events.base import LeadId, Slug
+from shared.events.base import Instant, LeadId, Slug
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Id, Objection
 from shared.events.leads import Channel, Money, Stage, Zone
 from shared.events.signals import Attributes, SignalKind
@@ -213,6 +213,24 @@ class AssignLead(Command):
     model_config = _like(rep="marta")
 
     rep: PersonId
+
+
+class ReadLine(BaseModel):
+    """A line about what was done, to be read into an activity. It is looked at and forgotten."""
+
+    model_config = _like(line="llamé, no contesta, mañana 10am", zone="Europe/Madrid")
+
+    line: Annotated[str, StringConstraints(max_length=500)]
+    zone: Zone = "UTC"
+    language: Literal["en", "es"] | None = Field(None, description="What the writer speaks, if it is known.")
+    at: Instant | None = Field(None, description="When it was written; now, if absent.")
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("no such IANA time zone; write it as Europe/Madrid")
+        return zone
 
 
 class OpenTicket(Command):

@@ -126,6 +126,7 @@ async def digests(of: Addresses | ServerAddresses) -> Digests:
             "followup": (await digest("followup", "followups", _followup))[1],
             "tickets": (await digest("tickets", "tickets", _state))[1],
             "views": (await digest("gateway", "views", _view))[1],
+            "trails": (await digest("gateway", "trails", _trail))[1],
             "ledger": (await digest("scoring", "ledger", _fact))[1],
             "heat": await _of_heat(of.topics),
         },
@@ -147,6 +148,12 @@ def _view(document: State) -> object:
     return {
         **state, "tickets": tickets, "next_step": state["next_step"] is not None, "heat": state["heat"] is not None,
     }  # fmt: skip
+
+
+def _trail(document: State) -> object:
+    state = document["state"]
+    is_promised = any(promise["ended_at"] is None for promise in state["promises"])
+    return {**state, "promises": is_promised, "owners": None, "crossings": None}
 
 
 _CHOSEN = ("step_id", "action", "due", "because")

@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,11 +19,12 @@ from services.gateway import handlers
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import KeyRing, Scope
+from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
 from services.gateway.store import Imports, Views
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
-from shared.clock import Clock
+from shared.clock import Clock, clamp
 from shared.commands import (
     CaptureLead,
     ChangeStage,
@@ -31,6 +33,7 @@ from shared.commands import (
     LoseLead,
     OfferLead,
     OpenTicket,
+    ReadLine,
     ReplyTicket,
     ResolveTicket,
     RowOutcomes,
@@ -43,7 +46,7 @@ from shared.events.scoring import Band
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
-GROUPS = ("followup", "gateway", "scoring", "scoring-ledger")
+GROUPS = ("followup", "gateway", handlers.TRACER, "scoring", "scoring-ledger")
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
@@ -221,6 +224,13 @@ def reads(
     async def explain(lead_id: LeadPath, at: At = None) -> Any:
         await backends.must_exist(lead_id)
         return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", at=_instant(at))
+
+    @api.post("/activities/proposals", summary="Read a line into an activity, without logging it")
+    async def propose(body: ReadLine) -> Proposal:
+        """The fields that a line such as `llamé, no contesta, mañana 10am` gives, for a person to confirm."""
+        now = clock()
+        at = now if body.at is None else clamp(body.at, now)
+        return parse(body.line, at, ZoneInfo(body.zone), body.language and Language(body.language))
 
     @api.get("/boards/heat", summary="Who to call now: the warmest open leads of a band")
     async def heat_board(

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from services.gateway.backends import Backends
+from services.gateway.discipline.trail import Trail, trace
 from services.gateway.domain import LeadView, follow
-from services.gateway.store import Imports, Views
+from services.gateway.store import Imports, Trails, Views
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
@@ -36,6 +37,10 @@ from shared.reactions import Reactions
 
 PROJECTED = ("leads", "followup", "tickets", "heat")
 """The topics the views follow."""
+TRACED = ("leads", "followup", "scoring")
+"""The topics the trails follow."""
+TRACER = "gateway-trails"
+"""The consumer of the trails: apart from the views, so that either can be built anew without the other."""
 
 
 async def project(views: Views, backends: Backends, batch: Sequence[Received]) -> list[AscuaError | None]:
@@ -52,6 +57,15 @@ def _follow(profiles: Mapping[str, Profile], view: LeadView, recorded: Recorded[
     if isinstance(recorded.event, LeadCaptured):
         view = view.named(profiles.get(view.lead_id))
     return view, ()
+
+
+async def follow_trails(trails: Trails, batch: Sequence[Received]) -> list[AscuaError | None]:
+    """Take a batch of events into the trails of their leads."""
+    return await Reactions(Trail, otherwise=_traced).handle(trails, batch)
+
+
+def _traced(trail: Trail, recorded: Recorded[Event]) -> Decision[Trail]:
+    return trace(trail, recorded.event), ()
 
 
 async def take_signals(

@@ -7,12 +7,12 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from services.gateway import api, pages
+from services.gateway import api, boards, pages
 from services.gateway.backends import Backends
-from services.gateway.handlers import PROJECTED, project
+from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, project
 from services.gateway.keys import KeyRing
 from services.gateway.live import Live
-from services.gateway.store import Imports, Views
+from services.gateway.store import Imports, Trails, Views
 from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
@@ -34,7 +34,7 @@ def app(settings: Settings) -> FastAPI:
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
     publisher = Publisher(topics)
-    views, imports, keys = Views(mongo), Imports(mongo), KeyRing(mongo)
+    views, trails, imports, keys = Views(mongo), Trails(mongo), Imports(mongo), KeyRing(mongo)
     backends = Backends(
         {
             "leads": settings.leads_url,
@@ -53,18 +53,29 @@ def app(settings: Settings) -> FastAPI:
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
+    tracer = Consumer(
+        topics,
+        publisher,
+        TRACER,
+        TRACED,
+        partial(follow_trails, trails),
+        batch=2_000,
+        dead_letter_limit=settings.dead_letter_limit,
+    )
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
         "publisher": publisher,
         "backends": backends,
         "projector": projector,
+        "tracer": tracer,
         "live": live,
     }
     routers = [
         api.commands(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
+        boards.router(views, trails, keys, None, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]
     gateway = service_app("gateway", parts, routers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
+from services.gateway.discipline.trail import Trail
 from services.gateway.domain import LeadView, Status
 from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band
@@ -15,6 +17,8 @@ STRETCH = 65_536
 """Rows of an import in one document."""
 
 HEAT_BOARD = Index((("state.status", 1), ("state.heat.band", 1), ("state.heat.points", -1)))
+
+OPEN_UNTIL = Index((("state.until", 1),))
 
 
 class Views(Documents[LeadView]):
@@ -28,6 +32,17 @@ class Views(Documents[LeadView]):
         points: Document = {"$gt": 0.0} if below is None else {"$gt": 0.0, "$lt": below}
         query = {"state.status": Status.OPEN, "state.heat.band": band, "state.heat.points": points}
         return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
+
+
+class Trails(Documents[Trail]):
+    """The trails, one document per lead, followed by a consumer of their own."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        super().__init__(mongo.collection("trails", (OPEN_UNTIL,)), Trail)
+
+    async def open_since(self, start: datetime) -> list[Trail]:
+        """Of leads that were not closed before `start`."""
+        return [trail for _, trail in await self.find({"state.until": {"$gte": start}})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def test_an_import_accounts_for_every_row_and_a_second_one_publishes_nothing(qui
         assert adds_up(account, rows)
         assert (account.events_published, account.rows_rejected) == (rows, 0)
     assert quiet.digests.leads == sum(account.leads for account in quiet.accounts)
-    assert len(set(quiet.digests.digests.values())) == 6
+    assert len(set(quiet.digests.digests.values())) == 7
 
 
 async def test_an_import_killed_at_random_moments_and_run_again_ends_in_the_same_state(
