@@ -19,6 +19,8 @@ from shared.events.scoring import Band
 
 STALE_OFFER: Final = timedelta(days=5)
 """An offer nobody called about for so long is not followed up."""
+WITH_THE_OFFER: Final = timedelta(hours=1)
+"""What is logged so soon after an offer is the work of making it, and not yet its follow-up."""
 FIRST_TRY: Final = timedelta(hours=1)
 LEFT_INTERESTED: Final = timedelta(days=3)
 LONG_OVERDUE: Final = timedelta(days=2)
@@ -179,7 +181,7 @@ def _attempts(trail: Trail, look: Look) -> Iterator[Item]:
 
 def _calls_after_offer(trail: Trail, look: Look) -> Iterator[Item]:
     if (offered := _first_offer(trail, look)) in look.period:
-        calls = [each for each in _contacts(trail, offered, look.at) if each.kind is ActivityKind.CALL]
+        calls = [each for each in _after_offer(trail, offered, look) if each.kind is ActivityKind.CALL]
         facts = tuple(each.id for each in calls)
         yield Item(trail.lead_id, trail, _rep(trail, look.at), offered, count=len(calls), facts=facts)
 
@@ -202,7 +204,7 @@ def _late_after_offer(trail: Trail, look: Look) -> Iterator[Item]:
     for number, offered in enumerate(trail.offers):
         if offered not in look.period or offered > look.at:
             continue
-        contact = next(iter(_contacts(trail, offered, look.at)), None)
+        contact = next(iter(_after_offer(trail, offered, look)), None)
         end = min(trail.until, look.at, contact.at if contact else look.at)
         if (late := end - offered - STALE_OFFER) > timedelta(0):
             facts = (contact.id,) if contact else ()
@@ -233,7 +235,7 @@ def _stale_proposals(trail: Trail, look: Look) -> Iterator[Item]:
     offers = [each for each in trail.offers if each <= look.at]
     if trail.until <= look.at or not offers or look.at - offers[-1] <= STALE_OFFER:
         return
-    if not any(each.kind is ActivityKind.CALL for each in _contacts(trail, offers[-1], look.at)):
+    if not any(each.kind is ActivityKind.CALL for each in _after_offer(trail, offers[-1], look)):
         yield Item(trail.lead_id, trail, _rep(trail, look.at), offers[-1], look.since(offers[-1]))
 
 
@@ -311,6 +313,10 @@ def _contacts(trail: Trail, start: datetime, end: datetime) -> Sequence[Contact]
 def _tries(trail: Trail, look: Look) -> Sequence[Contact]:
     """What we did; that they came to us by themselves is no try of ours."""
     return [each for each in _contacts(trail, _captured(trail), look.at) if not each.is_inbound]
+
+
+def _after_offer(trail: Trail, offered: datetime, look: Look) -> Sequence[Contact]:
+    return _contacts(trail, offered + WITH_THE_OFFER, look.at)
 
 
 def _first_offer(trail: Trail, look: Look) -> datetime:
