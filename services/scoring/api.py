@@ -158,7 +158,7 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
         return CurveAnswer(
             lead_id=lead_id,
             rules=rules.version,
-            bands={band.name: band.enter for band in rules.bands},
+            bands={band.name: band.enter for band in rules.heat.bands},
             points=[CurvePoint(at=from_milliseconds(at_ms), heat=heat) for at_ms, heat in drawn],
         )
 

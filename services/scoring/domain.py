@@ -172,7 +172,7 @@ def _earliest_fall(parts: tuple[scorecard.Part, ...], rules: Rules, band: str, a
     What warms fades no faster than by the shortest half-life, what cools only fades, and a cap lets a group fall
     later still: heat(t) >= warm * 2^(-(t - at)/shortest) - cool.
     """
-    keep = next((rule.leave for rule in rules.bands if rule.name == band), None)
+    keep = next((rule.leave for rule in rules.heat.bands if rule.name == band), None)
     if keep is None:
         return None
     groups: dict[str | None, list[scorecard.Part]] = {}
@@ -254,6 +254,6 @@ def counts_of(facts: Iterable[Fact], rules: Rules, at_ms: int) -> dict[str, floa
     """The decayed count of each kind at an instant."""
     counts = DecayedCounts()
     for fact in facts:
-        if fact.kind in rules.kinds:
-            counts.add(fact.kind, fact.at_ms, rules.kinds[fact.kind].half_life_ms)
+        if fact.kind in rules.heat.kinds:
+            counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
     return {kind: counts.value(kind, at_ms) for kind, _ in counts.kinds()}

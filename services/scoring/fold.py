@@ -116,7 +116,7 @@ class Heat:
         for crossing in crossings:
             self._tell(crossing, now)
         if is_new or crossings:
-            is_told = bool(crossings) or new.fact.kind in self._rules.kinds
+            is_told = bool(crossings) or new.fact.kind in self._rules.heat.kinds
             self._changed[new.lead_id] = self._changed.get(new.lead_id, False) or is_told
         return "handled" if is_new else "duplicate"
 

@@ -119,8 +119,8 @@ async def curve(
     for instant in sorted(instants):
         while facts and facts[0].at_ms <= instant:
             fact = facts.popleft()
-            if fact.kind in rules.kinds:
-                counts.add(fact.kind, fact.at_ms, rules.kinds[fact.kind].half_life_ms)
+            if fact.kind in rules.heat.kinds:
+                counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
         drawn.append((instant, scorecard.heat(counts, rules, instant)))
     return drawn
 

@@ -36,7 +36,7 @@ def parts(counts: DecayedCounts, rules: Rules, at_ms: int) -> tuple[Part, ...]:
         return ()
     points: dict[tuple[str, int], list[float]] = {}
     for kind, half_life in counts.kinds():
-        rule = rules.kinds.get(kind)
+        rule = rules.heat.kinds.get(kind)
         if rule is None:
             continue
         if rule.half_life_ms != half_life:
@@ -44,7 +44,12 @@ def parts(counts: DecayedCounts, rules: Rules, at_ms: int) -> tuple[Part, ...]:
         value = counts.value(kind, counts.newest_ms)
         points.setdefault((rule.group or "", half_life), []).append(rule.weight * value)
     newest = [
-        Part(half_life, fsum(points[group, half_life]), group or None, rules.caps[group] if group else None)
+        Part(
+            half_life,
+            fsum(points[group, half_life]),
+            group or None,
+            rules.heat.groups[group].cap if group else None,
+        )
         for group, half_life in sorted(points)
     ]
     # Decayed from the newest fact in one step, so each part is exactly monotone: next_fall rests on it.
@@ -82,10 +87,10 @@ def band(rules: Rules, previous: str, points: float) -> str:
 
     A band is entered at its `from` and kept down to its `until`; to be in one is to be in those below it.
     """
-    names = [rule.name for rule in rules.bands]
+    names = [rule.name for rule in rules.heat.bands]
     reached = names.index(previous) if previous in names else -1
     for level in reversed(range(len(names))):
-        rule = rules.bands[level]
+        rule = rules.heat.bands[level]
         if points >= (rule.leave if level <= reached else rule.enter):
             return rule.name
     return COLD
@@ -97,7 +102,7 @@ def next_fall(counts: DecayedCounts, rules: Rules, band: str, at_ms: int, fit: f
     None when that never comes, and for cold. Exact to the millisecond under `heat`, also where fading negative
     points make heat rise in between.
     """
-    keep = next((rule.leave for rule in rules.bands if rule.name == band), None)
+    keep = next((rule.leave for rule in rules.heat.bands if rule.name == band), None)
     if keep is None:
         return None
     if heat(counts, rules, at_ms, fit) < keep:
@@ -189,7 +194,7 @@ def fit_terms(rules: Rules, attributes: Mapping[str, str]) -> tuple[FitTerm, ...
     """What the lead's attributes are worth, by name; those the rules do not mention are left out."""
     return tuple(
         FitTerm(name, attributes[name], points[attributes[name]])
-        for name, points in sorted(rules.fit.items())
+        for name, points in sorted(rules.heat.fit.items())
         if attributes.get(name) in points
     )
 
@@ -206,26 +211,26 @@ def explain(
     for fact in facts:
         known.setdefault((fact.aggregate, fact.sequence) if fact.aggregate else fact.id, fact)
     counted = sorted(
-        (fact for fact in known.values() if fact.kind in rules.kinds),
+        (fact for fact in known.values() if fact.kind in rules.heat.kinds),
         key=lambda fact: (-fact.at_ms, fact.id),
     )
     counts = DecayedCounts()
     for fact in counted:
-        counts.add(fact.kind, fact.at_ms, rules.kinds[fact.kind].half_life_ms)
+        counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
     instant = max(at_ms, counts.newest_ms) if counts.newest_ms is not None else at_ms
 
     fit = fit_terms(rules, attributes or {})
     terms = []
     by_group: dict[str | None, list[float]] = {None: [term.points for term in fit]}
     for fact in counted:
-        rule = rules.kinds[fact.kind]
+        rule = rules.heat.kinds[fact.kind]
         factor = decay(instant - fact.at_ms, rule.half_life_ms)
         points = rule.weight * factor
         terms.append(Term(fact.id, fact.kind, fact.at_ms, (instant - fact.at_ms) / 1000, factor, points))
         by_group.setdefault(rule.group, []).append(points)
 
     caps = []
-    for group, cap in sorted(rules.caps.items()):
+    for group, cap in sorted((each.name, each.cap) for each in rules.heat.groups.values()):
         points = fsum(by_group.get(group, ()))
         if (held := _capped(points, cap)) != points:
             caps.append(Cap(group, held - points))

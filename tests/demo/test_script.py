@@ -89,7 +89,7 @@ def test_every_signal_of_the_script_has_points_in_the_default_rules() -> None:
     rules = default_rules()
     kinds = {signal.kind for beat in beats() if isinstance(beat.what, tuple) for signal in beat.what}
 
-    assert {f"signal.{kind}" for kind in kinds} <= rules.kinds.keys()
+    assert {f"signal.{kind}" for kind in kinds} <= rules.heat.kinds.keys()
 
 
 def test_all_that_is_entered_about_people_is_known_to_whoever_searches_the_log_for_it() -> None:

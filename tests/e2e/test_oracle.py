@@ -135,7 +135,7 @@ async def oracle_of(system: System) -> Oracle:
             if name not in known:
                 known.add(name)
                 facts.setdefault(lead_id, []).append(point)
-    rules = yaml.safe_load((histories.ROOT / "shared/scorecard/default.yaml").read_text("utf-8"))
+    rules = yaml.safe_load((histories.ROOT / "shared/scorecard/default.yaml").read_text("utf-8"))["heat"]
     return Oracle(facts, rules["kinds"], {name: group["cap"] for name, group in rules["groups"].items()})
 
 

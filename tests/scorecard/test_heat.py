@@ -29,7 +29,7 @@ from shared.scorecard.rules import Rules, default_rules, parse_rules
 DAY = 86_400_000
 NOW = 1_760_000_000_000
 RULES = default_rules()
-KINDS = [*sorted(RULES.kinds), "lead.sneezed"]
+KINDS = [*sorted(RULES.heat.kinds), "lead.sneezed"]
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 facts_of_a_lead = st.lists(
@@ -50,11 +50,11 @@ def oracle(facts: list[Fact], rules: Rules, at_ms: int) -> float:
     free: list[float] = []
     groups: dict[str, list[float]] = {}
     for fact in facts:
-        if rule := rules.kinds.get(fact.kind):
+        if rule := rules.heat.kinds.get(fact.kind):
             points = rule.weight * 2.0 ** (-(at_ms - fact.at_ms) / rule.half_life_ms)
             (groups.setdefault(rule.group, []) if rule.group else free).append(points)
     for group, together in groups.items():
-        free.append(max(-rules.caps[group], min(rules.caps[group], fsum(together))))
+        free.append(max(-rules.heat.groups[group].cap, min(rules.heat.groups[group].cap, fsum(together))))
     return max(0.0, fsum(free))
 
 
@@ -71,7 +71,9 @@ def captured(*days_ago: float) -> list[Fact]:
 
 def test_heat_agrees_with_the_oracle_for_1000_leads_and_instants() -> None:
     random = Random(20_260_101)
-    mostly_warming = [1 if kind in RULES.kinds and RULES.kinds[kind].weight < 0 else 4 for kind in KINDS]
+    mostly_warming = [
+        1 if kind in RULES.heat.kinds and RULES.heat.kinds[kind].weight < 0 else 4 for kind in KINDS
+    ]
     warm = 0
     for lead in range(1000):
         kinds = random.choices(KINDS, mostly_warming, k=random.randint(0, 40))
@@ -134,7 +136,9 @@ def test_an_explanation_sums_to_the_heat(facts: list[Fact], later: int, keen: bo
     entries: list[Term | FitTerm | Cap] = [*why.terms, *why.fit, *why.caps]
     assert why.heat == pytest.approx(fsum(entry.points for entry in entries), rel=0, abs=1e-9)
     assert why.heat == heat(counted(facts), RULES, NOW + later, fit=10.0 if keen else 0.0)
-    assert sorted(term.event_id for term in why.terms) == sorted(f.id for f in facts if f.kind in RULES.kinds)
+    assert sorted(term.event_id for term in why.terms) == sorted(
+        f.id for f in facts if f.kind in RULES.heat.kinds
+    )
     assert all(0 < term.factor <= 1 and term.age_seconds >= 0 for term in why.terms)
 
 
@@ -153,7 +157,7 @@ def test_an_explanation_names_its_caps_and_its_fit() -> None:
 
 
 def test_fit_leaves_out_what_the_rules_do_not_mention() -> None:
-    assert fit_terms(RULES, {"budget": "none", "shoe_size": "43"}) == ()
+    assert fit_terms(RULES, {"budget": "unheard_of", "shoe_size": "43"}) == ()
 
 
 @pytest.mark.parametrize(
@@ -211,14 +215,15 @@ def test_a_fall_is_the_first_millisecond_below_the_band(facts: list[Fact], held:
 def test_a_dip_is_found_where_fading_trouble_lifts_heat_again_within_the_hour() -> None:
     rules = parse_rules(
         """
-        kinds:
-          lead.captured: {half_life: 30d, weight: 44.15}
-          signal.demo_requested: {half_life: 60m, weight: 30}
-          ticket.opened: {half_life: 72m, weight: -34}
-        bands: {warm: {from: 25, until: 20}, hot: {from: 50, until: 40}}
+        heat:
+          kinds:
+            lead.captured: {half_life: 30d, weight: 44.15}
+            signal.demo_requested: {half_life: 60m, weight: 30}
+            ticket.opened: {half_life: 72m, weight: -34}
+          bands: {warm: {from: 25, until: 20}, hot: {from: 50, until: 40}}
         """
     )
-    counts = counted([Fact(kind, kind, NOW) for kind in rules.kinds], rules)
+    counts = counted([Fact(kind, kind, NOW) for kind in rules.heat.kinds], rules)
     minute = 60_000
 
     fall = next_fall(counts, rules, "hot", NOW)

@@ -201,12 +201,14 @@ def plain_heat(story: list[Recorded[Event]], at: datetime) -> float:
     for each in story:
         age = (at - each.event.at).total_seconds() * 1000
         kind = f"signal.{each.event.kind}" if isinstance(each.event, SignalReceived) else "lead.captured"
-        rule = RULES.kinds[kind]
+        rule = RULES.heat.kinds[kind]
         if age >= 0:
             points = rule.weight * 2 ** (-age / rule.half_life_ms)
             sums[rule.group] = sums.get(rule.group, 0.0) + points
     held = [
-        points if group is None else max(-RULES.caps[group], min(RULES.caps[group], points))
+        points
+        if group is None
+        else max(-RULES.heat.groups[group].cap, min(RULES.heat.groups[group].cap, points))
         for group, points in sums.items()
     ]
     return max(0.0, sum(held))
