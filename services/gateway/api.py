@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 from services.gateway import handlers
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
-from services.gateway.keys import KeyRing, Scope
+from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
 from services.gateway.store import Imports, Views
@@ -90,10 +90,10 @@ class LeadNow(BaseModel):
 def admit(keys: KeyRing, scope: Scope) -> Any:
     """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
 
-    async def check(request: Request) -> None:
+    async def check(request: Request) -> Holder:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-        await keys.admit(key, scope)
+        return await keys.admit(key, scope)
 
     return Depends(check)
 

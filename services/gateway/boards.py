@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -82,6 +82,16 @@ class Asked:
     look: Look
     before: Look
     choice: Choice
+    is_dated: bool = True
+
+    def lasting(self, length: timedelta) -> Asked:
+        """The same about the time up to now."""
+        period = Period(self.look.at - length, self.look.at)
+        return replace(
+            self,
+            look=replace(self.look, period=period),
+            before=replace(self.look, period=period.before, at=period.start),
+        )
 
     def query(self) -> dict[str, str]:
         """The same question again, as of the same instant."""
@@ -104,7 +114,7 @@ def asking(hours: Hours | None, clock: Clock) -> Any:
         origin: Slug | None = None,
         campaign: Slug | None = None,
     ) -> Asked:
-        now = clock()
+        now, is_dated = clock(), start is not None or end is not None
         seen = now if at is None else min(clamp(at, now), now)
         end = seen if end is None else clamp(end, now + LONGEST)
         start = end - USUAL if start is None else clamp(start, now + LONGEST)
@@ -113,7 +123,9 @@ def asking(hours: Hours | None, clock: Clock) -> Any:
         period = Period(start, end)
         choice = Choice(rep, channel, origin, campaign)
         before = period.before
-        return Asked(Look(period, min(seen, end), hours), Look(before, min(seen, before.end), hours), choice)
+        return Asked(
+            Look(period, min(seen, end), hours), Look(before, min(seen, before.end), hours), choice, is_dated
+        )
 
     return Depends(asked)
 

@@ -16,6 +16,7 @@ from shared.events.followup import (
     FollowUpClosed,
     NextStepDone,
     NextStepScheduled,
+    OwnerChanged,
 )
 from shared.events.leads import (
     Channel,
@@ -46,6 +47,8 @@ class NextStep:
     action: ActivityKind
     due: Instant
     because: str
+    owner: str | None = None
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class LeadView:
-    """All we know of one lead. `profile` is a copy of what leads keeps, and goes when leads says so."""
+    """All we know of one lead; `value` is that of the last offer.
+
+    `profile` is a copy of what leads keeps, and goes when leads says so.
+    """
 
     lead_id: str
     status: Status = Status.UNHEARD
@@ -94,6 +100,8 @@ class LeadView:
     origin: str | None = None
     campaign: str | None = None
     acquisition_cost: Money | None = None
+    owner: str | None = None
+    value: Money | None = None
     closed_at: Instant | None = None
     lost_because: str | None = None
     profile: Profile | None = None
@@ -125,15 +133,22 @@ def follow(view: LeadView, event: Event) -> LeadView:
             return replace(view, stage=event.stage)
         case LeadOffered():
             stages = list(Stage)
-            return replace(view, stage=max(view.stage or Stage.NEW, Stage.PROPOSAL, key=stages.index))
+            stage = max(view.stage or Stage.NEW, Stage.PROPOSAL, key=stages.index)
+            return replace(view, stage=stage, value=event.value or view.value)
         case LeadWon():
-            return replace(view, status=Status.WON, closed_at=event.at)
+            return replace(view, status=Status.WON, closed_at=event.at, value=event.value or view.value)
         case LeadLost():
             return replace(view, status=Status.LOST, closed_at=event.at, lost_because=event.reason)
         case ActivityLogged():
             return _active(view, event)
         case NextStepScheduled():
-            return replace(view, next_step=NextStep(event.step_id, event.action, event.due, event.because))
+            step = NextStep(
+                event.step_id, event.action, event.due, event.because, event.owner, bool(event.automatic)
+            )
+            return replace(view, next_step=step, owner=event.owner or view.owner)
+        case OwnerChanged():
+            owned = view.next_step and replace(view.next_step, owner=event.owner)
+            return replace(view, next_step=owned, owner=event.owner)
         case NextStepDone() | FollowUpClosed():
             return replace(view, next_step=None)
         case TicketOpened():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.gateway.backends import Backends
+from services.gateway.day import Day, end_of_day, plan
 from services.gateway.discipline.trail import Trail, trace
 from services.gateway.domain import LeadView, follow
 from services.gateway.store import Imports, Trails, Views
@@ -39,6 +41,9 @@ PROJECTED = ("leads", "followup", "tickets", "heat")
 """The topics the views follow."""
 TRACED = ("leads", "followup", "scoring")
 """The topics the trails follow."""
+LONGEST_LATE = timedelta(days=366)
+STEPS = 200
+"""Steps of a rep, and of nobody, on a day's page: the longest due first."""
 TRACER = "gateway-trails"
 """The consumer of the trails: apart from the views, so that either can be built anew without the other."""
 
@@ -192,6 +197,16 @@ async def heat_board(views: Views, band: Band, below: float | None, limit: int, 
     lines.sort(key=lambda line: (-line.heat, line.view.lead_id))
     last = found[-1].heat if len(found) == limit else None
     return Board(now, band, lines, last.points if last is not None else None)
+
+
+async def day(views: Views, rep: str, zone: ZoneInfo, now: datetime) -> Day:
+    """A rep's steps up to midnight on their wall, the late ones too, and those that are nobody's yet."""
+    until = end_of_day(now, zone)
+    own, free = await asyncio.gather(
+        views.steps(rep, now - LONGEST_LATE, until, STEPS),
+        views.steps(None, now - LONGEST_LATE, until, STEPS),
+    )
+    return plan([*own, *free], now)
 
 
 async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:

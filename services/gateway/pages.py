@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,11 +20,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.gateway import handlers, phrases
+from services.gateway import catalogue, handlers, phrases
 from services.gateway.api import COOKIE, admit
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import KeyRing, Scope
+from services.gateway.lines import Language
 from services.gateway.live import Live
 from services.gateway.store import Views
 from shared.clock import Clock
@@ -63,8 +64,8 @@ BandChoice = Annotated[Band | None, Query(description="One band; hot and warm, i
 
 def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: Clock) -> APIRouter:
     """Pages for those who may read. Without a key they lead to `/enter`, which keeps one in a cookie."""
-    render = _renderer(clock)
-    api = APIRouter(route_class=_page_route(render), include_in_schema=False)
+    render = renderer(clock)
+    api = APIRouter(route_class=page_route(render), include_in_schema=False)
     read = [admit(keys, Scope.READ)]
 
     async def board(name: str, band: Band | None, below: float | None, base_url: str) -> HTMLResponse:
@@ -141,7 +142,7 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
     return api
 
 
-def _renderer(clock: Clock) -> Render:
+def renderer(clock: Clock) -> Render:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -153,15 +154,22 @@ def _renderer(clock: Clock) -> Render:
         ago=phrases.ago, due=phrases.due, level=phrases.level, money=phrases.money, rfc3339=rfc3339,
         said=phrases.said, words=phrases.words,
     )  # fmt: skip
+    environment.globals.update(
+        due_=catalogue.due, ago_=catalogue.ago, long_=catalogue.long, encode_query=urlencode, here=None
+    )
     environment.tests["simulated"] = _is_simulated
 
-    def render(template: str, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HTMLResponse:
-        return HTMLResponse(environment.get_template(template).render(now=clock(), **context), status)
+    def render(
+        template: str, status: HTTPStatus = HTTPStatus.OK, language: Language = Language.EN, **context: Any
+    ) -> HTMLResponse:
+        say = catalogue.sayer(language)
+        page = environment.get_template(template)
+        return HTMLResponse(page.render(now=clock(), say=say, lang=language, **context), status)
 
     return render
 
 
-def _page_route(render: Render) -> type[APIRoute]:
+def page_route(render: Render) -> type[APIRoute]:
     """A route whose errors are told to a browser as a page, and that leads to `/enter` who has no key."""
 
     class Page(APIRoute):

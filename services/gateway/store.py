@@ -18,6 +18,7 @@ STRETCH = 65_536
 
 HEAT_BOARD = Index((("state.status", 1), ("state.heat.band", 1), ("state.heat.points", -1)))
 
+DAY = Index((("state.status", 1), ("state.next_step.owner", 1), ("state.next_step.due", 1)))
 OPEN_UNTIL = Index((("state.until", 1),))
 
 
@@ -25,13 +26,22 @@ class Views(Documents[LeadView]):
     """The 360 views, one document per lead."""
 
     def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("views", (HEAT_BOARD,)), LeadView)
+        super().__init__(mongo.collection("views", (HEAT_BOARD, DAY)), LeadView)
 
     async def warmest(self, band: Band, below: float | None, limit: int) -> list[LeadView]:
         """Open leads of a band, by heat as last told, from just below `below` points down."""
         points: Document = {"$gt": 0.0} if below is None else {"$gt": 0.0, "$lt": below}
         query = {"state.status": Status.OPEN, "state.heat.band": band, "state.heat.points": points}
         return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
+
+    async def steps(self, owner: str | None, start: datetime, end: datetime, limit: int) -> list[LeadView]:
+        """Open leads whose step is due from `start` until before `end` and this rep's, or nobody's; the first first."""
+        query = {
+            "state.status": Status.OPEN,
+            "state.next_step.owner": owner,
+            "state.next_step.due": {"$gte": start, "$lt": end},
+        }
+        return [view for _, view in await self.find(query, [("state.next_step.due", 1)], limit=limit)]
 
 
 class Trails(Documents[Trail]):

@@ -11,6 +11,12 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const ahead = Date.parse(live.dataset.now) - Date.now(); // the server's clock is the one that counts
 const now = () => Date.now() + ahead;
 
+const WORDS = {
+  en: { live: "live", away: "reconnecting…", now: "now", just: "just now", days: "days", ago: "% ago", ahead: "in %", late: "% late", hot: "% is hot now" },
+  es: { live: "en directo", away: "reconectando…", now: "ahora", just: "ahora mismo", days: "días", ago: "hace %", ahead: "en %", late: "% tarde", hot: "% está que arde" },
+}[document.documentElement.lang];
+const say = (name, what = "") => WORDS[name].replace("%", what);
+
 // The stream.
 
 let position = live.dataset.position;
@@ -19,13 +25,13 @@ let wasAway = false;
 function follow() {
   const source = new EventSource(`/v1/stream?from=${encodeURIComponent(position)}`);
   source.onopen = () => {
-    tell("live");
+    tell("live", say("live"));
     if (wasAway) refresh();
     wasAway = false;
   };
   source.onerror = () => {
     wasAway = true;
-    tell("reconnecting…");
+    tell("away", say("away"));
     if (source.readyState === EventSource.CLOSED) {
       refresh(); // leads to /enter when the key is no longer good
       setTimeout(follow, 2_000);
@@ -45,11 +51,11 @@ function follow() {
   addEventListener("pagehide", () => source.close());
 }
 
-function tell(state) {
+function tell(state, words) {
   const pill = document.querySelector("#state");
   if (pill.dataset.state === state) return;
   pill.dataset.state = state;
-  pill.querySelector("span").textContent = state;
+  pill.querySelector("span").textContent = words;
 }
 
 // Refreshes, at most one in EVERY, and fewer where the server is slow; the swap itself is htmx's.
@@ -92,7 +98,7 @@ document.addEventListener("htmx:after:swap", () => {
   for (const line of lines()) {
     move(line, places.get(line.id));
     if (changed.has(line.dataset.lead)) flash(line);
-    if (changed.get(line.dataset.lead)) announce(`${line.querySelector("h3 a").textContent} is hot now`);
+    if (changed.get(line.dataset.lead)) announce(say("hot", line.querySelector("h3 a").textContent));
   }
   if (live.dataset.lead) {
     if (changed.size) flash(live.querySelector("#lead"));
@@ -153,21 +159,22 @@ function fade({ at, points, parts }) {
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour12: false, hour: "2-digit", minute: "2-digit" });
 const SAY = {
+  clock: (at) => clock.format(at),
   on: (at) => exact.format(at),
-  ago: (at) => (now() - at < 45_000 ? "just now" : `${long(now() - at)} ago`),
+  ago: (at) => (now() - at < 45_000 ? say("just") : say("ago", long(now() - at))),
   due: (at) => {
     const left = at - now();
-    if (Math.abs(left) < 45_000) return "now";
-    return left > 0 ? `in ${long(left)}` : `${long(-left)} late`;
+    if (Math.abs(left) < 45_000) return say("now");
+    return left > 0 ? say("ahead", long(left)) : say("late", long(-left));
   },
 };
 
 function long(ms) {
   if (ms < 3_600_000) return `${Math.max(1, Math.round(ms / 60_000))} min`;
   if (ms < 48 * 3_600_000) return `${Math.round(ms / 3_600_000)} h`;
-  return `${Math.round(ms / 86_400_000)} days`;
+  return `${Math.round(ms / 86_400_000)} ${say("days")}`;
 }
 
 // A lead's curve.

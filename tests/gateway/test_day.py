@@ -1,0 +1,135 @@
+"""The order of a rep's day, and what the pages say in two languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway import catalogue
+from services.gateway.day import Why, end_of_day, plan
+from services.gateway.domain import Heat, LeadView, NextStep, Status
+from services.gateway.lines import Language
+from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
+from shared.events.leads import Channel, Money, Stage
+from shared.events.scoring import Band
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def lead(
+    name: str, hours: float, heat: float = 0, value: int | None = None, because: str = "new_lead",
+    action: ActivityKind = ActivityKind.CALL,
+) -> LeadView:  # fmt: skip
+    """An open lead whose step is due in so many hours."""
+    return LeadView(
+        name,
+        Status.OPEN,
+        next_step=NextStep(f"{name}.1", action, NOON + timedelta(hours=hours), because, "eva"),
+        heat=Heat(heat, NOON, Band.WARM, "x"),
+        value=None if value is None else Money(minor=value * 100),
+    )
+
+
+def order(*views: LeadView) -> list[str]:
+    return [todo.view.lead_id for todo in plan(views, NOON).now]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lead("a", -2), lead("b", 5)),
+        (lead("a", -20), lead("b", -2)),
+        (lead("a", 2, heat=50), lead("b", 2, heat=10)),
+        (lead("a", -1, heat=60), lead("b", -300)),
+        (lead("a", 2, value=9_000), lead("b", 2, value=500)),
+        (lead("a", -1, because="agreed"), lead("b", -1)),
+        (lead("a", 0.5), lead("b", 7, heat=10)),
+    ],
+)
+def test_what_is_late_hot_promised_or_worth_more_comes_first(first: LeadView, second: LeadView) -> None:
+    assert order(first, second) == order(second, first) == ["a", "b"]
+
+
+def test_what_has_its_own_time_waits_for_it_and_stands_by_the_clock() -> None:
+    day = plan(
+        [
+            lead("a", 4, 90, because="agreed"),
+            lead("b", 3, action=ActivityKind.VISIT),
+            lead("c", 6),
+            lead("d", 0.4, because="agreed"),
+        ],
+        NOON,
+    )
+
+    assert [todo.view.lead_id for todo in day.later] == ["b", "a"]
+    assert {todo.view.lead_id for todo in day.now} == {"c", "d"}
+
+
+def test_the_reasons_are_the_points_and_the_weightiest_stands_first() -> None:
+    (todo,) = plan([lead("a", -3, heat=55, value=12_500, because="agreed")], NOON).now
+
+    assert [reason.why for reason in todo.reasons] == [Why.HEAT, Why.LATE, Why.VALUE, Why.AGREED]
+    assert todo.points == pytest.approx(sum(reason.points for reason in todo.reasons))
+
+
+def test_what_marketing_automation_does_is_nobodys_to_do() -> None:
+    view = lead("a", -1)
+    assert view.next_step is not None
+
+    day = plan([replace(view, next_step=replace(view.next_step, is_automatic=True))], NOON)
+
+    assert (day.now, day.later) == ((), ())
+
+
+@given(st.lists(st.tuples(st.floats(-500, 12), st.floats(0, 200)), max_size=8))
+def test_no_step_is_lost_and_the_order_does_not_depend_on_how_they_come(
+    some: list[tuple[float, float]],
+) -> None:
+    views = [lead(f"l{number}", hours, heat) for number, (hours, heat) in enumerate(some)]
+
+    assert order(*views) == order(*reversed(views))
+    assert sorted(order(*views)) == sorted(view.lead_id for view in views)
+
+
+def test_a_day_ends_at_midnight_on_the_wall_also_when_the_clocks_change() -> None:
+    madrid = ZoneInfo("Europe/Madrid")
+
+    assert end_of_day(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), madrid) == datetime(
+        2026, 10, 25, 23, tzinfo=UTC
+    )
+    assert end_of_day(datetime(2026, 10, 25, 23, 30, tzinfo=UTC), madrid) == datetime(
+        2026, 10, 26, 23, tzinfo=UTC
+    )
+
+
+def test_both_languages_say_everything_with_the_same_values() -> None:
+    for key, said in catalogue.MESSAGES.items():
+        places = [sorted(re.findall(r"{\w+}", words)) for words in said]
+        assert all(said), key
+        assert places[0] == places[1], key
+    for vocabulary in (ActivityKind, ActivityResult, Direction, Objection, Channel, Stage):
+        for word in vocabulary:
+            assert {word.value, f"direction_{word.value}"} & catalogue.MESSAGES.keys(), word
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "language"),
+    [
+        ("es", "en", Language.ES),
+        (None, "es-ES,es;q=0.9,en;q=0.8", Language.ES),
+        (None, "de, en;q=0.5, es;q=0.7", Language.ES),
+        (None, "de", Language.EN),
+        ("xx", "", Language.EN),
+        (None, "es;q=x, en", Language.EN),
+    ],
+)
+def test_the_language_is_the_one_asked_for_or_the_first_we_have(
+    asked: str | None, accepted: str, language: Language
+) -> None:
+    assert catalogue.language_of(asked, accepted) is language
