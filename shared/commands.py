@@ -24,7 +24,7 @@ from pydantic import (
 from shared.documents import Key
 from shared.events.base import Instant, LeadId, Slug
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Id, Objection
-from shared.events.leads import Channel, Money, Stage, Zone
+from shared.events.leads import Channel, ConsentBasis, Money, Qualities, Stage, Zone
 from shared.events.signals import Attributes, SignalKind
 from shared.events.tickets import Author, Priority, TicketCategory
 
@@ -129,6 +129,49 @@ class PlannedStep(BaseModel):
 
     action: ActivityKind
     due: AwareDatetime
+
+
+class QualifyLead(Command):
+    """What the lead is, in words of your own vocabulary; it replaces what was said before."""
+
+    model_config = _like(
+        attributes={"segment": "target", "budget": "confirmed", "timeframe": "this_quarter"},
+        person={"authority": "decides"},
+        consent="legitimate_interest",
+    )
+
+    attributes: Qualities = Field(
+        default_factory=dict,
+        description="What concerns the company and the deal: ICP, budget, need, timeframe.",
+    )
+    person: Qualities = Field(
+        default_factory=dict, description="What concerns the person. Told only with a basis for it."
+    )
+    consent: ConsentBasis | None = Field(
+        None, description="The basis for what concerns the person; the one given before, if absent."
+    )
+
+
+class WithdrawConsent(Command):
+    """The person no longer agrees: what concerns them is forgotten, and told to be gone."""
+
+    model_config = _like()
+
+
+class MergeLeads(Command):
+    """Another lead turned out to be the same customer."""
+
+    model_config = _like(absorb="ana-2")
+
+    absorb: LeadId = Field(description="The lead that becomes part of this one.")
+
+
+class SplitLead(Command):
+    """A lead that was merged into this one was somebody else after all."""
+
+    model_config = _like(member="ana-2")
+
+    member: LeadId
 
 
 class LogActivity(Command):

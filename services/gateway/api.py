@@ -31,14 +31,18 @@ from shared.commands import (
     HistoryRows,
     LogActivity,
     LoseLead,
+    MergeLeads,
     OfferLead,
     OpenTicket,
+    QualifyLead,
     ReadLine,
     ReplyTicket,
     ResolveTicket,
     RowOutcomes,
     SendSignal,
+    SplitLead,
     WinLead,
+    WithdrawConsent,
 )
 from shared.errors import Refused
 from shared.events.base import Instant, LeadId, rfc3339
@@ -46,7 +50,7 @@ from shared.events.scoring import Band
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
-GROUPS = ("followup", "gateway", handlers.TRACER, "scoring", "scoring-ledger")
+GROUPS = ("leads", "followup", "gateway", handlers.TRACER, "scoring", "scoring-ledger")
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
@@ -124,6 +128,31 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
     @api.post("/leads/{lead_id}/lost", dependencies=work, summary="Lose a lead, with a reason")
     async def lose(lead_id: LeadPath, command: LoseLead, idempotency_key: IdempotencyKey = None) -> Any:
         return await backends.call("leads", "POST", f"/leads/{lead_id}/lost", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/qualification", dependencies=work, summary="Say what a lead is, in words")
+    async def qualify(lead_id: LeadPath, command: QualifyLead, idempotency_key: IdempotencyKey = None) -> Any:
+        """ICP, budget, authority, need, timeframe: what the rules give fit points for. Replaces what was said."""
+        path = f"/leads/{lead_id}/qualification"
+        return await backends.call("leads", "POST", path, command, idempotency_key)
+
+    @api.post(
+        "/leads/{lead_id}/consent-withdrawal",
+        dependencies=work,
+        summary="Forget what concerns the person, who no longer agrees",
+    )
+    async def withdraw_consent(
+        lead_id: LeadPath, command: WithdrawConsent, idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        path = f"/leads/{lead_id}/consent-withdrawal"
+        return await backends.call("leads", "POST", path, command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/merge", dependencies=work, summary="Merge another lead into this one")
+    async def merge(lead_id: LeadPath, command: MergeLeads, idempotency_key: IdempotencyKey = None) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/merge", command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/split", dependencies=work, summary="Let a merged lead stand alone again")
+    async def split(lead_id: LeadPath, command: SplitLead, idempotency_key: IdempotencyKey = None) -> Any:
+        return await backends.call("leads", "POST", f"/leads/{lead_id}/split", command, idempotency_key)
 
     @api.post("/leads/{lead_id}/activities", status_code=201, dependencies=work, summary="Log an activity")
     async def log(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,6 +24,9 @@ from shared.events.leads import (
     LeadCaptured,
     LeadLost,
     LeadOffered,
+    LeadQualified,
+    LeadsMerged,
+    LeadSplit,
     LeadStageChanged,
     LeadWon,
     Money,
@@ -110,6 +114,12 @@ class LeadView:
     activities: int = 0
     tickets: tuple[OpenTicket, ...] = ()
     heat: Heat | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What the lead is, as it was last qualified."""
+    members: tuple[str, ...] = ()
+    """The leads that were merged into this one."""
+    survivor: str | None = None
+    """The lead that this one was merged into."""
 
     def named(self, profile: Profile | None) -> LeadView:
         return replace(self, profile=profile)
@@ -139,6 +149,16 @@ def follow(view: LeadView, event: Event) -> LeadView:
             return replace(view, status=Status.WON, closed_at=event.at, value=event.value or view.value)
         case LeadLost():
             return replace(view, status=Status.LOST, closed_at=event.at, lost_because=event.reason)
+        case LeadQualified():
+            return replace(view, attributes=event.attributes)
+        case LeadsMerged() if event.survivor is None:
+            return replace(view, members=(*view.members, event.absorbed or ""))
+        case LeadsMerged():
+            return replace(view, survivor=event.survivor)
+        case LeadSplit() if event.survivor is None:
+            return replace(view, members=tuple(each for each in view.members if each != event.absorbed))
+        case LeadSplit():
+            return replace(view, survivor=None)
         case ActivityLogged():
             return _active(view, event)
         case NextStepScheduled():

@@ -100,6 +100,17 @@ def fact(item: Mapping[str, Any]) -> Fact:
             return _fact(at, "won", "Won", _money(data))
         case "lead.lost":
             return _fact(at, "lost", "Lost", get("reason"))
+        case "lead.qualified":
+            known = data.get("attributes") or {}
+            return _fact(at, "stage", "Qualified", *(words(f"{name}: {known[name]}") for name in known))
+        case "lead.merged" if data.get("survivor"):
+            return _fact(at, "stage", f"Became part of {data['survivor']}")
+        case "lead.merged":
+            return _fact(at, "stage", f"Took in {data.get('absorbed') or 'another lead'}")
+        case "lead.split" if data.get("survivor"):
+            return _fact(at, "stage", f"No longer part of {data['survivor']}")
+        case "lead.split":
+            return _fact(at, "stage", f"Let {data.get('absorbed') or 'another lead'} go")
         case "activity.logged":
             kind = ActivityKind(data.get("kind", ActivityKind.NOTE))
             title = DID[kind].capitalize()

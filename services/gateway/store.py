@@ -31,7 +31,12 @@ class Views(Documents[LeadView]):
     async def warmest(self, band: Band, below: float | None, limit: int) -> list[LeadView]:
         """Open leads of a band, by heat as last told, from just below `below` points down."""
         points: Document = {"$gt": 0.0} if below is None else {"$gt": 0.0, "$lt": below}
-        query = {"state.status": Status.OPEN, "state.heat.band": band, "state.heat.points": points}
+        query = {
+            "state.status": Status.OPEN,
+            "state.heat.band": band,
+            "state.heat.points": points,
+            "state.survivor": None,
+        }
         return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
 
     async def steps(self, owner: str | None, start: datetime, end: datetime, limit: int) -> list[LeadView]:

@@ -16,10 +16,14 @@ from shared.commands import (
     ChangeStage,
     HistoryRows,
     LoseLead,
+    MergeLeads,
     OfferLead,
     Profile,
+    QualifyLead,
     RowOutcomes,
+    SplitLead,
     WinLead,
+    WithdrawConsent,
 )
 from shared.events.base import LeadId
 from shared.web import IdempotencyKey, LeadPath
@@ -57,6 +61,26 @@ def router(leads: Leads, clock: Clock) -> APIRouter:
     @api.post("/leads/{lead_id}/lost")
     async def lose(lead_id: LeadPath, command: LoseLead, idempotency_key: IdempotencyKey = None) -> Lead:
         return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/qualification")
+    async def qualify(
+        lead_id: LeadPath, command: QualifyLead, idempotency_key: IdempotencyKey = None
+    ) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/consent-withdrawal")
+    async def withdraw_consent(
+        lead_id: LeadPath, command: WithdrawConsent, idempotency_key: IdempotencyKey = None
+    ) -> Lead:
+        return await handlers.change(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/merge")
+    async def merge(lead_id: LeadPath, command: MergeLeads, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.merge(leads, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/split")
+    async def split(lead_id: LeadPath, command: SplitLead, idempotency_key: IdempotencyKey = None) -> Lead:
+        return await handlers.split(leads, lead_id, command, idempotency_key, clock)
 
     @api.post("/profiles", summary="The profiles of these leads, of those that have one")
     async def profiles(wanted: LeadIds) -> dict[str, Profile]:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.commands import CaptureLead, ChangeStage, LoseLead, OfferLead, Profile, WinLead
+from shared.commands import (
+    CaptureLead,
+    ChangeStage,
+    LoseLead,
+    MergeLeads,
+    OfferLead,
+    Profile,
+    QualifyLead,
+    SplitLead,
+    WinLead,
+    WithdrawConsent,
+)
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Instant
 from shared.events.leads import (
     Channel,
+    ConsentBasis,
     LeadCaptured,
     LeadEvent,
     LeadLost,
     LeadOffered,
+    LeadQualified,
+    LeadsMerged,
+    LeadSplit,
     LeadStageChanged,
     LeadWon,
     Money,
@@ -47,6 +63,16 @@ class Lead:
     closed_at: Instant | None = None
     lost_because: str | None = None
     value: Money | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    person: Mapping[str, str] = field(default_factory=dict)
+    """What concerns the person; held only with a basis."""
+    consent: ConsentBasis | None = None
+    members: Mapping[str, int] = field(default_factory=dict)
+    """The leads that were merged into this one, and the turn in which each was."""
+    turns: int = 0
+    """How many merges and splits this lead has seen as the survivor."""
+    survivor: str | None = None
+    """The lead that this one was merged into."""
 
 
 Told = tuple[Lead, list[LeadEvent]]
@@ -112,9 +138,108 @@ def lose(lead: Lead | None, command: LoseLead, at: datetime) -> Told:
     return lost, [LeadLost(lead_id=lead.id, at=at, reason=command.reason)]
 
 
-def _open(lead: Lead | None) -> Lead:
+def qualify(lead: Lead | None, command: QualifyLead, at: datetime) -> Told:
+    """Say what a lead is, also a closed one. Raises `Refused("consent-missing")`."""
+    lead = _own(lead)
+    consent = command.consent or lead.consent
+    if command.person and consent is None:
+        raise Refused(
+            "consent-missing",
+            f"{' and '.join(sorted(command.person))} concern the person; name the basis for holding that",
+        )
+    if both := sorted(command.attributes.keys() & command.person.keys()):
+        raise Refused("said-twice", f"{' and '.join(both)} cannot concern both the company and the person")
+    qualified = replace(lead, attributes=command.attributes, person=command.person, consent=consent)
+    return qualified, [_qualified(qualified, at)]
+
+
+def withdraw(lead: Lead | None, _: WithdrawConsent, at: datetime) -> Told:
+    """Forget what concerns the person. Nothing is told when nothing was held."""
+    lead = _own(lead)
+    withdrawn = replace(lead, person={}, consent=None)
+    return withdrawn, [_qualified(withdrawn, at)] if lead.person else []
+
+
+def _qualified(lead: Lead, at: datetime) -> LeadQualified:
+    return LeadQualified(
+        lead_id=lead.id,
+        at=at,
+        attributes={**lead.attributes, **lead.person},
+        consent=lead.consent if lead.person else None,
+    )
+
+
+def merge(lead: Lead | None, command: MergeLeads, at: datetime) -> Told:
+    """Take another lead in. Whether that one comes is its own to say: see `absorb` and `keep_out`."""
+    lead = _own(lead)
+    if command.absorb == lead.id:
+        raise Refused("merge-with-itself", f"lead {lead.id} cannot be merged into itself")
+    if command.absorb in lead.members:
+        raise Conflict("merged-already", f"lead {command.absorb} is part of {lead.id} already")
+    turn = lead.turns + 1
+    merged = replace(lead, turns=turn, members={**lead.members, command.absorb: turn})
+    return merged, [LeadsMerged(lead_id=lead.id, at=at, absorbed=command.absorb, turn=turn)]
+
+
+def split(lead: Lead | None, command: SplitLead, at: datetime) -> Told:
+    """Let a merged lead go."""
+    lead = _own(lead)
+    if command.member not in lead.members:
+        raise Refused("not-a-member", f"lead {command.member} is no part of {lead.id}")
+    return _without(lead, command.member, at)
+
+
+def absorb(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
+    """Become part of another lead, as the survivor has said. Raises `Conflict` when that cannot be."""
+    if lead is None:
+        raise NotFound("lead-not-found", "the lead to be merged does not exist; capture it first")
+    if lead.survivor is not None:
+        raise Conflict(
+            "lead-absorbed", f"lead {lead.id} is part of {lead.survivor}; split it from there first"
+        )
+    if lead.members:
+        raise Conflict(
+            "lead-has-members",
+            f"{', '.join(sorted(lead.members))} became part of {lead.id}; split them off, and merge each by itself",
+        )
+    merged = LeadsMerged(lead_id=lead.id, at=at, survivor=survivor, turn=turn)
+    return replace(lead, survivor=survivor), [merged]
+
+
+def release(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
+    """Stand alone again, as the survivor has said."""
+    if lead is None:
+        raise NotFound("lead-not-found", "the lead to be split off does not exist")
+    if lead.survivor != survivor:
+        return lead, []
+    return replace(lead, survivor=None), [LeadSplit(lead_id=lead.id, at=at, survivor=survivor, turn=turn)]
+
+
+def keep_out(lead: Lead | None, member: str, turn: int, at: datetime) -> Told:
+    """Take a merge back that the other lead could not follow, unless something happened to them since."""
+    if lead is None:
+        raise NotFound("lead-not-found", "the lead that was to survive does not exist")
+    return _without(lead, member, at) if lead.members.get(member) == turn else (lead, [])
+
+
+def _without(lead: Lead, member: str, at: datetime) -> Told:
+    turn = lead.turns + 1
+    members = {id: each for id, each in lead.members.items() if id != member}
+    told = LeadSplit(lead_id=lead.id, at=at, absorbed=member, turn=turn)
+    return replace(lead, turns=turn, members=members), [told]
+
+
+def _own(lead: Lead | None) -> Lead:
+    """A lead that exists and stands for itself."""
     if lead is None:
         raise NotFound("lead-not-found", "there is no such lead; capture it first")
+    if lead.survivor is not None:
+        raise Refused("lead-absorbed", f"lead {lead.id} is part of {lead.survivor}; address that one")
+    return lead
+
+
+def _open(lead: Lead | None) -> Lead:
+    lead = _own(lead)
     if lead.status is not Status.OPEN:
         raise Refused("lead-closed", f"lead {lead.id} is {lead.status} since {lead.closed_at:%Y-%m-%d}")
     return lead

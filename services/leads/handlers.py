@@ -1,12 +1,14 @@
-"""What leads does when asked. It listens to nobody."""
+"""What leads does when asked, and when it hears itself: what a merge or a split still lacks after a crash."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from services.leads import domain
 from services.leads.domain import Lead, Told
 from services.leads.store import Leads
+from shared.bus import Handle, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
     Captured,
@@ -17,25 +19,37 @@ from shared.commands import (
     HistoryRows,
     LoseLead,
     Lost,
+    MergeLeads,
     Offered,
     OfferLead,
     Profile,
+    QualifyLead,
     RowOutcomes,
+    SplitLead,
     StageChanged,
     WinLead,
+    WithdrawConsent,
     Won,
     derived_id,
     idempotency,
 )
-from shared.documents import Step
-from shared.errors import NotFound, Refused
+from shared.documents import Seen, Step
+from shared.errors import AscuaError, NotFound, Refused, Unavailable
+from shared.events.base import Trace
+from shared.events.leads import LeadsMerged, LeadSplit
 from shared.history import take_history
+
+GROUP = "leads"
 
 _DECISIONS: dict[type[Command], Callable[..., Told]] = {
     ChangeStage: domain.change_stage,
     OfferLead: domain.offer,
     WinLead: domain.win,
     LoseLead: domain.lose,
+    QualifyLead: domain.qualify,
+    WithdrawConsent: domain.withdraw,
+    MergeLeads: domain.merge,
+    SplitLead: domain.split,
 }
 
 
@@ -57,6 +71,81 @@ async def change(leads: Leads, lead_id: str, command: Command, key: str | None, 
     outcome = await leads.change(Step(lead_id, _decision(command, clock), idempotency(key, command)))
     assert outcome.state is not None
     return outcome.state
+
+
+async def merge(leads: Leads, lead_id: str, command: MergeLeads, key: str | None, clock: Clock) -> Lead:
+    """Merge a lead into this one: first the survivor says so, then the other follows, or it is taken back."""
+    found = await leads.get(command.absorb)
+    if found is None:
+        raise NotFound("lead-not-found", f"there is no lead {command.absorb}; capture it first")
+    if found.survivor != lead_id:
+        domain.absorb(found, lead_id, 1, clock())
+    lead = await change(leads, lead_id, command, key, clock)
+    if command.absorb in lead.members:
+        at = clamp(command.at or clock(), clock())
+        await _follow_merge(leads, lead_id, command.absorb, lead.members[command.absorb], at)
+    return lead
+
+
+async def split(leads: Leads, lead_id: str, command: SplitLead, key: str | None, clock: Clock) -> Lead:
+    """Let a merged lead go: first the survivor says so, then the other follows."""
+    lead = await change(leads, lead_id, command, key, clock)
+    if command.member not in lead.members:
+        await _follow_split(leads, lead_id, command.member, lead.turns, clamp(command.at or clock(), clock()))
+    return lead
+
+
+def follower(leads: Leads) -> Handle:
+    """Carries on what a crash has left half done: the other lead follows what the survivor has said."""
+
+    async def follow(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        for received in batch:
+            match received.event.event:
+                case LeadsMerged(absorbed=str(member)) as merged:
+                    try:
+                        await _follow_merge(
+                            leads, merged.lead_id, member, merged.turn, merged.at, received.trace
+                        )
+                    except Unavailable:
+                        raise
+                    except AscuaError:
+                        pass  # it could not be, and was taken back
+                case LeadSplit(absorbed=str(member)) as parted:
+                    await _follow_split(leads, parted.lead_id, member, parted.turn, parted.at, received.trace)
+        return [None] * len(batch)
+
+    return follow
+
+
+async def _follow_merge(
+    leads: Leads, survivor: str, member: str, turn: int, at: datetime, trace: Trace | None = None
+) -> None:
+    """Let `member` become part of the survivor; raise why it cannot, once the survivor has taken that back."""
+
+    def absorb(lead: Lead | None) -> Told:
+        return domain.absorb(lead, survivor, turn, at)
+
+    try:
+        await leads.change(Step(member, absorb, _turn(survivor, turn), trace))
+    except Unavailable:
+        raise
+    except AscuaError:
+        await leads.change(Step(survivor, lambda lead: domain.keep_out(lead, member, turn, at), trace=trace))
+        raise
+
+
+async def _follow_split(
+    leads: Leads, survivor: str, member: str, turn: int, at: datetime, trace: Trace | None = None
+) -> None:
+    def release(lead: Lead | None) -> Told:
+        return domain.release(lead, survivor, turn, at)
+
+    await leads.change(Step(member, release, _turn(survivor, turn), trace))
+
+
+def _turn(survivor: str, turn: int) -> Seen:
+    """What a lead has followed of a survivor's turns it does not follow again, nor an earlier one."""
+    return Seen(f"turn:{survivor}", turn, gapless=False)
 
 
 async def get(leads: Leads, lead_id: str) -> Lead:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.leads.api import router
+from services.leads.handlers import GROUP, follower
 from services.leads.store import leads
-from shared.bus import Publisher, Topics
+from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
@@ -28,6 +29,14 @@ def app(settings: Settings) -> FastAPI:
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("leads", store, publisher, "leads"),
+        "consumer": Consumer(
+            topics,
+            publisher,
+            GROUP,
+            ["leads"],
+            follower(store),
+            dead_letter_limit=settings.dead_letter_limit,
+        ),
     }
     return service_app("leads", parts, [router(store, utc_now)])
 

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.events.base import Event, Slug
+from shared.events.base import Event, LeadId, Slug
+from shared.events.signals import Word
 
 
 class Channel(StrEnum):
@@ -41,6 +42,20 @@ class Money(BaseModel):
 
     minor: Annotated[int, Field(strict=True, ge=0, le=10**15)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+
+
+class ConsentBasis(StrEnum):
+    """Why we may hold what concerns the person (Art. 6 GDPR)."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+
+
+Qualities = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")], Word], Field(max_length=32)
+]
+"""What a lead is, in words: `{"budget": "confirmed", "segment": "target"}`."""
 
 
 class LeadEvent(Event):
@@ -91,3 +106,28 @@ class LeadLost(LeadEvent, type="ascua.lead.lost", version=1):
     """The lead is closed without a sale."""
 
     reason: Slug
+
+
+class LeadQualified(LeadEvent, type="ascua.lead.qualified", version=1):
+    """What the lead is, as far as it is known now; it replaces all that was known before."""
+
+    attributes: Qualities = Field(default_factory=dict)
+    consent: ConsentBasis | None = None
+    """The basis for those attributes that concern the person; without one there are none of these."""
+
+
+class LeadsMerged(LeadEvent, type="ascua.lead.merged", version=1):
+    """Two leads were one: told of the survivor, which names the one it `absorbed`, then of that one."""
+
+    absorbed: LeadId | None = None
+    survivor: LeadId | None = None
+    turn: Annotated[int, Field(ge=1)]
+    """Counts the merges and splits of the survivor. Of two about the same pair the one with the higher turn holds."""
+
+
+class LeadSplit(LeadEvent, type="ascua.lead.split", version=1):
+    """They were not: told of the survivor, which names the lead it `absorbed` before, then of that one."""
+
+    absorbed: LeadId | None = None
+    survivor: LeadId | None = None
+    turn: Annotated[int, Field(ge=1)]

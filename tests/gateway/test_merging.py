@@ -1,0 +1,95 @@
+"""Qualifying, merging and splitting leads at the door, and what everything about a lead says of it then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import System
+from tests.waiting import until
+
+
+@pytest.fixture
+async def gateway(system: System) -> AsyncIterator[httpx.AsyncClient]:
+    async with system.client() as client:
+        yield client
+
+
+async def captured(gateway: httpx.AsyncClient) -> str:
+    answer = await gateway.post("/v1/leads", json={"channel": "web"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def view(gateway: httpx.AsyncClient, lead: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await gateway.get(f"/v1/leads/{lead}")).json()["lead"]
+    return found
+
+
+def slug(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["type"].rpartition(":")[2]
+
+
+async def test_a_merged_lead_points_to_its_survivor_until_it_is_split_off(gateway: httpx.AsyncClient) -> None:
+    ana, eva = await captured(gateway), await captured(gateway)
+
+    merged = await gateway.post(f"/v1/leads/{ana}/merge", json={"absorb": eva})
+    assert (merged.status_code, merged.json()["members"]) == (200, {eva: 1}), merged.text
+
+    async def it_points_there() -> bool:
+        return (await view(gateway, eva))["survivor"] == ana and (await view(gateway, ana))["members"] == [
+            eva
+        ]
+
+    await until(it_points_there)
+    refused = await gateway.post(f"/v1/leads/{eva}/stage", json={"stage": "qualified"})
+    assert slug(refused) == (422, "lead-absorbed")
+    assert f"lead {eva} is part of {ana}; address that one" in refused.json()["detail"]
+
+    parted = await gateway.post(f"/v1/leads/{ana}/split", json={"member": eva})
+    assert (parted.status_code, parted.json()["members"]) == (200, {}), parted.text
+
+    async def it_stands_alone() -> bool:
+        return (await view(gateway, eva))["survivor"] is None and not (await view(gateway, ana))["members"]
+
+    await until(it_stands_alone)
+    timeline = (await gateway.get(f"/v1/leads/{eva}/timeline")).json()["items"]
+    assert [each["type"] for each in timeline][:2] == ["ascua.lead.split.v1", "ascua.lead.merged.v1"]
+
+
+async def test_a_merge_that_cannot_be_gets_the_designed_answer(gateway: httpx.AsyncClient) -> None:
+    ana = await captured(gateway)
+    asked = [
+        ("merge", {"absorb": ana}, (422, "merge-with-itself")),
+        ("merge", {"absorb": "nobody-at-all"}, (404, "lead-not-found")),
+        ("merge", {"absorb": "no such id!"}, (422, "invalid-request")),
+        ("merge", {}, (422, "invalid-request")),
+        ("split", {"member": "nobody-at-all"}, (422, "not-a-member")),
+    ]
+    for path, body, expected in asked:
+        assert slug(await gateway.post(f"/v1/leads/{ana}/{path}", json=body)) == expected
+
+
+async def test_what_a_lead_is_shows_in_its_view_and_what_concerns_the_person_goes_with_the_consent(
+    gateway: httpx.AsyncClient,
+) -> None:
+    ana = await captured(gateway)
+    path = f"/v1/leads/{ana}/qualification"
+    body = {"attributes": {"budget": "confirmed"}, "person": {"authority": "decides"}}
+
+    assert slug(await gateway.post(path, json=body)) == (422, "consent-missing")
+    free = await gateway.post(path, json={"attributes": {"budget": "about three million"}})
+    assert slug(free) == (422, "invalid-request")
+    told = await gateway.post(path, json={**body, "consent": "consent"})
+    assert told.status_code == 200, told.text
+
+    async def it_shows(attributes: dict[str, str]) -> bool:
+        return bool((await view(gateway, ana))["attributes"] == attributes)
+
+    await until(lambda: it_shows({"budget": "confirmed", "authority": "decides"}))
+    withdrawn = await gateway.post(f"/v1/leads/{ana}/consent-withdrawal", json={})
+    assert (withdrawn.json()["person"], withdrawn.json()["consent"]) == ({}, None)
+    await until(lambda: it_shows({"budget": "confirmed"}))
