@@ -41,6 +41,12 @@ When = Annotated[
 PersonId = LeadId
 
 
+def _known_zone(zone: str) -> str:
+    if zone not in available_timezones():
+        raise ValueError("no such IANA time zone; write it as Europe/Madrid")
+    return zone
+
+
 def _like(**example: JsonValue) -> ConfigDict:
     """Frozen, strict about unknown fields, and shown by an example."""
     return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [example]})
@@ -91,9 +97,7 @@ class CaptureLead(Command):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str | None) -> str | None:
-        if zone is not None and zone not in available_timezones():
-            raise ValueError("no such IANA time zone; write it as Europe/Madrid")
-        return zone
+        return zone and _known_zone(zone)
 
 
 class ChangeStage(Command):
@@ -271,9 +275,26 @@ class ReadLine(BaseModel):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError("no such IANA time zone; write it as Europe/Madrid")
-        return zone
+        return _known_zone(zone)
+
+
+class OpenCalendar(BaseModel):
+    """A rep wants their steps in the calendar they use."""
+
+    model_config = _like(rep="marta", zone="Europe/Madrid", language="es")
+
+    rep: PersonId | None = Field(None, description="Whose steps; a rep's own key needs not say it.")
+    zone: Zone = "UTC"
+    language: Literal["en", "es"] = "en"
+    names: bool = Field(
+        False,
+        description="Whether leads are named. Who has the link, as the calendar's provider, reads along.",
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        return _known_zone(zone)
 
 
 class OpenTicket(Command):

@@ -94,6 +94,9 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "not_understood": ("Not understood, kept as a note: {what}", "Sin entender, queda como nota: {what}"),
     "failed": ("That did not work: {why}", "No ha funcionado: {why}"),
     "unreachable": ("the server does not answer; try again", "el servidor no responde; inténtalo de nuevo"),
+    # The calendar
+    "feed_title": ("Next steps of {rep}", "Próximos pasos de {rep}"),
+    "feed_lead": ("lead {lead}", "contacto {lead}"),
     # Words of sales
     "call": ("call", "llamada"),
     "email": ("e-mail", "correo"),

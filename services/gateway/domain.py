@@ -53,6 +53,7 @@ class NextStep:
     because: str
     owner: str | None = None
     is_automatic: bool = False
+    told_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,13 @@ def follow(view: LeadView, event: Event) -> LeadView:
             return _active(view, event)
         case NextStepScheduled():
             step = NextStep(
-                event.step_id, event.action, event.due, event.because, event.owner, bool(event.automatic)
+                event.step_id,
+                event.action,
+                event.due,
+                event.because,
+                event.owner,
+                bool(event.automatic),
+                event.at,
             )
             return replace(view, next_step=step, owner=event.owner or view.owner)
         case OwnerChanged():

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,8 @@ PROJECTED = ("leads", "followup", "tickets", "heat")
 TRACED = ("leads", "followup", "scoring")
 """The topics the trails follow."""
 LONGEST_LATE = timedelta(days=366)
+TEAM = "team"
+"""Who owns what anybody may take."""
 STEPS = 200
 """Steps of a rep, and of nobody, on a day's page: the longest due first."""
 TRACER = "gateway-trails"
@@ -202,11 +205,9 @@ async def heat_board(views: Views, band: Band, below: float | None, limit: int, 
 async def day(views: Views, rep: str, zone: ZoneInfo, now: datetime) -> Day:
     """A rep's steps up to midnight on their wall, the late ones too, and those that are nobody's yet."""
     until = end_of_day(now, zone)
-    own, free = await asyncio.gather(
-        views.steps(rep, now - LONGEST_LATE, until, STEPS),
-        views.steps(None, now - LONGEST_LATE, until, STEPS),
-    )
-    return plan([*own, *free], now)
+    owners = dict.fromkeys((rep, TEAM, None))
+    found = await asyncio.gather(*(views.steps(owner, now - LONGEST_LATE, until, STEPS) for owner in owners))
+    return plan(chain.from_iterable(found), now)
 
 
 async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from services.gateway import api, boards, pages, work
+from services.gateway import api, boards, calendars, pages, work
 from services.gateway.backends import Backends
+from services.gateway.feeds import Feeds
 from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, project
 from services.gateway.keys import KeyRing
 from services.gateway.live import Live
@@ -76,6 +77,7 @@ def app(settings: Settings) -> FastAPI:
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
         boards.router(views, trails, keys, None, utc_now),
+        calendars.router(views, Feeds(mongo), keys, utc_now),
         work.router(views, trails, live, keys, None, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]

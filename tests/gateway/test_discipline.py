@@ -39,7 +39,7 @@ def after(days: float = 0, minutes: float = 0) -> datetime:
 
 def at(now: datetime, period: Period = MONTH) -> Look:
     """A look in a country where half of all time is business time."""
-    return Look(period, now, lambda start, end: (end - start) / 2)
+    return Look(period, now, lambda _, start, end: (end - start) / 2)
 
 
 class Story:

@@ -63,8 +63,8 @@ class Item:
     facts: tuple[str, ...] = ()
 
 
-Hours = Callable[[datetime, datetime], timedelta]
-"""How much business time lies between two instants."""
+Hours = Callable[[str | None, datetime, datetime], timedelta]
+"""How much time at work a rep had between two instants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class Look:
     at: datetime
     hours: Hours | None = None
 
-    def worked(self, start: datetime, end: datetime) -> float | None:
-        """Seconds of business time; None where nobody says what business hours are."""
-        return self.hours(start, end).total_seconds() if self.hours is not None else None
+    def worked(self, rep: str | None, start: datetime, end: datetime) -> float | None:
+        """Seconds of a rep's business time; None where nobody says what business hours are."""
+        return self.hours(rep, start, end).total_seconds() if self.hours is not None else None
 
     def since(self, then: datetime) -> float:
         return (self.at - then).total_seconds()
@@ -138,13 +138,14 @@ def _speed(trail: Trail, look: Look) -> Iterator[Item]:
         return
     first = next((each for each in _contacts(trail, captured, look.at) if each.is_real), None)
     if first is not None:
+        rep = first.rep or _rep(trail, look.at)
         yield Item(
             trail.lead_id,
             trail,
-            first.rep or _rep(trail, look.at),
+            rep,
             first.at,
             (first.at - captured).total_seconds(),
-            look.worked(captured, first.at),
+            look.worked(rep, captured, first.at),
             facts=(first.id,),
         )
 
@@ -152,8 +153,9 @@ def _speed(trail: Trail, look: Look) -> Iterator[Item]:
 def _untouched(trail: Trail, look: Look) -> Iterator[Item]:
     captured = _captured(trail)
     if captured in look.period and trail.until > look.at and not _tries(trail, look):
-        worked = look.worked(captured, look.at)
-        yield Item(trail.lead_id, trail, _rep(trail, look.at), captured, look.since(captured), worked)
+        rep = _rep(trail, look.at)
+        worked = look.worked(rep, captured, look.at)
+        yield Item(trail.lead_id, trail, rep, captured, look.since(captured), worked)
 
 
 def _overdue(trail: Trail, look: Look) -> Iterator[Item]:
@@ -161,7 +163,7 @@ def _overdue(trail: Trail, look: Look) -> Iterator[Item]:
         if promise.is_automatic:
             continue
         if promise.is_open(look.at) and promise.due < look.at < trail.until:
-            worked = look.worked(promise.due, look.at)
+            worked = look.worked(_rep(trail, look.at), promise.due, look.at)
             yield _of_promise(trail, promise, look, look.since(promise.due), worked)
 
 
