@@ -152,6 +152,10 @@ def fact(item: Mapping[str, Any]) -> Fact:
             return _fact(at, "ember", "Warmed up")
         case "lead.cooled":
             return _fact(at, "ember", "Cooled down", get("band"))
+        case "customer.at_risk":
+            return _fact(at, "ember", "At risk of leaving")
+        case "customer.recovered":
+            return _fact(at, "ember", "No longer at risk")
         case "signal.received":
             kind_of_signal = str(data.get("kind") or "signal")
             attributes = (f"{words(name)} {value}" for name, value in (data.get("attributes") or {}).items())

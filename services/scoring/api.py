@@ -107,24 +107,24 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat, now or at an instant")
     async def heat(lead_id: LeadPath, at: At = None) -> HeatAnswer:
-        explanation, band, counts = await handlers.heat(ledger, lead_id, at, rules, clock)
+        explanation, lead, counts = await handlers.heat(ledger, lead_id, at, rules, clock)
         return HeatAnswer(
             lead_id=lead_id,
             at=from_milliseconds(explanation.at_ms),
             heat=explanation.heat,
-            band=band,
+            band=Band(lead.heat.band),
             rules=explanation.rules,
             counts=counts,
         )
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, fact by fact")
     async def explain(lead_id: LeadPath, at: At = None) -> ExplanationAnswer:
-        explanation, band, entries = await handlers.explain(ledger, lead_id, at, rules, clock)
+        explanation, lead, entries = await handlers.explain(ledger, lead_id, at, rules, clock)
         return ExplanationAnswer(
             lead_id=lead_id,
             at=from_milliseconds(explanation.at_ms),
             heat=explanation.heat,
-            band=band,
+            band=Band(lead.heat.band),
             rules=explanation.rules,
             terms=[
                 TermAnswer(

@@ -3,36 +3,56 @@
 Heat is a function of the set of facts, the rules and an instant (`shared.scorecard`). What has been told of it, the
 band and the crossings, follows the order of arrival:
 - A live fact takes effect when it happened, a historic one when it was recorded, a late one not before what was told.
-- A fall by time alone that is due before a fact takes effect is told first.
+- A crossing by time alone that is due before a fact takes effect is told first.
 - What a historic fact changes is not told as a crossing.
+Risk is told of customers in the same way.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from math import floor, log2
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+from struct import Struct
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.clock import from_milliseconds, milliseconds
 from shared.errors import Undecodable
-from shared.events.base import Event, Recorded
+from shared.events.base import Event, Recorded, data_of
 from shared.events.followup import ActivityLogged, ActivityResult
-from shared.events.scoring import Band, CrossingEvent, HeatChanged, LeadCooled, LeadWarmed, LeadWentHot
+from shared.events.scoring import (
+    Band,
+    CrossingEvent,
+    CustomerAtRisk,
+    CustomerRecovered,
+    HeatChanged,
+    LeadCooled,
+    LeadWarmed,
+    LeadWentHot,
+    Risk,
+    RiskBand,
+)
 from shared.events.signals import SignalReceived
-from shared.scorecard import heat as scorecard
-from shared.scorecard.counts import DecayedCounts
+from shared.scorecard.heat import MARGIN, Gauge, Gauges
 from shared.scorecard.lead_state import Fact, LeadState, fold
-from shared.scorecard.rules import Rules
+from shared.scorecard.record import seal, unseal
 
-SCORECARD: Final = "heat"
+FORMAT: Final = 2
+NEVER: Final = 2**63 - 1
+NO_WAKE: Final = 2**32 - 1
+
 _NAMES: Final = uuid5(NAMESPACE_URL, "urn:ascua:scoring")
-_HEAD: Final = struct.Struct(">qq")
-_NEVER: Final = 2**63 - 1
-_LEVELS: Final = {Band.COLD: 0, Band.WARM: 1, Band.HOT: 2}
+HEAT_NAMES: Final = _NAMES.bytes
+_HEAD: Final = Struct(">BqqIBIBI")
+_REST: Final = Struct(">qqIBIBI")
+_ALARM: Final = Struct(">q")
+_HEAT_BANDS: Final = tuple(Band)
+_RISK_BANDS: Final = tuple(RiskBand)
+_LEVELS: Final = {
+    str(band): level for bands in (_HEAT_BANDS, _RISK_BANDS) for level, band in enumerate(bands)
+}
 
+_PASSING: Final = frozenset({"activity_id", "due", "step_id", "ticket_id"})
 _RESULTS: Final = frozenset(
     {
         ActivityResult.ANSWERED,
@@ -44,23 +64,35 @@ _RESULTS: Final = frozenset(
 )
 
 
-class Happened(NamedTuple):
-    """A fact and when it takes effect; of history nothing is told."""
+class Happened(Fact, frozen=True, gc=False):
+    """A fact about a lead and when it takes effect; of history nothing is told."""
 
-    lead_id: str
-    fact: Fact
-    effect_ms: int
-    is_history: bool
+    lead_id: str = ""
+    effect_ms: int = 0
+    is_history: bool = False
+
+
+def live(lead_id: str, fact: Fact) -> Happened:
+    """A fact that was known when it happened."""
+    return Happened(
+        fact.id, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes, lead_id, fact.at_ms
+    )
 
 
 def happened(recorded: Recorded[Event]) -> Happened:
     """What an event in the log is to scoring. Raises `Undecodable` when its sequence belongs to nothing."""
     if (recorded.aggregate is None) != (recorded.sequence is None):
         raise Undecodable("not-cloudevent", "aggregate and sequence go together, and this has one of them")
-    at_ms = milliseconds(recorded.event.at)
+    event = recorded.event
+    at_ms = milliseconds(event.at)
     return Happened(
+        recorded.id,
+        kind_of(event),
+        at_ms,
+        recorded.aggregate,
+        recorded.sequence,
+        attributes_of(event),
         recorded.lead_id,
-        Fact(recorded.id, kind_of(recorded.event), at_ms, recorded.aggregate, recorded.sequence),
         milliseconds(recorded.recorded_at) if recorded.is_history else at_ms,
         recorded.is_history,
     )
@@ -77,183 +109,249 @@ def kind_of(event: Event) -> str:
             return event.type.removeprefix("ascua.")
 
 
-@dataclass(slots=True)
+def attributes_of(event: Event) -> Mapping[str, Any]:
+    """What the rules' conditions may ask of an event; ids and promises mean nothing to them."""
+    if isinstance(event, SignalReceived):
+        return event.attributes
+    return {name: value for name, value in data_of(event).items() if name not in _PASSING}
+
+
+class Track:
+    """Where a lead stands on one scorecard, as it was told."""
+
+    __slots__ = ("band", "episode", "room")
+
+    def __init__(self, band: str, episode: int = 0) -> None:
+        self.band = band
+        self.episode = episode
+        self.room = 0.0
+        """Weights of facts that come to less than this do not lift the lead out of its band."""
+
+
 class Lead:
     """A lead in a scoring worker's memory.
 
-    `as_of_ms` is the latest instant that was looked at: nothing is told for one before it. Heat does not fall out of
-    its band before `alarm_ms`, or never when that is None.
+    `as_of_ms` is the latest instant that was looked at: nothing is told for one before it. Time alone takes no score
+    out of its band before `alarm_ms`. The risk of a lead is tracked once it has become a customer.
     """
 
-    id: str
-    state: LeadState
-    as_of_ms: int = -_NEVER
-    alarm_ms: int | None = None
-    parts: tuple[scorecard.Part, ...] | None = None
-    """The heat of `as_of_ms`, when it was looked at in this process."""
+    __slots__ = (
+        "alarm_ms", "as_of_ms", "has_news", "heat", "id", "is_changed", "is_listed",
+        "record", "risk", "state", "told", "wakes",
+    )  # fmt: skip
+
+    def __init__(self, lead_id: str, state: LeadState) -> None:
+        self.id = lead_id
+        self.state = state
+        self.heat = Track(Band.COLD)
+        self.risk = Track(RiskBand.OK) if state.is_customer else None
+        self.as_of_ms = -NEVER
+        self.alarm_ms = NEVER
+        self.told = 0
+        """How many times this lead's heat was told; readers drop what is not above the last they saw."""
+        self.record = b""
+        """The last state record that was made of it."""
+        self.wakes = NO_WAKE
+        """The second for which a worker is to be woken up for it; the worker's."""
+        self.is_changed = False
+        """Whether its record is out of date; `has_news` when its heat is to be told as well."""
+        self.has_news = False
+        self.is_listed = False
 
     @classmethod
     def new(cls, lead_id: str) -> Lead:
         return cls(lead_id, LeadState())
 
     def encode(self) -> bytes:
-        alarm = _NEVER if self.alarm_ms is None else self.alarm_ms
-        return _HEAD.pack(self.as_of_ms, alarm) + self.state.encode()
+        """The state record."""
+        heat, risk = self.heat, self.risk
+        out = bytearray(
+            _HEAD.pack(
+                FORMAT,
+                self.alarm_ms,
+                self.as_of_ms,
+                self.told,
+                _LEVELS[heat.band],
+                heat.episode,
+                0 if risk is None else _LEVELS[risk.band],
+                0 if risk is None else risk.episode,
+            )
+        )
+        self.state.pack(out)
+        return seal(out)
 
     @classmethod
     def decode(cls, lead_id: str, record: bytes) -> Lead:
         """Raises `Undecodable` (state-unreadable)."""
-        as_of, _ = _HEAD.unpack_from(record)
-        return cls(lead_id, LeadState.decode(record[_HEAD.size :]), as_of, alarm_in(record))
+        reader = unseal(record, FORMAT)
+        alarm, as_of, told, heat, heat_episode, risk, risk_episode = reader.take(_REST)
+        lead = cls(lead_id, LeadState.unpack(reader))
+        lead.alarm_ms, lead.as_of_ms, lead.told = alarm, as_of, told
+        lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat], heat_episode
+        if lead.risk is not None:
+            lead.risk.band, lead.risk.episode = _RISK_BANDS[risk], risk_episode
+        return lead
 
 
-def alarm_in(record: bytes) -> int | None:
-    """The alarm of a state record, without reading the rest of it."""
-    alarm: int = _HEAD.unpack_from(record)[1]
-    return None if alarm == _NEVER else alarm
+def alarm_in(record: bytes, at: int = 0) -> int:
+    """The alarm of a state record that begins at `at`, without reading the rest of it."""
+    alarm: int = _ALARM.unpack_from(record, at + 1)[0]
+    return alarm
 
 
-def take_in(lead: Lead, new: Happened, rules: Rules) -> tuple[bool, list[CrossingEvent]]:
+Crossings = Sequence[CrossingEvent]
+_NOTHING: Final[Crossings] = ()
+
+
+def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
     """Fold a fact; whether it was new, and the crossings to tell."""
-    crossings = list(settle(lead, new.effect_ms, rules))
-    if not fold(lead.state, new.fact, rules.half_lives):
-        return False, crossings
-    newest = lead.state.counts.newest_ms
-    instant = max(lead.as_of_ms, new.effect_ms, new.effect_ms if newest is None else newest)
-    crossing = _look(lead, instant, rules, is_told=not new.is_history)
-    return True, [*crossings, *crossing]
-
-
-def settle(lead: Lead, until_ms: int, rules: Rules) -> Iterator[CrossingEvent]:
-    """Let the falls happen that are due up to an instant."""
-    while lead.alarm_ms is not None and lead.alarm_ms <= until_ms:
-        fall = scorecard.next_fall(lead.state.counts, rules, lead.state.band, lead.as_of_ms)
-        if fall is None or fall > until_ms:
-            lead.alarm_ms = fall
-        else:
-            yield from _look(lead, fall, rules, is_told=True)
-
-
-def _look(lead: Lead, instant_ms: int, rules: Rules, is_told: bool) -> Iterator[CrossingEvent]:
-    """Look at the heat of an instant, set the band by it, and tell a crossing."""
+    effect = new.effect_ms
+    crossings = settle(lead, effect, rules) if lead.alarm_ms <= effect else _NOTHING
+    step = rules.plain.get(new.kind) or rules.step(new)
     state = lead.state
-    parts = lead.parts = scorecard.parts(state.counts, rules, instant_ms)
-    heat = scorecard.total(parts)
-    band = scorecard.band(rules, state.band, heat)
+    if not fold(state, new, step.counters):
+        return False, crossings
+    lead.is_changed = True
+    if effect > lead.as_of_ms:
+        lead.as_of_ms = effect
+    if step.counters:
+        lead.has_news = True
+    heat, risk = lead.heat, lead.risk
+    if step.heat > 0.0:
+        heat.room -= step.heat
+        is_settled = heat.room > 0.0
+    else:
+        is_settled = step.heat == 0.0 or heat.band == Band.COLD
+    if risk is not None and is_settled and step.risk:
+        if step.risk > 0.0:
+            risk.room -= step.risk
+        is_settled = risk.room > 0.0 if step.risk > 0.0 else risk.band == RiskBand.OK
+    if is_settled and not step.is_turn:
+        return True, crossings
+    if risk is None and state.is_customer:
+        lead.risk = Track(RiskBand.OK)
+    more = _look(lead, lead.as_of_ms, rules, is_told=not new.is_history)
+    return True, [*crossings, *more] if more else crossings
+
+
+def settle(lead: Lead, until_ms: int, rules: Gauges) -> Crossings:
+    """Let happen what time alone brings about up to an instant."""
+    crossings: list[CrossingEvent] = []
+    while lead.alarm_ms <= until_ms:
+        before = lead.as_of_ms
+        told = _look(lead, lead.alarm_ms, rules, is_told=True)
+        crossings += told
+        if told or lead.alarm_ms - lead.as_of_ms > (lead.as_of_ms - before) // 8:
+            continue
+        # The bounds hardly come nearer any more.
+        state = lead.state
+        changes = [
+            gauge.next_change(state.counts, state.attributes, track.band, lead.as_of_ms)
+            for gauge, track in _tracks(lead, rules)
+        ]
+        lead.alarm_ms = min((change for change in changes if change is not None), default=NEVER)
+    return crossings or _NOTHING
+
+
+def _tracks(lead: Lead, rules: Gauges) -> Iterator[tuple[Gauge, Track]]:
+    yield rules.heat, lead.heat
+    if lead.risk is not None and rules.risk is not None:
+        yield rules.risk, lead.risk
+
+
+def _look(lead: Lead, instant_ms: int, rules: Gauges, is_told: bool) -> list[CrossingEvent]:
+    """Look at the scores of an instant, set the bands by them, and tell the crossings."""
+    crossings = []
+    state = lead.state
     lead.as_of_ms = instant_ms
-    lead.alarm_ms = _earliest_fall(parts, rules, band, instant_ms)
-    if band == state.band:
-        return
-    before, state.band = Band(state.band), band
-    if is_told:
-        state.episode += 1
-        yield _crossing(lead, before, Band(band), heat, rules)
+    alarm = inf
+    for gauge, track in _tracks(lead, rules):
+        points = gauge.read(state.counts).points(instant_ms)
+        constant = gauge.constant(state.attributes)
+        score = gauge.total(points, constant)
+        before, track.band = track.band, gauge.band(track.band, score)
+        track.room, earliest = gauge.outlook(points, constant, track.band, instant_ms)
+        track.room -= MARGIN
+        alarm = min(alarm, earliest)
+        if track.band != before:
+            lead.is_changed = lead.has_news = True
+            if is_told:
+                track.episode += 1
+                crossings.append(_crossing(lead, track, before, score, rules))
+    lead.alarm_ms = NEVER if alarm == inf else int(alarm)
+    return crossings
 
 
-def _crossing(lead: Lead, before: Band, band: Band, heat: float, rules: Rules) -> CrossingEvent:
-    at, episode = from_milliseconds(lead.as_of_ms), lead.state.episode
-    if _LEVELS[band] < _LEVELS[before]:
-        return LeadCooled(
-            lead_id=lead.id,
-            at=at,
-            scorecard=SCORECARD,
-            episode=episode,
-            heat=heat,
-            rules=rules.version,
-            band=band,
-        )
-    rise = LeadWentHot if band is Band.HOT else LeadWarmed
-    return rise(lead_id=lead.id, at=at, scorecard=SCORECARD, episode=episode, heat=heat, rules=rules.version)
+def _crossing(lead: Lead, track: Track, before: str, score: float, rules: Gauges) -> CrossingEvent:
+    told: dict[str, Any] = {
+        "lead_id": lead.id,
+        "at": from_milliseconds(lead.as_of_ms),
+        "episode": track.episode,
+        "heat": score,
+        "rules": rules.version,
+    }
+    if track is lead.risk:
+        return (CustomerAtRisk if track.band == RiskBand.AT_RISK else CustomerRecovered)(**told)
+    if _LEVELS[track.band] < _LEVELS[before]:
+        return LeadCooled(**told, band=Band(track.band))
+    return (LeadWentHot if track.band == Band.HOT else LeadWarmed)(**told)
 
 
-def _earliest_fall(parts: tuple[scorecard.Part, ...], rules: Rules, band: str, at_ms: int) -> int | None:
-    """An instant before which heat cannot be below what keeps `band`; cheap, where `next_fall` is exact.
+def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
+    """The lead's heat as of the last instant looked at, and its risk if it is a customer.
 
-    What warms fades no faster than by the shortest half-life, what cools only fades, and a cap lets a group fall
-    later still: heat(t) >= warm * 2^(-(t - at)/shortest) - cool.
+    The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is told scaled
+    down to it.
     """
-    keep = next((rule.leave for rule in rules.heat.bands if rule.name == band), None)
-    if keep is None:
-        return None
-    groups: dict[str | None, list[scorecard.Part]] = {}
-    for part in parts:
-        groups.setdefault(part.group, []).append(part)
-    warm = cool = 0.0
-    for group in groups.values():
-        cap = group[0].cap
-        up, down = sum(max(0.0, p.points) for p in group), sum(max(0.0, -p.points) for p in group)
-        # A capped group with both signs may move either way inside its cap: it is counted at its worst.
-        if cap is None:
-            warm, cool = warm + up, cool + down
-        elif down == 0.0:
-            warm += min(cap, up)
-        else:
-            cool += min(cap, down)
-    if warm <= keep + cool:
-        return at_ms
-    shortest = min(part.half_life_ms for part in parts)
-    return at_ms + max(0, floor(shortest * log2(warm / (keep + cool))) - 1) if keep + cool > 0 else None
-
-
-def heat_of(lead: Lead, rules: Rules) -> HeatChanged:
-    """The lead's heat as of the last instant looked at.
-
-    The parts sum to the heat, or to less where that is held at 0. A group held by its cap is told scaled down to it.
-    """
-    parts = lead.parts
-    if parts is None:
-        parts = scorecard.parts(lead.state.counts, rules, lead.as_of_ms)
-    groups: dict[str, float] = {}
-    for part in parts:
-        if part.group is not None:
-            groups[part.group] = groups.get(part.group, 0.0) + part.points
-    points: dict[float, float] = {}
-    for part in parts:
-        held = part.points
-        if part.group is not None and part.cap is not None and abs(groups[part.group]) > part.cap:
-            held *= part.cap / abs(groups[part.group])
-        points[part.half_life_ms / 1000] = points.get(part.half_life_ms / 1000, 0.0) + held
+    state, at = lead.state, lead.as_of_ms
+    points = rules.heat.read(state.counts).points(at)
+    base = rules.heat.constant(state.attributes)
     return HeatChanged(
         lead_id=lead.id,
-        at=from_milliseconds(lead.as_of_ms),
-        heat=scorecard.total(parts),
-        band=Band(lead.state.band),
+        at=from_milliseconds(at),
+        heat=rules.heat.total(points, base),
+        band=Band(lead.heat.band),
         rules=rules.version,
-        parts=tuple(sorted(points.items())),
+        parts=_pairs(rules.heat.fading(points)),
+        base=base or None,
+        risk=_risk_of(lead, rules),
     )
+
+
+def _risk_of(lead: Lead, rules: Gauges) -> Risk | None:
+    if lead.risk is None or rules.risk is None:
+        return None
+    points = rules.risk.read(lead.state.counts).points(lead.as_of_ms)
+    base = rules.risk.constant(lead.state.attributes)
+    return Risk(
+        points=rules.risk.total(points, base),
+        band=RiskBand(lead.risk.band),
+        parts=_pairs(rules.risk.fading(points)),
+        base=base or None,
+    )
+
+
+def _pairs(fading: Iterable[tuple[int, float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((half_life / 1000, points) for half_life, points in fading)
 
 
 def crossing_id(crossing: CrossingEvent) -> str:
     """One crossing, one id: told twice it is one fact."""
-    direction = "down" if isinstance(crossing, LeadCooled) else "up"
+    direction = "down" if isinstance(crossing, LeadCooled | CustomerRecovered) else "up"
     return _named(f"{crossing.lead_id}/{crossing.scorecard}/{crossing.episode}/{direction}")
-
-
-def heat_id(lead_id: str, told: int) -> str:
-    return _named(f"{lead_id}/{SCORECARD}/told/{told}")
 
 
 def _named(name: str) -> str:
     return str(uuid5(_NAMES, name))
 
 
-def band_at(lead_id: str, facts: Iterable[Fact], rules: Rules, at_ms: int) -> Band:
-    """The band that facts up to an instant lead to, had each been known when it happened.
+def lead_at(lead_id: str, facts: Iterable[Fact], rules: Gauges, at_ms: int) -> Lead:
+    """The lead that facts make up to an instant, had each been known when it happened.
 
     Those of one instant count in the order in which they are given.
     """
     lead = Lead.new(lead_id)
     for fact in sorted(facts, key=lambda fact: fact.at_ms):
-        take_in(lead, Happened(lead_id, fact, fact.at_ms, is_history=False), rules)
-    for _ in settle(lead, at_ms, rules):
-        pass
-    return Band(lead.state.band)
-
-
-def counts_of(facts: Iterable[Fact], rules: Rules, at_ms: int) -> dict[str, float]:
-    """The decayed count of each kind at an instant."""
-    counts = DecayedCounts()
-    for fact in facts:
-        if fact.kind in rules.heat.kinds:
-            counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
-    return {kind: counts.value(kind, at_ms) for kind, _ in counts.kinds()}
+        take_in(lead, live(lead_id, fact), rules)
+    settle(lead, at_ms, rules)
+    return lead

@@ -4,121 +4,210 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from heapq import heappop, heappush
+from struct import Struct
+from typing import Final
 
 from aiokafka import ConsumerRecord
 
-from services.scoring.domain import Lead, alarm_in, crossing_id, heat_id, heat_of, settle, take_in
-from services.scoring.facts import read
+from services.scoring.alarms import Alarms
+from services.scoring.domain import NEVER, NO_WAKE, Lead, alarm_in, crossing_id, settle, take_in
+from services.scoring.facts import Decoder
 from services.scoring.state import RUNG, Output
+from services.scoring.telling import Teller
 from shared import metrics
 from shared.bus.letters import dead_letter
 from shared.bus.topics import HEAT, REPLAYS, SCORING_STATE, Topics
 from shared.clock import milliseconds
 from shared.errors import Refused, Undecodable
 from shared.events import Recorded, encode
+from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
-from shared.scorecard.rules import Rules
+from shared.scorecard.heat import Gauges
 
-CONSUMER = "scoring"
+CONSUMER: Final = "scoring"
 """The name under which scoring puts records aside, and to which they are sent back."""
+
+UNPACKED: Final = 16_384
+"""So many leads of a partition stay unpacked; of the others only the state record is in memory."""
+
+_WAKE: Final = Struct(">I")
 
 
 class Heat:
     """A `Fold` of facts into the heat of leads.
 
-    A lead read back stays bytes until something happens to it. Raises `Refused("too-many-dead-letters")` when more
-    than `letters` records could not be decoded.
+    A lead at rest is its state record, after four bytes with the second for which its alarm is set. Raises
+    `Refused("too-many-dead-letters")` when more than `letters` records could not be decoded.
     """
 
-    def __init__(self, topics: Topics, rules: Rules, letters: int) -> None:
+    def __init__(self, topics: Topics, rules: Gauges, letters: int, decoder: Decoder) -> None:
         self._topics = topics
         self._rules = rules
         self._letters_left = letters
+        self._read = decoder.read
+        self._teller = Teller(rules)
         self._leads: dict[str, Lead | bytes] = {}
-        self._alarms: list[tuple[int, str]] = []
-        self._set: dict[str, int] = {}
-        self._changed: dict[str, bool] = {}
+        self._unpacked: dict[str, Lead] = {}
+        self._alarms = Alarms()
+        self._changed: list[Lead] = []
         self._told: list[Output] = []
+        self._rung: list[tuple[Lead, CrossingEvent]] = []
+        self._heat_topic = topics.name(HEAT.name)
+        self._state_topic = topics.name(SCORING_STATE.name)
 
     def __len__(self) -> int:
         return len(self._leads)
 
     def lead(self, lead_id: str) -> Lead:
-        lead = self._leads.get(lead_id)
-        if not isinstance(lead, Lead):
-            lead = Lead.new(lead_id) if lead is None else Lead.decode(lead_id, lead)
-            self._leads[lead_id] = lead
-        return lead
+        found = self._leads.get(lead_id)
+        return found if isinstance(found, Lead) else self._unpack(lead_id, found)
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         lead_id = key.decode()
         if value is None:
             self._leads.pop(lead_id, None)
-        else:
-            self._leads[lead_id] = value
-            self._set_alarm(lead_id, alarm_in(value))
+            return
+        alarm = alarm_in(value)
+        wakes = NO_WAKE if alarm == NEVER else self._alarms.set(lead_id, alarm, 0)
+        self._leads[lead_id] = _WAKE.pack(wakes) + value
 
     def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
-        outcomes = {"handled": 0, "duplicate": 0, "dead_letter": 0, "passed": 0}
+        if self._rung:
+            self._tell_rung(now)
         short = self._topics.short(topic)
+        if short != REPLAYS.name:
+            self._fold(short, records, now)
+            return
         for record in records:
-            outcomes[self._fold(short, record, now)] += 1
-        for outcome, count in outcomes.items():
+            headers = {name: value.decode(errors="replace") for name, value in record.headers}
+            if headers.get("consumer") == CONSUMER:
+                self._fold(
+                    headers["topic"], [record], now, (int(headers["partition"]), int(headers["offset"]))
+                )
+            else:
+                metrics.CONSUMED.labels(CONSUMER, short, "passed").inc()
+
+    def _fold(
+        self,
+        topic: str,
+        records: Sequence[ConsumerRecord],
+        now: datetime,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        """Fold records of a topic (its short name); `place` is where a record stood that is sent back."""
+        read, leads, rules, changed = self._read, self._leads, self._rules, self._changed
+        duplicates = letters = 0
+        for record in records:
+            try:
+                new = read(record.value or b"")
+            except Undecodable as error:
+                letters += 1
+                self._put_aside(topic, place or (record.partition, record.offset), record, error, now)
+                continue
+            found = leads.get(new.lead_id)
+            lead = found if isinstance(found, Lead) else self._unpack(new.lead_id, found)
+            is_new, crossings = take_in(lead, new, rules)
+            if lead.is_changed and not lead.is_listed:
+                lead.is_listed = True
+                changed.append(lead)
+            for crossing in crossings:
+                self._tell(crossing, now)
+            if not is_new:
+                duplicates += 1
+        for outcome, count in (
+            ("handled", len(records) - duplicates - letters),
+            ("duplicate", duplicates),
+            ("dead_letter", letters),
+        ):
             if count:
-                metrics.CONSUMED.labels(CONSUMER, short, outcome).inc(count)
+                metrics.CONSUMED.labels(CONSUMER, topic, outcome).inc(count)
 
     def ring(self, now: datetime) -> int:
-        now_ms, rung = milliseconds(now), 0
-        while rung < RUNG and self._alarms and self._alarms[0][0] <= now_ms:
-            alarm, lead_id = heappop(self._alarms)
-            if self._set.get(lead_id) != alarm:
-                continue
-            del self._set[lead_id]
-            if lead_id not in self._leads:
-                continue
-            rung += 1
-            lead = self.lead(lead_id)
-            for crossing in settle(lead, now_ms, self._rules):
-                self._tell(crossing, now)
-                self._changed[lead_id] = True
-            self._set_alarm(lead_id, lead.alarm_ms)
-        return rung
+        now_ms = milliseconds(now)
+        due = self._alarms.due(now_ms, RUNG)
+        for lead_id, second in due:
+            self._wake(lead_id, second, now_ms)
+        if len(due) < RUNG and self._rung:
+            self._tell_rung(now)
+        return len(due)
 
     def take(self, now: datetime) -> Sequence[Output]:
+        if self._rung:
+            self._tell_rung(now)
         outputs, self._told = self._told, []
-        changed, self._changed = self._changed, {}
-        heat_topic, state_topic = self._topics.name(HEAT.name), self._topics.name(SCORING_STATE.name)
-        for lead_id, is_told in changed.items():
-            lead, key = self.lead(lead_id), lead_id.encode()
-            if is_told:
-                heat, told = heat_of(lead, self._rules), lead.state.tell()
-                recorded = Recorded(heat_id(lead_id, told), heat, now, told, heat.aggregate)
-                outputs.append(Output(heat_topic, key, encode(recorded)))
-            outputs.append(Output(state_topic, key, lead.encode()))
-            self._set_alarm(lead_id, lead.alarm_ms)
+        changed, self._changed = self._changed, []
+        recorded, now_ms = rfc3339(now), milliseconds(now)
+        record, heat_topic, state_topic = self._teller.record, self._heat_topic, self._state_topic
+        for lead in changed:
+            key = lead.id.encode()
+            if lead.has_news:
+                lead.told += 1
+                outputs.append(Output(heat_topic, key, record(lead, recorded)))
+            lead.record = lead.encode()
+            outputs.append(Output(state_topic, key, lead.record))
+            lead.is_changed = lead.is_listed = lead.has_news = False
+            self._set_alarm(lead, now_ms)
+        if len(self._unpacked) > UNPACKED:
+            self._pack()
         return outputs
 
-    def _fold(self, topic: str, record: ConsumerRecord, now: datetime) -> str:
-        partition, offset = record.partition, record.offset
-        if topic == REPLAYS.name:
-            headers = {name: value.decode(errors="replace") for name, value in record.headers}
-            if headers.get("consumer") != CONSUMER:
-                return "passed"
-            topic, partition, offset = headers["topic"], int(headers["partition"]), int(headers["offset"])
-        try:
-            new = read(record.value or b"")
-        except Undecodable as error:
-            self._put_aside(topic, partition, offset, record, error, now)
-            return "dead_letter"
-        is_new, crossings = take_in(self.lead(new.lead_id), new, self._rules)
-        for crossing in crossings:
+    def _unpack(self, lead_id: str, kept: bytes | None) -> Lead:
+        if kept is None:
+            lead = Lead.new(lead_id)
+        else:
+            record = kept[_WAKE.size :]
+            lead = Lead.decode(lead_id, record)
+            lead.record = record
+            (lead.wakes,) = _WAKE.unpack_from(kept)
+        self._leads[lead_id] = self._unpacked[lead_id] = lead
+        return lead
+
+    def _pack(self) -> None:
+        """Let the leads rest that were unpacked first: half of them."""
+        for lead_id, lead in list(self._unpacked.items())[: len(self._unpacked) // 2]:
+            if not lead.is_listed:
+                del self._unpacked[lead_id]
+                if lead.record:
+                    self._leads[lead_id] = _WAKE.pack(lead.wakes) + lead.record
+                else:  # nothing of it was new
+                    del self._leads[lead_id]
+
+    def _set_alarm(self, lead: Lead, now_ms: int) -> None:
+        """Wake up for a lead at its alarm, unless that is going to happen before anyway."""
+        if lead.alarm_ms < NEVER and lead.alarm_ms // 1000 < lead.wakes:
+            lead.wakes = self._alarms.set(lead.id, lead.alarm_ms, now_ms)
+
+    def _wake(self, lead_id: str, second: int, now_ms: int) -> None:
+        found = self._leads.get(lead_id)
+        if found is None:
+            return
+        if not isinstance(found, Lead):
+            (wakes,) = _WAKE.unpack_from(found)
+            if wakes != second:
+                return
+            alarm = alarm_in(found, _WAKE.size)
+            if alarm > now_ms:
+                self._leads[lead_id] = (
+                    _WAKE.pack(self._alarms.set(lead_id, alarm, now_ms)) + found[_WAKE.size :]
+                )
+                return
+            found = self._unpack(lead_id, found)
+        elif found.wakes != second:
+            return
+        found.wakes = NO_WAKE
+        crossings = settle(found, now_ms, self._rules)
+        self._set_alarm(found, now_ms)
+        if found.is_changed and not found.is_listed:
+            found.is_listed = True
+            self._changed.append(found)
+        self._rung += [(found, crossing) for crossing in crossings]
+
+    def _tell_rung(self, now: datetime) -> None:
+        """Tell what time alone has brought about, in its order."""
+        rung, self._rung = self._rung, []
+        for _, crossing in sorted(rung, key=lambda each: each[1].at):
             self._tell(crossing, now)
-        if is_new or crossings:
-            is_told = bool(crossings) or new.fact.kind in self._rules.heat.kinds
-            self._changed[new.lead_id] = self._changed.get(new.lead_id, False) or is_told
-        return "handled" if is_new else "duplicate"
 
     def _tell(self, crossing: CrossingEvent, now: datetime) -> None:
         recorded = Recorded(crossing_id(crossing), crossing, now, crossing.episode, crossing.aggregate)
@@ -127,14 +216,9 @@ class Heat:
         )
 
     def _put_aside(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        record: ConsumerRecord,
-        error: Undecodable,
-        now: datetime,
+        self, topic: str, place: tuple[int, int], record: ConsumerRecord, error: Undecodable, now: datetime
     ) -> None:
+        partition, offset = place
         if self._letters_left == 0:
             raise Refused(
                 "too-many-dead-letters",
@@ -148,11 +232,6 @@ class Heat:
         logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
         metrics.DEAD_LETTERS.labels(CONSUMER, letter.reason).inc()
         aside = letter.to_record()
-        name = self._topics.name(aside.topic)
-        self._told.append(Output(name, aside.key.encode(), aside.value, 0, aside.headers))
-
-    def _set_alarm(self, lead_id: str, alarm_ms: int | None) -> None:
-        """Wake up for a lead at an instant, unless that is going to happen before anyway."""
-        if alarm_ms is not None and alarm_ms < self._set.get(lead_id, alarm_ms + 1):
-            self._set[lead_id] = alarm_ms
-            heappush(self._alarms, (alarm_ms, lead_id))
+        self._told.append(
+            Output(self._topics.name(aside.topic), aside.key.encode(), aside.value, 0, aside.headers)
+        )

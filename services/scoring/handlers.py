@@ -7,17 +7,16 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.scoring.domain import band_at, counts_of, happened
+from services.scoring.domain import Lead, happened, lead_at
 from services.scoring.store import Entry, Ledger
 from shared.bus import Handle, Received
 from shared.clock import AHEAD, Clock, from_milliseconds, milliseconds
 from shared.errors import AscuaError, NotFound, Refused
 from shared.events import wire_type
 from shared.events.base import data_of
-from shared.events.scoring import Band
 from shared.scorecard import heat as scorecard
-from shared.scorecard.counts import DecayedCounts
-from shared.scorecard.heat import Explanation
+from shared.scorecard.heat import Explanation, gauges
+from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import Rules
 
 GROUP = "scoring-ledger"
@@ -43,7 +42,7 @@ def ledger_handler(ledger: Ledger) -> Handle:
 
 def entry_of(received: Received) -> Entry:
     recorded = received.event
-    fact = happened(recorded).fact
+    fact = happened(recorded)
     return Entry(
         lead_id=recorded.lead_id,
         event_id=fact.id,
@@ -78,22 +77,28 @@ async def facts_at(
 
 async def explain(
     ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
-) -> tuple[Explanation, Band, dict[str, Entry]]:
-    """Heat at an instant with its reasons, the band, and the place of each fact by its event id."""
+) -> tuple[Explanation, Lead, dict[str, Entry]]:
+    """Heat at an instant with its reasons, the lead as it was then, and the place of each fact by its event id."""
     entries, at_ms = await facts_at(ledger, lead_id, at, clock)
-    explanation = scorecard.explain((entry.fact for entry in entries), rules, at_ms)
     in_order = sorted(entries, key=lambda entry: (entry.recorded_ms, entry.topic, entry.offset))
-    band = band_at(lead_id, (entry.fact for entry in in_order), rules, explanation.at_ms)
-    return explanation, band, {entry.event_id: entry for entry in entries}
+    instant = max([at_ms, *(entry.at_ms for entry in entries)])
+    lead = lead_at(lead_id, (entry.fact for entry in in_order), gauges(rules), instant)
+    explanation = scorecard.explain((entry.fact for entry in entries), rules, at_ms, lead.state.attributes)
+    return explanation, lead, {entry.event_id: entry for entry in entries}
 
 
 async def heat(
     ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
-) -> tuple[Explanation, Band, dict[str, float]]:
-    """Heat at an instant, the band, and the decayed count of each kind."""
-    explanation, band, entries = await explain(ledger, lead_id, at, rules, clock)
-    counts = counts_of((entry.fact for entry in entries.values()), rules, explanation.at_ms)
-    return explanation, band, counts
+) -> tuple[Explanation, Lead, dict[str, float]]:
+    """Heat at an instant, the lead as it was then, and the decayed count of each kind."""
+    explanation, lead, _ = await explain(ledger, lead_id, at, rules, clock)
+    counts = lead.state.counts
+    found = {
+        kind.name: counts.value(kind.counter.code, kind.half_life_ms, explanation.at_ms)
+        for kind in rules.heat.kinds.values()
+        if kind.counter.code in counts.codes()
+    }
+    return explanation, lead, found
 
 
 async def curve(
@@ -114,14 +119,13 @@ async def curve(
     jumps = {fact.at_ms for fact in facts if start_ms < fact.at_ms}
     if len(jumps) <= JUMPS_DRAWN:
         instants |= jumps | {at_ms - 1 for at_ms in jumps}
-    counts = DecayedCounts()
+    gauge, state = gauges(rules).heat, LeadState()
     drawn = []
     for instant in sorted(instants):
         while facts and facts[0].at_ms <= instant:
             fact = facts.popleft()
-            if fact.kind in rules.heat.kinds:
-                counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
-        drawn.append((instant, scorecard.heat(counts, rules, instant)))
+            fold(state, fact, rules.counters(fact.kind, fact.attributes or {}))
+        drawn.append((instant, gauge.score(state.counts, instant, state.attributes)))
     return drawn
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from services.scoring.api import router
+from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.handlers import GROUP, ledger_handler
 from services.scoring.state import Log
@@ -17,6 +18,7 @@ from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
 from shared.clock import utc_now
 from shared.mongo import Mongo
+from shared.scorecard.heat import gauges
 from shared.scorecard.rules import default_rules
 from shared.service import Part, serve, service_app
 from shared.settings import ServiceSettings, load
@@ -34,6 +36,7 @@ def app(settings: Settings) -> FastAPI:
     publisher = Publisher(topics)
     ledger = Ledger(mongo)
     rules = default_rules()
+    decoder = Decoder()
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
@@ -48,7 +51,7 @@ def app(settings: Settings) -> FastAPI:
         ),
         "stream": Stream(
             Log(topics),
-            lambda _: Heat(topics, rules, settings.dead_letter_limit),
+            lambda _: Heat(topics, gauges(rules), settings.dead_letter_limit, decoder),
             utc_now,
             Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
         ),

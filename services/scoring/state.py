@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -43,6 +43,7 @@ OVERDUE_SECONDS = 2.0
 """Folding stops while a partition has had uncommitted facts for this long."""
 
 RUNG = 50
+"""How many leads are looked at in one go when time alone changes them."""
 
 TRANSACTION_TIMEOUT = 60.0
 """The broker gives up a transaction that is open for so long, and with it the worker."""
@@ -51,8 +52,7 @@ GRACE = 3.0
 """How long a revoked partition may take over its last commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A record to send. `topic` is the full name; no `partition` means the number of the partition that tells it."""
 
     topic: str

@@ -43,7 +43,8 @@ class Entry:
 
     @property
     def fact(self) -> Fact:
-        return Fact(self.event_id, self.kind, self.at_ms, self.aggregate, self.sequence)
+        attributes = self.data if self.aggregate is not None else self.data.get("attributes", {})
+        return Fact(self.event_id, self.kind, self.at_ms, self.aggregate, self.sequence, attributes)
 
 
 class Ledger:

@@ -1,19 +1,19 @@
 """Decayed counts as integers: the same set of facts gives the same bytes, in whatever order it came.
 
-With half-life h, the count of a kind at instant T is S(T) = Σ 2^(-(T - tᵢ)/h). A fact at t adds the integer
+With half-life h, a count at instant T is S(T) = Σ 2^(-(T - tᵢ)/h). A fact at t adds the integer
 2⁴⁰·2^frac(t/h) to the bucket ⌊t/h⌋; integer addition commutes, where a sum of floats would not. Powers of two
 come from tables made by integer arithmetic alone, so every machine gets the same integers.
 """
 
-from collections.abc import Iterator
-from hashlib import blake2b
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
 from math import isqrt, ldexp
+from struct import Struct
 from typing import Final
 
-from shared.errors import Refused
-from shared.scorecard.record import UnreadableRecord, put, put_bytes, seal, unseal
+from shared.scorecard.record import UnreadableRecord
 
-FORMAT: Final = 1
 KEPT_HALF_LIVES: Final = 64
 LONGEST_HALF_LIFE_MS: Final = 3650 * 86_400_000
 
@@ -65,122 +65,112 @@ def decay(elapsed_ms: int, half_life_ms: int) -> float:
     return ldexp((1 << _BITS) / power_of_two(part, half_life_ms), -halvings)
 
 
-class HalfLifeChanged(Refused):
-    """A kind is counted with one half-life and asked for with another; only a replay can change it."""
-
-    def __init__(self, kind: str, counted_ms: int, asked_ms: int) -> None:
-        super().__init__(
-            "half-life-changed",
-            f"{kind} is counted with a half-life of {counted_ms} ms, not {asked_ms} ms; "
-            "fill a new counter by replaying the facts",
-        )
+def scale(part: int, whole: int) -> float:
+    """How many units a fact adds that happens `part` of `whole` into its half-life: 2^(40 + part/whole)."""
+    return power_of_two(part, whole) * _UNIT
 
 
-class _Series:
-    """The buckets of one kind; those more than 64 below the highest are not kept."""
-
-    __slots__ = ("buckets", "half_life_ms", "newest")
-
-    def __init__(self, half_life_ms: int, newest: int) -> None:
-        self.half_life_ms = half_life_ms
-        self.newest = newest
-        self.buckets: dict[int, int] = {}
-
-    def rise_to(self, newest: int) -> None:
-        self.newest = newest
-        oldest = newest - KEPT_HALF_LIVES
-        for bucket in [bucket for bucket in self.buckets if bucket < oldest]:
-            del self.buckets[bucket]
+_UNIT: Final = 2.0 ** (_UNIT_BITS - _BITS)
+_SHIFT: Final = _BITS - _UNIT_BITS
+_BUCKET_BITS: Final = 40
+_BUCKET: Final = (1 << _BUCKET_BITS) - 1
+_ORIGIN: Final = 1 << (_BUCKET_BITS - 1)  # makes the number of every bucket positive
+_PIECE: Final = Struct(
+    ">IBIQ"
+)  # code, bucket in 5 bytes, units; a sum of more than 64 bits is several pieces
+_MOST: Final = 2**64 - 1
 
 
 class DecayedCounts:
     """How often each kind of fact happened, each forgotten by half every half-life of its kind.
 
-    The state is a function of the *multiset* of facts added: what is kept depends on the newest bucket alone,
-    and a fact too old for it is dropped whether it comes before the newest or after. Recognising repeats is
-    the caller's. Dropped facts count for less than 2^-64 each.
+    A count goes by the code of its counter (`shared.scorecard.rules.Counter`), which stands for one half-life. The
+    state is a function of the *multiset* of facts added: what is kept of a count depends on its newest bucket alone,
+    and a fact too old for it is dropped whether it comes before the newest or after. Recognising repeats is the
+    caller's. Dropped facts count for less than 2^-64 each.
     """
 
-    __slots__ = ("_series", "newest_ms")
+    __slots__ = ("_units", "newest_ms")
 
     def __init__(self) -> None:
-        self._series: dict[str, _Series] = {}
+        self._units: dict[int, int] = {}  # by code and bucket in one number: a lead has many of them
         self.newest_ms: int | None = None
 
-    def add(self, kind: str, at_ms: int, half_life_ms: int) -> None:
-        """Count one fact of `kind` that happened at `at_ms`. Raises HalfLifeChanged."""
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def add(self, code: int, at_ms: int, half_life_ms: int) -> None:
+        """Count one fact that happened at `at_ms`."""
         bucket, part = divmod(at_ms, half_life_ms)
-        series = self._series.get(kind)
-        if series is None:
-            series = self._series[kind] = _Series(half_life_ms, bucket)
-        elif series.half_life_ms != half_life_ms:
-            raise HalfLifeChanged(kind, series.half_life_ms, half_life_ms)
-        if bucket > series.newest:
-            series.rise_to(bucket)
-        if bucket >= series.newest - KEPT_HALF_LIVES:
-            units = (power_of_two(part, half_life_ms) + _ROUND) >> (_BITS - _UNIT_BITS)
-            series.buckets[bucket] = series.buckets.get(bucket, 0) + units
+        # `power_of_two`, written out: this is done for every fact.
+        exponent, rest = divmod(part << 36, half_life_ms)
+        low = _FINE[exponent & _STEP_MASK]
+        low += (_FINE[(exponent & _STEP_MASK) + 1] - low) * rest // half_life_ms
+        high = _COARSE[exponent >> 24] * _MIDDLE[exponent >> 12 & _STEP_MASK] >> _BITS
+        units = ((high * low >> _BITS) + _ROUND) >> _SHIFT
+        place, kept = code << _BUCKET_BITS | bucket + _ORIGIN, self._units
+        if place in kept:
+            kept[place] += units
+        else:
+            self._begin(place, units)
         if self.newest_ms is None or at_ms > self.newest_ms:
             self.newest_ms = at_ms
 
-    def kinds(self) -> Iterator[tuple[str, int]]:
-        """Each counted kind and its half-life in milliseconds, in the order of their names."""
-        return ((kind, self._series[kind].half_life_ms) for kind in sorted(self._series))
+    def _begin(self, place: int, units: int) -> None:
+        """Keep the first units of a bucket, unless it is too old; then, what has become too old goes."""
+        same = [other for other in self._units if other >> _BUCKET_BITS == place >> _BUCKET_BITS]
+        if not same or place > max(same) - KEPT_HALF_LIVES - 1:
+            self._units[place] = units
+        for other in same:
+            if other < place - KEPT_HALF_LIVES:
+                del self._units[other]
 
-    def value(self, kind: str, at_ms: int) -> float:
-        """The decayed count at `at_ms`; 0.0 for a kind never counted. The same float on every machine.
+    def items(self) -> Iterator[tuple[int, int, int]]:
+        """Code of the counter, bucket and units."""
+        for place, units in self._units.items():
+            yield place >> _BUCKET_BITS, (place & _BUCKET) - _ORIGIN, units
+
+    def value(self, code: int, half_life_ms: int, at_ms: int) -> float:
+        """The decayed count at `at_ms`; 0.0 for one never counted. The same float on every machine.
 
         Never increasing in `at_ms`. An instant before the newest fact of any kind is read as the instant of
         that fact: a state holds no past, and a fact a little ahead of the clock counts as happening now.
         """
-        series = self._series.get(kind)
-        if series is None or self.newest_ms is None:
+        buckets = {bucket: units for other, bucket, units in self.items() if other == code}
+        if not buckets or self.newest_ms is None:
             return 0.0
-        halvings, part = divmod(max(at_ms, self.newest_ms), series.half_life_ms)
-        oldest = min(series.buckets)
-        units = sum(units << (bucket - oldest) for bucket, units in series.buckets.items())
+        halvings, part = divmod(max(at_ms, self.newest_ms), half_life_ms)
+        oldest = min(buckets)
+        total = sum(units << (bucket - oldest) for bucket, units in buckets.items())
         # Both are exact integers here: Python rounds their quotient correctly, without libm.
-        present = (units << (_BITS - _UNIT_BITS)) / power_of_two(part, series.half_life_ms)
-        return ldexp(present, oldest - halvings)
+        return ldexp((total << _SHIFT) / power_of_two(part, half_life_ms), oldest - halvings)
 
-    def encode(self) -> bytes:
-        """The one byte form of this state."""
-        out = bytearray()
-        put(out, len(self._series))
-        if self.newest_ms is not None:
-            put(out, self.newest_ms)
-        for kind in sorted(self._series):
-            series = self._series[kind]
-            put_bytes(out, kind.encode())
-            put(out, series.half_life_ms)
-            put(out, series.newest)
-            put(out, len(series.buckets))
-            for bucket in sorted(series.buckets, reverse=True):
-                put(out, series.newest - bucket)
-                put(out, series.buckets[bucket])
-        return seal(FORMAT, out)
+    def codes(self) -> set[int]:
+        """The counters that counted anything."""
+        return {place >> _BUCKET_BITS for place in self._units}
+
+    def keep(self, codes: Container[int]) -> None:
+        """Forget all other counters."""
+        self._units = {place: units for place, units in self._units.items() if place >> _BUCKET_BITS in codes}
+
+    def pack(self, out: bytearray) -> None:
+        """Append the one byte form of the counts: of each bucket its counter, number and units."""
+        for place, units in sorted(self._units.items()):
+            where = place >> _BUCKET_BITS, (place >> 32) & 0xFF, place & 0xFFFFFFFF
+            while units > _MOST:
+                out += _PIECE.pack(*where, _MOST)
+                units -= _MOST
+            out += _PIECE.pack(*where, units)
 
     @classmethod
-    def decode(cls, record: bytes) -> "DecayedCounts":
-        """The state that `encode` wrote. Raises UnreadableRecord."""
-        reader = unseal(record, FORMAT)
+    def unpack(cls, packed: bytes, newest_ms: int | None) -> DecayedCounts:
+        """What `pack` wrote. Raises UnreadableRecord."""
         counts = cls()
-        kinds = reader.number()
-        if kinds:
-            counts.newest_ms = reader.number()
-        for _ in range(kinds):
-            kind = reader.text()
-            series = counts._series[kind] = _Series(reader.number(), reader.number())
-            if series.half_life_ms <= 0:
-                raise UnreadableRecord(f"the record gives {kind} no half-life")
-            for _ in range(reader.number()):
-                bucket = series.newest - reader.number()
-                series.buckets[bucket] = reader.number()
-            if series.newest not in series.buckets:
-                raise UnreadableRecord(f"the record lacks the newest {kind}")
-        reader.end()
+        counts.newest_ms = newest_ms
+        kept = counts._units
+        if len(packed) % _PIECE.size:
+            raise UnreadableRecord("the record ends in the middle of a count")
+        for code, high, low, units in _PIECE.iter_unpack(packed):
+            place = code << _BUCKET_BITS | high << 32 | low
+            kept[place] = kept.get(place, 0) + units
         return counts
-
-    def digest(self) -> bytes:
-        """16 bytes that are equal for equal states."""
-        return blake2b(self.encode(), digest_size=16).digest()

@@ -1,152 +1,415 @@
 """Heat: what the counts are worth under the rules at an instant, why, and until when.
 
-Heat is the sum of weights times decayed counts, with each group held within ±cap, plus fit, and never below 0. Sums
-are `math.fsum`, correctly rounded and so independent of order.
+A score is base points, fit points and the sum of weights times decayed counts, where the sum of each group is held
+within ±cap before it counts in the group it lies in; it is never below 0. Sums are `math.fsum`, correctly rounded and
+so independent of order. Heat and risk are two scorecards of the same make.
 """
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from functools import lru_cache
+from math import floor, fsum, inf, ldexp, log2
 from typing import Final, NamedTuple
 
-from shared.scorecard.counts import DecayedCounts, HalfLifeChanged, decay
-from shared.scorecard.lead_state import Fact
-from shared.scorecard.rules import COLD, Rules
+from shared.errors import Refused
+from shared.scorecard.counts import DecayedCounts, decay, scale
+from shared.scorecard.lead_state import QUALIFIED, WON, Fact
+from shared.scorecard.rules import Counter, KindRule, Rules, Scorecard
 
 # After so many half-lives every count is 0.0 as a float, however many facts it holds.
 _FADED_HALF_LIVES: Final = 1200
+_KINDS_KEPT: Final = 10_000
+MARGIN: Final = 1e-9  # for bounds, which are not correctly rounded
 
 
-class Part(NamedTuple):
-    """Points that fade together: those of one group (or of none) with one half-life."""
+class _Group(NamedTuple):
+    """A group as the sum is made: its cells, the places of the groups in it, its cap."""
+
+    cells: tuple[int, ...]
+    inner: tuple[int, ...]
+    cap: float
+
+
+class Reading:
+    """The sums of one state, ready to be looked at for any instant from its newest fact on.
+
+    A cell holds what belongs to one group and fades with one half-life: its sum at the newest fact's bucket, to be
+    divided by the units of a fact of the instant. Each cell is exactly monotone in the instant.
+    """
+
+    __slots__ = ("_cells", "_newest_ms", "_sums")
+
+    def __init__(self, gauge: Gauge, counts: DecayedCounts) -> None:
+        self._cells = gauge.cells
+        self._newest_ms = newest = counts.newest_ms or 0
+        worth = gauge.worth
+        sums: dict[int, float] = {}
+        several: dict[int, list[float]] = {}
+        for code, bucket, units in counts.items():
+            found = worth.get(code)
+            if found is None:
+                continue
+            cell, half_life, weight = found
+            points = weight * ldexp(units, bucket - newest // half_life)
+            if cell not in sums:
+                sums[cell] = points
+            elif cell not in several:
+                several[cell] = [sums[cell], points]
+            else:
+                several[cell].append(points)
+        for cell, parts in several.items():
+            sums[cell] = parts[0] + parts[1] if len(parts) == 2 else fsum(parts)
+        self._sums = sums
+
+    def points(self, at_ms: int) -> dict[int, float]:
+        """The points of each cell that has any; an instant before the newest fact is read as that fact's."""
+        newest = self._newest_ms
+        instant = at_ms if at_ms > newest else newest
+        units: dict[int, float] = {}
+        found = {}
+        for cell, total in self._sums.items():
+            half_life = self._cells[cell].half_life_ms
+            if half_life not in units:
+                units[half_life] = scale(instant % half_life, half_life)
+            shift = newest // half_life - instant // half_life
+            found[cell] = ldexp(total / units[half_life], shift) if shift else total / units[half_life]
+        return found
+
+
+class _Cell(NamedTuple):
+    """What of a scorecard fades together."""
 
     half_life_ms: int
-    points: float
-    group: str | None
-    cap: float | None
+    group: int
+    """The place of its group among the groups; that of the whole for none."""
+    cap: float
+    """The cap of its group, when that is all that the group holds and nothing else holds it; else inf."""
 
 
-def parts(counts: DecayedCounts, rules: Rules, at_ms: int) -> tuple[Part, ...]:
-    """Heat at `at_ms` split by group and half-life, in a fixed order: all a reader needs to decay it alone.
+class Gauge:
+    """A scorecard made ready for reading; immutable, and quick where it is read a million times."""
 
-    An instant before the newest fact is read as that fact's. Counted kinds without a rule are left out. Raises
-    HalfLifeChanged when the counts were kept for another half-life than the rules'.
-    """
-    if counts.newest_ms is None:
-        return ()
-    points: dict[tuple[str, int], list[float]] = {}
-    for kind, half_life in counts.kinds():
-        rule = rules.heat.kinds.get(kind)
-        if rule is None:
-            continue
-        if rule.half_life_ms != half_life:
-            raise HalfLifeChanged(kind, half_life, rule.half_life_ms)
-        value = counts.value(kind, counts.newest_ms)
-        points.setdefault((rule.group or "", half_life), []).append(rule.weight * value)
-    newest = [
-        Part(
-            half_life,
-            fsum(points[group, half_life]),
-            group or None,
-            rules.heat.groups[group].cap if group else None,
+    def __init__(self, scorecard: Scorecard) -> None:
+        kinds: Sequence[KindRule] = list(scorecard.kinds.values())
+        self.scorecard = scorecard
+        self.lowest = scorecard.lowest
+        self.bands = scorecard.bands
+        self.half_lives = tuple(sorted({kind.half_life_ms for kind in kinds}))
+        self._levels = {band.name: level for level, band in enumerate(self.bands)}
+        names = sorted({(kind.group or "", kind.half_life_ms) for kind in kinds})
+        self._groups = _tree(scorecard, names)
+        own = {cell: group for group, rule in enumerate(self._groups) for cell in rule.cells}
+        whole = len(self._groups) - 1
+        self.cells = tuple(
+            _Cell(half_life, own[cell], self._groups[own[cell]].cap)
+            if self._is_alone(own[cell])
+            else _Cell(half_life, own[cell], inf)
+            for cell, (_, half_life) in enumerate(names)
         )
-        for group, half_life in sorted(points)
-    ]
-    # Decayed from the newest fact in one step, so each part is exactly monotone: next_fall rests on it.
-    return decayed(newest, max(0, at_ms - counts.newest_ms))
+        self._plain = frozenset(
+            cell for cell in range(len(names)) if own[cell] == whole or self._is_alone(own[cell])
+        )
+        """Cells that count for themselves, each within its cap."""
+        place = {name: number for number, name in enumerate(names)}
+        self.worth = {
+            kind.counter.code: (place[kind.group or "", kind.half_life_ms], kind.half_life_ms, kind.weight)
+            for kind in kinds
+        }
+        """Cell, half-life and weight of each count, by code."""
 
+    def _is_alone(self, number: int) -> bool:
+        """Whether a group holds one cell and lies in nothing but the whole."""
+        group, whole = self._groups[number], self._groups[-1]
+        return len(group.cells) == 1 and not group.inner and number in whole.inner
 
-def decayed(heat_parts: Iterable[Part], elapsed_ms: int) -> tuple[Part, ...]:
-    """The same parts `elapsed_ms` later, when nothing happens."""
-    return tuple(
-        Part(half_life, points * decay(elapsed_ms, half_life), group, cap)
-        for half_life, points, group, cap in heat_parts
-    )
+    def read(self, counts: DecayedCounts) -> Reading:
+        return Reading(self, counts)
 
+    def constant(self, attributes: Mapping[str, str]) -> float:
+        """The points that do not fade: base, and what the lead's attributes are worth."""
+        if not attributes:
+            return self.scorecard.base
+        return fsum([self.scorecard.base, *(term.points for term in fit_terms(self.scorecard, attributes))])
 
-def total(heat_parts: Iterable[Part], fit: float = 0.0) -> float:
-    """The heat of some parts: groups within their caps, plus `fit`, never below 0."""
-    free: list[float] = [fit]
-    groups: dict[str, tuple[float, list[float]]] = {}
-    for part in heat_parts:
-        if part.group is None or part.cap is None:
-            free.append(part.points)
-        else:
-            groups.setdefault(part.group, (part.cap, []))[1].append(part.points)
-    free.extend(_capped(fsum(points), cap) for cap, points in groups.values())
-    return max(0.0, fsum(free))
+    def total(self, points: Mapping[int, float], constant: float) -> float:
+        """The score that cells make: groups within their caps, plus what does not fade, never below 0."""
+        cells, plain = self.cells, self._plain
+        parts = [constant]
+        others: dict[int, float] = {}
+        for cell, found in points.items():
+            if cell in plain:
+                cap = cells[cell].cap
+                parts.append(found if -cap <= found <= cap else cap if found > 0.0 else -cap)
+            else:
+                others[cell] = found
+        if others:
+            sums: list[float] = []
+            for group in self._groups:
+                within = [points[cell] for cell in group.cells if cell in others]
+                within += [sums[inner] for inner in group.inner]
+                sums.append(max(-group.cap, min(group.cap, fsum(within))))
+            parts.append(sums[-1])
+        score = fsum(parts)
+        return score if score > 0.0 else 0.0
 
+    def _held(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
+        """What counts in the whole, each with the half-life by which it fades, as far as that can be said.
 
-def heat(counts: DecayedCounts, rules: Rules, at_ms: int, fit: float = 0.0) -> float:
-    """Points at `at_ms`, at least 0; an instant before the newest fact is read as that fact's (see counts)."""
-    return total(parts(counts, rules, at_ms), fit)
+        What a group holds back by its cap is taken from its cells in proportion.
+        """
+        cells, plain = self.cells, self._plain
+        held = []
+        others: dict[int, float] = {}
+        for cell, found in points.items():
+            if cell in plain:
+                half_life, _, cap = cells[cell]
+                held.append((half_life, found if -cap <= found <= cap else cap if found > 0.0 else -cap))
+            else:
+                others[cell] = found
+        if others:
+            held += self._held_in_groups(others)
+        return held
 
+    def _held_in_groups(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
+        within: list[list[tuple[int, float]]] = []
+        for group in self._groups:
+            parts = [(self.cells[cell].half_life_ms, points[cell]) for cell in group.cells if cell in points]
+            for inner in group.inner:
+                parts += within[inner]
+            total = fsum(part for _, part in parts)
+            if abs(total) > group.cap:
+                share = group.cap / abs(total)
+                parts = [(half_life, part * share) for half_life, part in parts]
+            within.append(parts)
+        return within[-1]
 
-def band(rules: Rules, previous: str, points: float) -> str:
-    """The band of a lead with this heat that was in `previous`.
+    def score(self, counts: DecayedCounts, at_ms: int, attributes: Mapping[str, str] | None = None) -> float:
+        """Points at `at_ms`, at least 0; an instant before the newest fact is read as that fact's."""
+        return self.total(self.read(counts).points(at_ms), self.constant(attributes or {}))
 
-    A band is entered at its `from` and kept down to its `until`; to be in one is to be in those below it.
-    """
-    names = [rule.name for rule in rules.heat.bands]
-    reached = names.index(previous) if previous in names else -1
-    for level in reversed(range(len(names))):
-        rule = rules.heat.bands[level]
-        if points >= (rule.leave if level <= reached else rule.enter):
-            return rule.name
-    return COLD
+    def fading(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
+        """The points by half-life (ms), those of a group that is held by its cap scaled down with it."""
+        fading: dict[int, float] = {}
+        for half_life, held in sorted(self._held(points)):  # whatever was counted first
+            fading[half_life] = fading[half_life] + held if half_life in fading else held
+        return sorted(fading.items())
 
+    def band(self, previous: str, points: float) -> str:
+        """The band at this score of one who was in `previous`.
 
-def next_fall(counts: DecayedCounts, rules: Rules, band: str, at_ms: int, fit: float = 0.0) -> int | None:
-    """The first instant (ms), not before `at_ms`, at which heat by decay alone is below what keeps `band`.
+        A band is entered at its `enter` and kept down to its `leave`; to be in one is to be in those below it. Below
+        them all it is `lowest`.
+        """
+        reached = self._levels.get(previous, -1)
+        for level in reversed(range(len(self.bands))):
+            band = self.bands[level]
+            if points >= (band.leave if level <= reached else band.enter):
+                return band.name
+        return self.lowest
 
-    None when that never comes, and for cold. Exact to the millisecond under `heat`, also where fading negative
-    points make heat rise in between.
-    """
-    keep = next((rule.leave for rule in rules.heat.bands if rule.name == band), None)
-    if keep is None:
+    def limits(self, band: str) -> tuple[float, float]:
+        """A score is in `band` from the first up to below the second."""
+        level = self._levels.get(band, -1)
+        keep = self.bands[level].leave if level >= 0 else -inf
+        return keep, self.bands[level + 1].enter if level + 1 < len(self.bands) else inf
+
+    def outlook(
+        self, points: Mapping[int, float], constant: float, band: str, at_ms: int
+    ) -> tuple[float, float]:
+        """Bounds that cost little: room and alarm.
+
+        While the weights of what happens come to less than the room, the score does not rise into a higher band; and
+        time alone does not take it out of `band` before the alarm (ms, or inf). From the points of `at_ms`:
+        what is above 0 fades no faster than by the shortest half-life, what is below 0 only fades, and a cap lets a
+        group move later still: score(t) >= warm * 2^(-(t - at)/shortest) - cool and
+        score(t) <= warm - cool * 2^(-(t - at)/shortest), with a mixed capped group counted at its worst in each.
+        """
+        keep, enter = self.limits(band)
+        warm, cool, warm_fading, cool_fading = self._signs(points)
+        shortest = self.half_lives[0] if self.half_lives else 1
+        alarm = inf
+        if keep > -inf and (need := keep - constant + cool) > 0.0:
+            alarm = at_ms + (_halving(warm_fading / need, shortest) if warm_fading > need else 0)
+        if enter == inf:
+            return inf, alarm
+        gap = enter - constant - warm
+        if gap > 0.0 or not cool:
+            return gap, alarm
+        # What cools may fade so far that the lead rises: half of what is missing is left to that, until the alarm.
+        missing = gap + cool_fading
+        if missing <= 0.0:
+            return 0.0, at_ms
+        rise = at_ms + _halving(cool_fading / (cool_fading - missing / 2), shortest)
+        return missing / 2, min(alarm, rise)
+
+    def _signs(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
+        """What warms and what cools at most from here on, and what of each is sure to be there but for fading."""
+        warm = cool = 0.0
+        others: dict[int, float] = {}
+        cells, plain = self.cells, self._plain
+        for cell, found in points.items():
+            if cell not in plain:
+                others[cell] = found
+            elif found > 0.0:
+                cap = cells[cell].cap
+                warm += found if found < cap else cap
+            else:
+                cap = cells[cell].cap
+                cool -= found if found > -cap else -cap
+        if not others:
+            return warm, cool, warm, cool
+        group_warm, group_cool, group_warm_fading, group_cool_fading = self._signs_in_groups(others)
+        return warm + group_warm, cool + group_cool, warm + group_warm_fading, cool + group_cool_fading
+
+    def _signs_in_groups(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
+        within: list[tuple[float, float, float, float]] = []
+        for group in self._groups:
+            found = [points[cell] for cell in group.cells if cell in points]
+            warm = warm_fading = sum(part for part in found if part > 0.0)
+            cool = cool_fading = -sum(part for part in found if part < 0.0)
+            for inner in group.inner:
+                warm += within[inner][0]
+                cool += within[inner][1]
+                warm_fading += within[inner][2]
+                cool_fading += within[inner][3]
+            cap = group.cap
+            if warm > 0.0 and cool > 0.0 and (warm > cap or cool > cap):
+                # With both signs a group that its cap holds may move either way inside it.
+                within.append((min(warm, cap), min(cool, cap), 0.0, 0.0))
+            else:
+                within.append((min(warm, cap), min(cool, cap), min(warm_fading, cap), min(cool_fading, cap)))
+        return within[-1]
+
+    def next_change(
+        self, counts: DecayedCounts, attributes: Mapping[str, str], band: str, at_ms: int
+    ) -> int | None:
+        """The first instant (ms), not before `at_ms`, at which time alone takes the score out of `band`.
+
+        None when that never comes. Exact to the millisecond under `score`, also where points of both signs, caps and
+        several half-lives make it fall and rise in between.
+        """
+        keep, enter = self.limits(band)
+        constant = self.constant(attributes)
+        reading = self.read(counts)
+        found = self.total(reading.points(at_ms), constant)
+        if not keep <= found < enter:
+            return at_ms
+        if counts.newest_ms is None or not self.half_lives:
+            return None
+        start = max(at_ms, counts.newest_ms)
+        horizon = start + _FADED_HALF_LIVES * self.half_lives[-1]
+        length = self.half_lives[0]
+        while start < horizon:
+            change = self._first_outside(keep, enter, reading, constant, start, start + length)
+            if change is not None:
+                return change
+            start += length
+            length *= 2
         return None
-    if heat(counts, rules, at_ms, fit) < keep:
-        return at_ms
-    if counts.newest_ms is None:
+
+    def _first_outside(
+        self, keep: float, enter: float, reading: Reading, constant: float, start: int, end: int
+    ) -> int | None:
+        """The first millisecond in (start, end] with a score outside [keep, enter).
+
+        Halves the stretch where it may hold one. Each cell is monotone, so in a stretch the score lies between the
+        totals of the lower and of the upper ends of its cells.
+        """
+        stretches = [(start, reading.points(start), end, reading.points(end))]
+        while stretches:
+            start, at_start, end, at_end = stretches.pop()
+            low = {cell: min(points, at_end[cell]) for cell, points in at_start.items()}
+            high = {cell: max(points, at_end[cell]) for cell, points in at_start.items()}
+            if self.total(low, constant) >= keep and self.total(high, constant) < enter:
+                continue
+            if end - start > 1:
+                middle = (start + end) // 2
+                at_middle = reading.points(middle)
+                stretches.append((middle, at_middle, end, at_end))
+                stretches.append((start, at_start, middle, at_middle))
+            elif not keep <= self.total(at_end, constant) < enter:
+                return end
         return None
-    newest = parts(counts, rules, counts.newest_ms)
-    if not newest:
-        return None
-    start = max(0, at_ms - counts.newest_ms)
-    length = min(part.half_life_ms for part in newest)
-    horizon = start + _FADED_HALF_LIVES * max(part.half_life_ms for part in newest)
-    while start < horizon:
-        fall = _first_below(keep, newest, fit, start, start + length)
-        if fall is not None:
-            return counts.newest_ms + fall
-        start += length
-        length *= 2
-    return None
 
 
-def _first_below(keep: float, newest: tuple[Part, ...], fit: float, start: int, end: int) -> int | None:
-    """The first millisecond in (start, end] after the newest fact with a heat below `keep`.
+class Step(NamedTuple):
+    """What a kind of fact counts for: its counters, its weights, and whether more than its points may change."""
 
-    Halves the stretch where it may hold a fall. Each part is monotone, so in a stretch heat is at least the
-    total of the lower ends of its parts; where that is enough there is none.
-    """
-    stretches = [(start, decayed(newest, start), end, decayed(newest, end))]
-    while stretches:
-        start, at_start, end, at_end = stretches.pop()
-        if total(map(_lower, at_start, at_end), fit) >= keep:
-            continue
-        if end - start > 1:
-            middle = (start + end) // 2
-            at_middle = decayed(newest, middle)
-            stretches.append((middle, at_middle, end, at_end))
-            stretches.append((start, at_start, middle, at_middle))
-        elif total(at_end, fit) < keep:
-            return end
-    return None
+    counters: tuple[Counter, ...]
+    heat: float
+    risk: float
+    is_turn: bool
 
 
-def _lower(one: Part, other: Part) -> Part:
-    return one if one.points <= other.points else other
+class Gauges:
+    """The scorecards of some rules, ready for reading."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.version = rules.version
+        self.heat = Gauge(rules.heat)
+        self.risk = Gauge(rules.risk) if rules.risk is not None else None
+        self.plain = {event: self._step(event, {}) for event in rules.plain}
+        """The steps of events for which no rule has a condition, as far as they have been met."""
+        self.conditional = frozenset(
+            kind.event
+            for scorecard in (rules.heat, rules.risk)
+            if scorecard is not None
+            for kind in scorecard.kinds.values()
+            if kind.when
+        )
+
+    def of(self, scorecard: str) -> Gauge:
+        """Raises Refused for a scorecard that the rules do not have."""
+        if scorecard == "heat":
+            return self.heat
+        if self.risk is None:
+            raise Refused("no-scorecard", f"the rules {self.version} have no scorecard {scorecard}")
+        return self.risk
+
+    def step(self, fact: Fact) -> Step:
+        """What a fact counts for."""
+        step = self.plain.get(fact.kind)
+        if step is None:
+            step = self._step(fact.kind, fact.attributes or {})
+            if fact.kind not in self.conditional and len(self.plain) < _KINDS_KEPT:
+                self.plain[fact.kind] = step
+        return step
+
+    def _step(self, event: str, attributes: Mapping[str, object]) -> Step:
+        weights = []
+        for scorecard in ("heat", "risk"):
+            kind = self.rules.kind_of(scorecard, event, attributes)
+            weights.append(kind.weight if kind is not None else 0.0)
+        counters = self.rules.counters(event, attributes)
+        return Step(counters, weights[0], weights[1], event in (WON, QUALIFIED))
+
+
+@lru_cache(maxsize=64)
+def gauges(rules: Rules) -> Gauges:
+    """The gauges of some rules, made once."""
+    return Gauges(rules)
+
+
+def _halving(ratio: float, half_life_ms: int) -> int:
+    """How long, at least, a factor of `ratio` takes to fade."""
+    return max(0, floor(half_life_ms * log2(ratio) * (1 - MARGIN)) - 1)
+
+
+def _tree(scorecard: Scorecard, names: Sequence[tuple[str, int]]) -> tuple[_Group, ...]:
+    """The groups that have anything in them, inner ones before outer ones, and at last the whole."""
+    groups: list[_Group] = []
+    waiting: dict[str, list[int]] = {}
+    rules = [(rule.name, rule.cap, rule.within) for rule in scorecard.groups.values()]
+    for name, cap, within in [*rules, ("", inf, None)]:
+        own = tuple(cell for cell, (group, _) in enumerate(names) if group == name)
+        inner = tuple(waiting.pop(name, ()))
+        if own or inner or not name:
+            waiting.setdefault(within or "", []).append(len(groups))
+            groups.append(_Group(own, inner, cap))
+    return tuple(groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +443,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Heat and its reasons; terms, fit and caps sum to `heat` within 1e-9 (relative 2^-40 above 1,000 points)."""
+    """A score and its reasons; base, terms, fit and caps sum to `heat` within 1e-9 (relative 2^-40 above 1,000)."""
 
     at_ms: int
     heat: float
@@ -188,66 +451,73 @@ class Explanation:
     terms: tuple[Term, ...]
     fit: tuple[FitTerm, ...]
     caps: tuple[Cap, ...]
+    base: float = 0.0
 
 
-def fit_terms(rules: Rules, attributes: Mapping[str, str]) -> tuple[FitTerm, ...]:
+def fit_terms(scorecard: Scorecard, attributes: Mapping[str, str]) -> tuple[FitTerm, ...]:
     """What the lead's attributes are worth, by name; those the rules do not mention are left out."""
     return tuple(
         FitTerm(name, attributes[name], points[attributes[name]])
-        for name, points in sorted(rules.heat.fit.items())
+        for name, points in sorted(scorecard.fit.items())
         if attributes.get(name) in points
     )
 
 
 def explain(
-    facts: Iterable[Fact], rules: Rules, at_ms: int, attributes: Mapping[str, str] | None = None
+    facts: Iterable[Fact],
+    rules: Rules,
+    at_ms: int,
+    attributes: Mapping[str, str] | None = None,
+    scorecard: str = "heat",
 ) -> Explanation:
     """Why heat is what it is at `at_ms`, fact by fact from the newest.
 
     All given facts count, each once: for a past instant, give those up to it. `heat` is that of a state which
     folded the same facts, and an instant before the newest of them is read, and returned, as that fact's.
     """
+    gauge = gauges(rules).of(scorecard)
     known: dict[object, Fact] = {}
     for fact in facts:
         known.setdefault((fact.aggregate, fact.sequence) if fact.aggregate else fact.id, fact)
     counted = sorted(
-        (fact for fact in known.values() if fact.kind in rules.heat.kinds),
-        key=lambda fact: (-fact.at_ms, fact.id),
+        (
+            (fact, kind)
+            for fact in known.values()
+            if (kind := rules.kind_of(scorecard, fact.kind, fact.attributes or {})) is not None
+        ),
+        key=lambda each: (-each[0].at_ms, each[0].id),
     )
     counts = DecayedCounts()
-    for fact in counted:
-        counts.add(fact.kind, fact.at_ms, rules.heat.kinds[fact.kind].half_life_ms)
+    for fact in known.values():
+        for counter in rules.counters(fact.kind, fact.attributes or {}):
+            counts.add(counter.code, fact.at_ms, counter.half_life_ms)
     instant = max(at_ms, counts.newest_ms) if counts.newest_ms is not None else at_ms
 
-    fit = fit_terms(rules, attributes or {})
+    fit = fit_terms(gauge.scorecard, attributes or {})
     terms = []
-    by_group: dict[str | None, list[float]] = {None: [term.points for term in fit]}
-    for fact in counted:
-        rule = rules.heat.kinds[fact.kind]
-        factor = decay(instant - fact.at_ms, rule.half_life_ms)
-        points = rule.weight * factor
-        terms.append(Term(fact.id, fact.kind, fact.at_ms, (instant - fact.at_ms) / 1000, factor, points))
-        by_group.setdefault(rule.group, []).append(points)
+    sums: dict[str | None, list[float]] = {None: [gauge.scorecard.base, *(term.points for term in fit)]}
+    for fact, kind in counted:
+        factor = decay(instant - fact.at_ms, kind.half_life_ms)
+        points = kind.weight * factor
+        terms.append(Term(fact.id, kind.name, fact.at_ms, (instant - fact.at_ms) / 1000, factor, points))
+        sums.setdefault(kind.group, []).append(points)
 
     caps = []
-    for group, cap in sorted((each.name, each.cap) for each in rules.heat.groups.values()):
-        points = fsum(by_group.get(group, ()))
-        if (held := _capped(points, cap)) != points:
-            caps.append(Cap(group, held - points))
-    below_zero = fsum(
-        [cap.points for cap in caps] + [points for group in by_group.values() for points in group]
-    )
+    for group in gauge.scorecard.groups.values():  # inner ones come first
+        points = fsum(sums.get(group.name, ()))
+        held = max(-group.cap, min(group.cap, points))
+        if held != points:
+            caps.append(Cap(group.name, held - points))
+        sums.setdefault(group.within, []).append(held)
+    below_zero = fsum(sums[None])
     if below_zero < 0:
         caps.append(Cap(None, -below_zero))
     return Explanation(
         at_ms=instant,
-        heat=heat(counts, rules, instant, fsum(term.points for term in fit)),
+        heat=gauge.score(counts, instant, attributes),
         rules=rules.version,
         terms=tuple(terms),
         fit=fit,
-        caps=tuple(caps),
+        caps=tuple(sorted(caps, key=lambda cap: (cap.group is None, cap.group))),
+        base=gauge.scorecard.base,
     )
-
-
-def _capped(points: float, cap: float) -> float:
-    return max(-cap, min(cap, points))

@@ -1,25 +1,37 @@
-"""What scoring keeps of one lead: its counts, what it has seen, and what it has told."""
+"""What scoring knows of one lead: its counts, what it has seen, what it is. A function of the set of its facts."""
 
+from __future__ import annotations
+
+import sys
+from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from heapq import heappush, heappushpop
-from typing import Final, NamedTuple
+from struct import Struct
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from shared.errors import Refused
 from shared.scorecard.counts import DecayedCounts
-from shared.scorecard.record import UnreadableRecord, put, put_bytes, seal, unseal
+from shared.scorecard.record import Reader, UnreadableRecord
 
-FORMAT: Final = 1
 REMEMBERED_SIGNALS: Final = 256
+WON: Final = "lead.won"
+QUALIFIED: Final = "lead.qualified"
 
-_MARK_BITS: Final = 64
-_MARK: Final = (1 << _MARK_BITS) - 1
-_SIGNAL_BYTES: Final = 15  # 7 of time in milliseconds, enough for every datetime, and 8 of fingerprint
+_FEW: Final = 12  # so many are looked through faster than put into a set
+
+_HEAD: Final = Struct(
+    ">qBQHHH"
+)  # newest fact, customer, sequence and length of attributes, aggregates, signals
+_SEEN: Final = Struct(">QQH")
+_SEQUENCE: Final = Struct(">Q")
+_NONE: Final = -(2**63)
 
 
-class Fact(NamedTuple):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """Something that happened to a lead. Service events carry aggregate and sequence; signals carry neither."""
 
     id: str
@@ -27,6 +39,17 @@ class Fact(NamedTuple):
     at_ms: int
     aggregate: str | None = None
     sequence: int | None = None
+    attributes: Mapping[str, Any] | None = None
+    """What else the event says, for rules with conditions. None where no one asks."""
+
+
+class Counter(Protocol):
+    """A count that a fact adds one to."""
+
+    @property
+    def code(self) -> int: ...
+    @property
+    def half_life_ms(self) -> int: ...
 
 
 @lru_cache(maxsize=4096)
@@ -38,148 +61,185 @@ def _fingerprint(name: str) -> int:
 class LeadState:
     """The state of one lead.
 
-    Counts and memory are a function of the set of facts folded, so any order and any repetition of them gives
-    the same bytes, with one limit: a repeated *signal* is recognised while it is among the lead's 256 latest
-    by (time, fingerprint of the id). Beyond them a signal is counted each time it comes, so distinct facts
-    still commute whatever their number, and a late signal is never lost. A repeat is known by its id alone: one
-    that gives another time changes nothing. Service events are recognised for ever.
-
-    `told`, `band` and `episode` follow the order of arrival and are no part of the digests.
+    It is a function of the set of facts folded, so any order and any repetition of them gives the same bytes, with
+    one limit: a repeated *signal* is recognised while it is among the lead's 256 latest by (time, fingerprint of the
+    id). Beyond them a signal is counted each time it comes, so distinct facts still commute whatever their number,
+    and a late signal is never lost. A repeat is known by its id alone: one that gives another time changes nothing.
+    Service events are recognised for ever.
     """
 
-    __slots__ = ("_latest", "_seen", "_signals", "_told", "band", "counts", "episode")
+    __slots__ = ("_known", "_marks", "_qualified", "_seen", "_times", "attributes", "counts", "is_customer")
 
     def __init__(self) -> None:
         self.counts = DecayedCounts()
-        self.band = "cold"
-        self.episode = 0
-        self._told = 0
+        self.is_customer = False
+        self.attributes: Mapping[str, str] = {}
+        """What the lead is, as its newest qualification says."""
+        self._qualified = 0
         # Per aggregate: the last sequence without a hole before it, then those above the hole, ascending.
         self._seen: dict[int, list[int]] = {}
-        self._signals: set[int] = set()
-        self._latest: list[int] = []  # a heap of time << 64 | fingerprint
+        # Of the latest signals, by time and fingerprint: their times in milliseconds, and their fingerprints.
+        self._times = array("q")
+        self._marks = array("Q")
+        self._known: set[int] | None = None  # the fingerprints again, once they are many
 
-    @property
-    def told(self) -> int:
-        """How many times this lead's heat was told; readers drop what is not above the last they saw."""
-        return self._told
-
-    def tell(self) -> int:
-        """Count one more telling and return its number."""
-        self._told += 1
-        return self._told
-
-    def encode(self) -> bytes:
-        """The one byte form of this state."""
-        out = bytearray()
-        put_bytes(out, self._pure_part())
-        put(out, self._told)
-        put(out, self.episode)
-        put_bytes(out, self.band.encode())
-        return seal(FORMAT, out)
+    def pack(self, out: bytearray) -> None:
+        """Append the one byte form of this state."""
+        newest = self.counts.newest_ms
+        attributes = b""
+        if self.attributes:
+            attributes = msgspec.json.encode(self.attributes, order="sorted")
+        seen = self._seen
+        out += _HEAD.pack(
+            _NONE if newest is None else newest,
+            self.is_customer,
+            self._qualified,
+            len(attributes),
+            len(seen),
+            len(self._times),
+        )
+        out += attributes
+        for aggregate in sorted(seen):
+            sequences = seen[aggregate]
+            out += _SEEN.pack(aggregate, sequences[0], len(sequences) - 1)
+            for above in sequences[1:]:
+                out += _SEQUENCE.pack(above)
+        out += _big_endian(self._times)
+        out += _big_endian(self._marks)
+        self.counts.pack(out)
 
     @classmethod
-    def decode(cls, record: bytes) -> "LeadState":
-        """The state that `encode` wrote. Raises UnreadableRecord."""
+    def unpack(cls, reader: Reader) -> LeadState:
+        """The state that `pack` wrote. Raises UnreadableRecord."""
         state = cls()
-        reader = unseal(record, FORMAT)
-        pure = unseal(reader.bytes(), FORMAT)
-        state._told = reader.number()
-        state.episode = reader.number()
-        state.band = reader.text()
-        reader.end()
-
-        state.counts = DecayedCounts.decode(pure.bytes())
-        for _ in range(pure.number()):
-            aggregate = int.from_bytes(pure.take(8), "big")
-            seen = state._seen[aggregate] = [pure.number()]
-            for _ in range(pure.number()):
-                seen.append(seen[-1] + pure.number())
-        for _ in range(pure.number()):
-            signal = int.from_bytes(pure.take(_SIGNAL_BYTES), "big", signed=True)
-            state._latest.append(signal)  # ascending, and so a heap
-            state._signals.add(signal & _MARK)
-        pure.end()
-        if len(state._signals) != len(state._latest):
-            raise UnreadableRecord("the record names a signal twice")
+        newest, is_customer, state._qualified, length, seen, signals = reader.take(_HEAD)
+        state.is_customer = is_customer == 1
+        if length:
+            try:
+                state.attributes = msgspec.json.decode(reader.piece(length), type=dict[str, str])
+            except msgspec.DecodeError:
+                raise UnreadableRecord("the attributes in the record are not readable") from None
+        for _ in range(seen):
+            aggregate, watermark, above = reader.take(_SEEN)
+            state._seen[aggregate] = [watermark, *(reader.take(_SEQUENCE)[0] for _ in range(above))]
+        state._times.frombytes(reader.piece(signals * 8))
+        state._marks.frombytes(reader.piece(signals * 8))
+        if sys.byteorder == "little":
+            state._times.byteswap()
+            state._marks.byteswap()
+        state.counts = DecayedCounts.unpack(reader.rest(), None if newest == _NONE else newest)
         return state
 
-    def digest_bytes(self) -> bytes:
-        """16 bytes that are equal when counts and memory are."""
-        return blake2b(self._pure_part(), digest_size=16).digest()
+    def digest(self) -> bytes:
+        """16 bytes that are equal for equal states."""
+        packed = bytearray()
+        self.pack(packed)
+        return blake2b(packed, digest_size=16).digest()
 
     def counts_digest(self) -> bytes:
         """16 bytes that are equal when the counts are."""
-        return self.counts.digest()
+        packed = bytearray()
+        self.counts.pack(packed)
+        return blake2b(packed, digest_size=16).digest()
 
-    def _pure_part(self) -> bytes:
-        out = bytearray()
-        put_bytes(out, self.counts.encode())
-        put(out, len(self._seen))
-        for aggregate in sorted(self._seen):
-            watermark, *above = self._seen[aggregate]
-            out += aggregate.to_bytes(8, "big")
-            put(out, watermark)
-            put(out, len(above))
-            for before, sequence in zip([watermark, *above], above, strict=False):
-                put(out, sequence - before)
-        put(out, len(self._latest))
-        for signal in sorted(self._latest):
-            out += signal.to_bytes(_SIGNAL_BYTES, "big", signed=True)
-        return seal(FORMAT, out)
-
-
-def fold(state: LeadState, fact: Fact, half_lives: Mapping[str, int]) -> bool:
-    """Fold `fact` into `state` in place; False when it was folded before and nothing changed.
-
-    `half_lives` (milliseconds) names the kinds that count. Of another kind a service event is remembered, so
-    that no hole stays in its aggregate's sequence, and a signal is passed over. Raises Refused, with `state`
-    unchanged, for a fact that has a sequence below 1, or only one of aggregate and sequence.
-    """
-    half_life = half_lives.get(fact.kind)
-    if fact.aggregate is None or fact.sequence is None:
-        if fact.aggregate is not None or fact.sequence is not None:
+    def remember(self, fact: Fact) -> bool:
+        """False when the fact is known. Raises Refused, with nothing changed, for one that cannot be placed."""
+        aggregate, sequence = fact.aggregate, fact.sequence
+        if aggregate is None and sequence is None:
+            return self._remember_signal(fact)
+        if aggregate is None or sequence is None:
             raise Refused(
                 "sequence-missing",
                 f"event {fact.id} needs both aggregate and sequence, or neither as a signal",
             )
-        if half_life is None or not _remember_signal(state, fact):
+        return self._remember_sequence(aggregate, sequence)
+
+    def qualify(self, sequence: int, attributes: Mapping[str, str]) -> None:
+        """Take over what the lead is, unless something newer said so."""
+        if sequence > self._qualified:
+            self._qualified, self.attributes = sequence, attributes
+
+    def _remember_sequence(self, aggregate: str, sequence: int) -> bool:
+        if sequence < 1:
+            raise Refused(
+                "sequence-wrong", f"{aggregate} has an event with sequence {sequence}; they start at 1"
+            )
+        name = _fingerprint(aggregate)
+        seen = self._seen.get(name)
+        if seen is None:
+            self._seen[name] = [1] if sequence == 1 else [0, sequence]
+            return True
+        if sequence == seen[0] + 1:
+            seen[0] = sequence
+            while len(seen) > 1 and seen[1] == seen[0] + 1:
+                del seen[0]
+            return True
+        if sequence <= seen[0]:
             return False
-    elif not _remember_sequence(state, fact.aggregate, fact.sequence):
-        return False
-    if half_life is not None:
-        state.counts.add(fact.kind, fact.at_ms, half_life)
-    return True
-
-
-def _remember_sequence(state: LeadState, aggregate: str, sequence: int) -> bool:
-    """False when `sequence` is known."""
-    if sequence < 1:
-        raise Refused("sequence-wrong", f"{aggregate} has an event with sequence {sequence}; they start at 1")
-    seen = state._seen.setdefault(_fingerprint(aggregate), [0])
-    if sequence == seen[0] + 1:
-        seen[0] = sequence
-        while len(seen) > 1 and seen[1] == seen[0] + 1:
-            del seen[0]
+        place = bisect_left(seen, sequence)
+        if place < len(seen) and seen[place] == sequence:
+            return False
+        seen.insert(place, sequence)
         return True
-    if sequence <= seen[0]:
+
+    def _remember_signal(self, fact: Fact) -> bool:
+        mark = int.from_bytes(blake2b(fact.id.encode(), digest_size=8).digest(), "big")
+        times, marks, known, at_ms = self._times, self._marks, self._known, fact.at_ms
+        number = len(times)
+        if known is None:
+            if mark in marks:
+                return False
+            if number >= _FEW:
+                known = self._known = set(marks)
+        elif mark in known:
+            return False
+        if number == 0 or at_ms > times[-1]:
+            times.append(at_ms)
+            marks.append(mark)
+        else:
+            place = bisect_left(times, at_ms)
+            while place < number and times[place] == at_ms and marks[place] < mark:
+                place += 1
+            if place == 0 and number == REMEMBERED_SIGNALS:
+                return True
+            times.insert(place, at_ms)
+            marks.insert(place, mark)
+        if known is not None:
+            known.add(mark)
+            if number == REMEMBERED_SIGNALS:
+                known.discard(marks.pop(0))
+                del times[0]
+        return True
+
+
+def fold(state: LeadState, fact: Fact, counters: Sequence[Counter]) -> bool:
+    """Fold `fact`, which counts for `counters`, into `state`; False when it was folded before and nothing changed.
+
+    A service event that counts for nothing is remembered, so that no hole stays in its aggregate's sequence; such a
+    signal is passed over. Raises Refused, with `state` unchanged, for a fact that has a sequence below 1, or only one
+    of aggregate and sequence.
+    """
+    if not counters and fact.aggregate is None and fact.sequence is None:
         return False
-    place = bisect_left(seen, sequence)
-    if place < len(seen) and seen[place] == sequence:
+    if not state.remember(fact):
         return False
-    seen.insert(place, sequence)
+    for counter in counters:
+        state.counts.add(counter.code, fact.at_ms, counter.half_life_ms)
+    if fact.kind == WON:
+        state.is_customer = True
+    elif fact.kind == QUALIFIED and fact.sequence is not None:
+        state.qualify(fact.sequence, words(fact.attributes or {}))
     return True
 
 
-def _remember_signal(state: LeadState, fact: Fact) -> bool:
-    """False when the signal is among the latest."""
-    mark = int.from_bytes(blake2b(fact.id.encode(), digest_size=8).digest(), "big")
-    if mark in state._signals:
-        return False
-    state._signals.add(mark)
-    signal = fact.at_ms << _MARK_BITS | mark
-    if len(state._latest) < REMEMBERED_SIGNALS:
-        heappush(state._latest, signal)
-    else:
-        state._signals.discard(heappushpop(state._latest, signal) & _MARK)
-    return True
+def words(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes that a qualification names, as fit points are given to: `{"budget": "confirmed"}`."""
+    named = attributes.get("attributes", {})
+    return {str(name): str(value) for name, value in named.items()} if isinstance(named, Mapping) else {}
+
+
+def _big_endian(numbers: array[int]) -> bytes:
+    if sys.byteorder == "little" and numbers:
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers.tobytes()

@@ -272,7 +272,7 @@ async def test_an_event_told_twice_changes_nothing(
 
 async def state_is(reader: Reader, lead_id: str, wanted: LeadState) -> bool:
     kept = {record.key.decode(): record.value for record in await reader.read()}
-    return lead_id in kept and Lead.decode("", kept[lead_id]).state.digest_bytes() == wanted.digest_bytes()
+    return lead_id in kept and Lead.decode("", kept[lead_id]).state.digest() == wanted.digest()
 
 
 def state_after(facts: list[Recorded[Event]]) -> LeadState:
@@ -280,7 +280,7 @@ def state_after(facts: list[Recorded[Event]]) -> LeadState:
     for each in facts:
         kind = f"signal.{each.event.kind}" if isinstance(each.event, SignalReceived) else each.event.type[6:]
         at_ms = round(each.event.at.timestamp() * 1000)
-        fold(state, Fact(each.id, kind, at_ms, each.aggregate, each.sequence), RULES.half_lives)
+        fold(state, Fact(each.id, kind, at_ms, each.aggregate, each.sequence), RULES.counters(kind, {}))
     return state
 
 
@@ -397,10 +397,10 @@ async def test_a_process_killed_again_and_again_ends_in_the_same_state(
 
             async def is_right() -> bool:
                 kept = {
-                    record.key.decode(): Lead.decode("", record.value).state.digest_bytes()
+                    record.key.decode(): Lead.decode("", record.value).state.digest()
                     for record in await state.read()
                 }
-                return kept == {lead: each.digest_bytes() for lead, each in wanted.items()}
+                return kept == {lead: each.digest() for lead, each in wanted.items()}
 
             await until(is_right)
     told: dict[bytes, list[int]] = {}

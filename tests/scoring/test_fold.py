@@ -1,0 +1,229 @@
+"""A partition's leads in memory: what goes out is what the domain says, and rests as bytes without a trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.scoring import fold as module
+from services.scoring.alarms import Alarms
+from services.scoring.domain import HEAT_NAMES, Lead, crossing_id, heat_of
+from services.scoring.facts import Decoder
+from services.scoring.fold import Heat
+from services.scoring.state import Output
+from shared.bus.topics import Topics
+from shared.errors import Refused
+from shared.events import Recorded, decode, encode
+from shared.events.base import Event
+from shared.events.followup import ActivityLogged
+from shared.events.leads import LeadCaptured, LeadWon
+from shared.events.scoring import CrossingEvent, HeatChanged
+from shared.events.signals import SignalReceived
+from shared.scorecard.heat import gauges
+from shared.scorecard.rules import default_rules
+
+RULES = gauges(default_rules())
+MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
+LEADS = [f"lead-{number}" for number in range(40)]
+ids = count()
+
+
+def new(letters: int = 0) -> Heat:
+    return Heat(Topics("nowhere", "ascua"), RULES, letters, Decoder())
+
+
+def record(event: Event, sequence: int | None = None) -> Any:
+    recorded = Recorded(f"e{next(ids)}", event, event.at, sequence, event.aggregate if sequence else None)
+    return SimpleNamespace(
+        key=event.lead_id.encode(), value=encode(recorded), headers=(), partition=0, offset=next(ids)
+    )
+
+
+def traffic(seed: int, events: int) -> list[Any]:
+    """Facts of many leads in order of time, all of them at least once captured."""
+    lot = Random(seed)
+    records = [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS]
+    calls: dict[str, int] = {}
+    for number in range(events):
+        lead, at = lot.choice(LEADS), MONDAY + timedelta(minutes=7 * number)
+        match lot.randrange(8):
+            case 0:
+                calls[lead] = calls.get(lead, 0) + 1
+                result = lot.choice(["answered", "no_answer", "objection"])
+                call = ActivityLogged(
+                    lead_id=lead, at=at, activity_id=f"c{number}", kind="call", result=result
+                )
+                records.append(record(call, calls[lead]))
+            case 1 if number % 50 == 0:
+                records.append(record(LeadWon(lead_id=lead, at=at), 2 + number))
+            case _:
+                kind = lot.choice(["page_viewed", "chat_message", "email_clicked", "form_started"])
+                records.append(record(SignalReceived(lead_id=lead, at=at, kind=kind)))
+    return records
+
+
+def played(heat: Heat, records: Sequence[Any], batch: int) -> list[Output]:
+    outputs: list[Output] = []
+    for start in range(0, len(records), batch):
+        heat.fold("ascua.signals", records[start : start + batch], MONDAY + timedelta(days=30))
+        outputs += heat.take(MONDAY + timedelta(days=30))
+    return outputs
+
+
+def crossings(outputs: Sequence[Output]) -> list[Recorded[CrossingEvent]]:
+    return [decode(each.value or b"") for each in outputs if each.topic == "ascua.scoring"]  # type: ignore[misc]
+
+
+def states(outputs: Sequence[Output]) -> dict[bytes, bytes]:
+    return {each.key: each.value or b"" for each in outputs if each.topic == "ascua.scoring-state"}
+
+
+def test_a_heat_record_is_what_encode_makes_of_the_heat_of_the_lead() -> None:
+    heat, told = new(), 0
+    for each in traffic(1, 400):
+        heat.fold("ascua.signals", [each], MONDAY)
+        outputs = heat.take(MONDAY)
+        for output in outputs:
+            if output.topic != "ascua.heat":
+                continue
+            lead = heat.lead(output.key.decode())
+            event = heat_of(lead, RULES)
+            expected = Recorded(module_heat_id(lead), event, MONDAY, lead.told, event.aggregate)
+            assert output.value == encode(expected)
+            assert isinstance(decode(output.value or b"").event, HeatChanged)
+            told += 1
+    assert told > 300
+    assert any(heat.lead(lead).risk is not None for lead in LEADS)
+
+
+def module_heat_id(lead: Lead) -> str:
+    from uuid import UUID, uuid5
+
+    return str(uuid5(UUID(bytes=HEAT_NAMES), f"{lead.id}/heat/told/{lead.told}"))
+
+
+@pytest.mark.parametrize("unpacked", [2, 16_384])
+def test_resting_and_batches_leave_no_trace(unpacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = traffic(2, 1_500)
+    plain = played(new(), records, 1)
+    monkeypatch.setattr(module, "UNPACKED", unpacked)
+    batched = played(new(), records, 60)
+
+    assert [each.id for each in crossings(batched)] == [each.id for each in crossings(plain)]
+    digests = [
+        {key: Lead.decode("", value).state.digest() for key, value in states(outputs).items()}
+        for outputs in (plain, batched)
+    ]
+    assert digests[0] == digests[1]
+    assert len(crossings(plain)) > len(LEADS)
+
+
+def test_a_fold_restored_from_its_state_goes_on_as_if_nothing_had_been() -> None:
+    records = traffic(3, 1_500)
+    whole = played(new(), records, 40)
+    first = new()
+    outputs = played(first, records[:700], 40)
+    second = new()
+    for key, value in states(outputs).items():
+        second.restore(key, value)
+    outputs += played(second, records[700:], 40)
+
+    assert [each.id for each in crossings(outputs)] == [each.id for each in crossings(whole)]
+    assert {key: Lead.decode("", value).told for key, value in states(outputs).items()}.keys() == {
+        lead.encode() for lead in LEADS
+    }
+
+
+def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> None:
+    heat = new()
+    outputs = played(heat, traffic(4, 900), 40)
+    later = new()
+    for key, value in states(outputs).items():
+        later.restore(key, value)
+    now = MONDAY + timedelta(days=60)
+    while later.ring(now):
+        pass
+
+    told = crossings(later.take(now))
+
+    assert [each.event.at for each in told] == sorted(each.event.at for each in told)
+    assert len({each.id for each in told}) == len(told) >= len(LEADS)
+    assert all(later.lead(lead).heat.band == "cold" for lead in LEADS)
+    assert not later.ring(now + timedelta(days=1))
+    assert not later.take(now)
+
+
+def test_each_crossing_is_told_within_the_second_when_the_clock_goes_on() -> None:
+    heat = new()
+    played(heat, [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS[:3]], 9)
+    due = {crossing.event.at for crossing in crossings(due_of(heat))}
+
+    heat = new()
+    played(heat, [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS[:3]], 9)
+    for instant in sorted(due):
+        assert not heat.ring(instant - timedelta(milliseconds=1)) or not crossings(
+            heat.take(instant - timedelta(milliseconds=1))
+        )
+        while heat.ring(instant):
+            pass
+        assert {each.event.at for each in crossings(heat.take(instant))} == {instant}
+    assert len(due) >= 1
+
+
+def due_of(heat: Heat) -> Sequence[Output]:
+    now = MONDAY + timedelta(days=90)
+    while heat.ring(now):
+        pass
+    return heat.take(now)
+
+
+def test_alarms_far_ahead_wake_in_time_and_not_much_earlier() -> None:
+    lot = Random(5)
+    alarms = Alarms()
+    now = 1_800_000_000_000
+    wanted = {f"lead-{number}": now + lot.randrange(1, 40 * 86_400_000) for number in range(500)}
+    for lead, alarm in wanted.items():
+        alarms.set(lead, alarm, now)
+    woken = dict.fromkeys(wanted, 0)
+    rung: dict[str, int] = {}
+
+    while len(rung) < len(wanted):
+        now += 600_000
+        for lead, _ in alarms.due(now, 10_000):
+            woken[lead] += 1
+            if wanted[lead] <= now:
+                rung[lead] = now
+            else:
+                alarms.set(lead, wanted[lead], now)
+
+    assert all(0 <= rung[lead] - alarm < 600_000 for lead, alarm in wanted.items())
+    assert max(woken.values()) <= 4
+
+
+def test_what_cannot_be_read_is_put_aside_up_to_the_limit() -> None:
+    heat = new(letters=1)
+    bad = SimpleNamespace(key=b"x", value=b"{", headers=(), partition=2, offset=7)
+
+    heat.fold("ascua.signals", [bad], MONDAY)
+    (letter,) = heat.take(MONDAY)
+
+    assert letter.topic == "ascua.dead-letters"
+    assert json.loads(dict(letter.headers)["letter"])["offset"] == 7
+    with pytest.raises(Refused, match="too many dead letters"):
+        heat.fold("ascua.signals", [bad], MONDAY)
+
+
+def test_a_crossing_told_twice_has_one_id() -> None:
+    records = traffic(6, 300)
+    once, again = played(new(), records, 10), played(new(), records, 25)
+
+    assert [(each.id, crossing_id(each.event)) for each in crossings(once)] == [
+        (each.id, each.id) for each in crossings(again)
+    ]
