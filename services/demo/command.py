@@ -212,7 +212,9 @@ Ready after {seconds:.1f} s: {leads} leads are on the board. All of them are sim
 
   Look   - who to call now stands on top, and the board changes by itself;
          - open a lead: its heat over time, and the reasons down to the single event;
-         - steps that are late, a complaint that cools a lead, leads that were won or lost.
+         - steps that are late, a complaint that cools a lead, leads that were won or lost;
+         - {gateway}/day, the day of the rep whose key this is: j, k, Enter, one line, Enter;
+         - {gateway}/discipline, whether follow-up is really done; every number opens.
 
   Send   a lead of your own from another terminal, and see it come; then warm it:
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from services.cli.system import Addresses
 from services.demo.audit import HeatWatch, Verdict, caught_up, judge, look, read_log
 from services.demo.player import Door, Keys, Player
-from services.demo.script import script
+from services.demo.script import REPS, script
 from services.gateway.keys import KeyRing, Role, Scope
 from shared.clock import utc_now
 from shared.errors import Forbidden
@@ -112,7 +112,7 @@ async def make_keys(home: Path, system: Addresses) -> Keys:
         ring = KeyRing(mongo)
         return Keys(
             channel=await _key(ring, home / "keys" / "demo-channel", Role.CHANNEL, Scope.CAPTURE),
-            rep=await _key(ring, home / "keys" / "demo-rep", Role.REP, Scope.READ),
+            rep=await _key(ring, home / "keys" / REPS[0], Role.REP, Scope.READ),
         )
     finally:
         await mongo.stop()

@@ -23,13 +23,14 @@ from shared.commands import (
     LoseLead,
     OfferLead,
     OpenTicket,
+    PlannedStep,
     Profile,
     ReplyTicket,
     ResolveTicket,
     SendSignal,
     WinLead,
 )
-from shared.events.followup import ActivityKind, ActivityResult
+from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 from shared.events.leads import Channel, Money, Stage
 from shared.events.tickets import Author, Priority, TicketCategory
 
@@ -104,7 +105,7 @@ def _on_stage(seconds: float) -> float:
 def _life(seed: int, run: str, number: int, arrives: float, start: datetime) -> Iterator[Beat]:
     """All beats of one lead."""
     rng = Random(f"{seed}/{number}")  # noqa: S311
-    lead_id = f"sim-{seed}-{run}-{number}"
+    lead_id, rep = f"sim-{seed}-{run}-{number}", REPS[number % len(REPS)]
     (story,) = rng.choices([each for each, _ in STORIES], [weight for _, weight in STORIES])
     now, ticket = arrives, None
 
@@ -125,6 +126,9 @@ def _life(seed: int, run: str, number: int, arrives: float, start: datetime) -> 
             )
             return Beat(_on_stage(now), lead_id, key, what)
         what = act.model_copy(update={"at": at})
+        if isinstance(what, LogActivity):
+            promised = _promised(what, start + timedelta(seconds=_on_stage(now)))
+            what = what.model_copy(update={"rep": rep, "next": promised})
         if isinstance(act, OpenTicket):
             ticket = key
         about = ticket if isinstance(act, ReplyTicket | ResolveTicket) else None
@@ -232,13 +236,23 @@ def _browses(rng: Random, *then: str) -> tuple[Seen, ...]:
 
 
 def _contact(rng: Random, kind: ActivityKind, result: ActivityResult, noted: float) -> LogActivity:
+    objection = rng.choice(OBJECTIONS)
     return LogActivity(
         kind=kind,
         result=result,
-        rep=rng.choice(REPS),
+        direction=Direction.OUTBOUND,
+        objection=objection if result is ActivityResult.OBJECTION else None,
         duration_seconds=rng.randint(20, 900) if kind is not ActivityKind.EMAIL else None,
         note=rng.choice(NOTES[result]) if rng.random() < noted else None,
     )
+
+
+def _promised(activity: LogActivity, now: datetime) -> PlannedStep | None:
+    """Who makes an appointment says when; what else comes next is left to the playbook."""
+    if activity.result is not ActivityResult.APPOINTMENT:
+        return None
+    at = (now + timedelta(hours=3)).replace(minute=30, second=0, microsecond=0)
+    return PlannedStep(action=ActivityKind.VISIT, due=at)
 
 
 def _asks(rng: Random, lead_id: str) -> Iterator[tuple[float, Act]]:
@@ -288,6 +302,8 @@ WAYS: Final = (
     ("referral", Channel.PHONE, "sim_bring_a_friend", 0),
 )
 REPS: Final = ("desk-1", "desk-2", "desk-3")
+"""They take turns with the leads; the demo's key is the first one's."""
+OBJECTIONS: Final = (Objection.PRICE, Objection.AUTHORITY, Objection.TIMING)
 MODELS: Final = ("compact", "corner", "grand", "quiet")
 PAGES: Final = ("home", "stoves/compact", "stoves/grand", "installation", "guarantee", "stories")
 NOTES: Final = {

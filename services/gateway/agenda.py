@@ -40,7 +40,7 @@ def calendar(
     feed.add("x-published-ttl", READ_AGAIN, parameters={"VALUE": "DURATION"})
     years: list[int] = []
     for view in sorted(views, key=lambda view: view.lead_id):
-        if view.next_step is not None and not view.next_step.is_automatic:
+        if view.next_step is not None and not view.next_step.is_automatic and view.survivor is None:
             feed.add_component(_event(view, view.next_step, zone, names, base_url, say))
             years.append(view.next_step.due.year)
     if years and zone.key != "UTC":

@@ -67,7 +67,7 @@ def plan(views: Iterable[LeadView], now: datetime) -> Day:
     todos = [
         _todo(view, view.next_step, now)
         for view in views
-        if view.next_step is not None and not view.next_step.is_automatic
+        if view.next_step is not None and not view.next_step.is_automatic and view.survivor is None
     ]
     ready = [todo for todo in todos if not _waits(todo.step, now)]
     later = [todo for todo in todos if _waits(todo.step, now)]

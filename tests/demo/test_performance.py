@@ -32,4 +32,4 @@ async def test_the_page_says_that_the_leads_are_simulated(system: System, run: R
 
 async def test_keys_are_kept_from_one_run_to_the_next(system: System, run: Run) -> None:
     assert await make_keys(system.home, system.addresses) == await make_keys(system.home, system.addresses)
-    assert (system.home / "keys" / "demo-rep").stat().st_mode & 0o077 == 0
+    assert (system.home / "keys" / "desk-1").stat().st_mode & 0o077 == 0

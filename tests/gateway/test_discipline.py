@@ -25,7 +25,16 @@ from shared.events.followup import (
     NextStepDone,
     NextStepScheduled,
 )
-from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadOffered, LeadWon, Money
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadLost,
+    LeadOffered,
+    LeadsMerged,
+    LeadSplit,
+    LeadWon,
+    Money,
+)
 from shared.events.scoring import Band, LeadCooled, LeadWarmed
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -182,6 +191,15 @@ def test_a_lead_that_went_cold_without_a_try_tells_what_it_had_cost() -> None:
 
     assert (total.gone_cold.leads, total.gone_cold.cost) == (2, (Money(minor=2_900),))
     assert found(Figure.GONE_COLD, at(after(3.5)), cooled) == []
+
+
+def test_a_lead_that_turned_out_to_be_another_one_counts_no_more_and_again_when_they_are_parted() -> None:
+    story = Story().tell(LeadsMerged, after(2), survivor="bob", turn=1)
+
+    assert len(found(Figure.LEADS, at(after(1)), story)) == 1
+    assert found(Figure.LEADS, at(after(3)), story) == []
+    story.tell(LeadSplit, after(4), survivor="bob", turn=2)
+    assert len(found(Figure.LEADS, at(after(5)), story)) == 1
 
 
 HINTED = {

@@ -122,7 +122,8 @@ def items(figure: Figure, trails: Iterable[Trail], look: Look) -> Iterator[Item]
     """What a figure is made of."""
     find = _FIND[figure]
     for trail in trails:
-        if trail.captured_at is not None and trail.captured_at <= look.at:
+        is_absorbed = trail.absorbed_at is not None and trail.absorbed_at <= look.at
+        if trail.captured_at is not None and trail.captured_at <= look.at and not is_absorbed:
             yield from find(trail, look)
 
 

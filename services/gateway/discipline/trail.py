@@ -18,7 +18,16 @@ from shared.events.followup import (
     NextStepScheduled,
     OwnerChanged,
 )
-from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadOffered, LeadWon, Money
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadLost,
+    LeadOffered,
+    LeadsMerged,
+    LeadSplit,
+    LeadWon,
+    Money,
+)
 from shared.events.scoring import Band, LeadCooled, LeadWarmed, LeadWentHot
 
 NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
@@ -92,6 +101,8 @@ class Trail:
     crossings: tuple[Crossing, ...] = ()
     until: Instant = NEVER
     is_lost: bool = False
+    absorbed_at: Instant | None = None
+    """Since when this lead is part of another one, if it is."""
 
 
 def trace(trail: Trail, event: Event) -> Trail:
@@ -110,6 +121,10 @@ def trace(trail: Trail, event: Event) -> Trail:
             return replace(trail, offers=tuple(sorted((*trail.offers, event.at))))
         case LeadWon() | LeadLost():
             return replace(trail, until=event.at, is_lost=isinstance(event, LeadLost))
+        case LeadsMerged() if event.survivor is not None:
+            return replace(trail, absorbed_at=event.at)
+        case LeadSplit() if event.survivor is not None:
+            return replace(trail, absorbed_at=None)
         case ActivityLogged() if event.kind is not ActivityKind.NOTE:
             contact = Contact(
                 event.activity_id,
