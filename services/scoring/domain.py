@@ -31,6 +31,7 @@ from shared.events.scoring import (
     LeadWentHot,
     Risk,
     RiskBand,
+    RiskEvent,
 )
 from shared.events.signals import SignalReceived
 from shared.scorecard.heat import MARGIN, Gauge, Gauges
@@ -43,9 +44,9 @@ NO_WAKE: Final = 2**32 - 1
 
 _NAMES: Final = uuid5(NAMESPACE_URL, "urn:ascua:scoring")
 HEAT_NAMES: Final = _NAMES.bytes
-_HEAD: Final = Struct(">BqqIBIBI")
-_REST: Final = Struct(">qqIBIBI")
-_ALARM: Final = Struct(">q")
+_HEAD: Final = Struct(">BqIqIBIBI")
+_REST: Final = Struct(">qIqIBIBI")
+_ALARM: Final = Struct(">qI")
 _HEAT_BANDS: Final = tuple(Band)
 _RISK_BANDS: Final = tuple(RiskBand)
 _LEVELS: Final = {
@@ -137,7 +138,7 @@ class Lead:
 
     __slots__ = (
         "alarm_ms", "as_of_ms", "has_news", "heat", "id", "is_changed", "is_listed",
-        "record", "risk", "state", "told", "wakes",
+        "record", "risk", "rules", "state", "told", "wakes",
     )  # fmt: skip
 
     def __init__(self, lead_id: str, state: LeadState) -> None:
@@ -145,6 +146,8 @@ class Lead:
         self.state = state
         self.heat = Track(Band.COLD)
         self.risk = Track(RiskBand.OK) if state.is_customer else None
+        self.rules = 0
+        """The code of the rules that it is kept under."""
         self.as_of_ms = -NEVER
         self.alarm_ms = NEVER
         self.told = 0
@@ -162,6 +165,15 @@ class Lead:
     def new(cls, lead_id: str) -> Lead:
         return cls(lead_id, LeadState())
 
+    def resume(self, crossing: CrossingEvent) -> None:
+        """Stand where a crossing that was told left it."""
+        track = self.heat
+        if isinstance(crossing, RiskEvent):
+            self.risk = track = self.risk or Track(RiskBand.OK)
+        track.episode = crossing.episode
+        track.band = band_of(crossing)
+        self.as_of_ms = max(self.as_of_ms, milliseconds(crossing.at))
+
     def encode(self) -> bytes:
         """The state record."""
         heat, risk = self.heat, self.risk
@@ -169,6 +181,7 @@ class Lead:
             _HEAD.pack(
                 FORMAT,
                 self.alarm_ms,
+                self.rules,
                 self.as_of_ms,
                 self.told,
                 _LEVELS[heat.band],
@@ -184,19 +197,19 @@ class Lead:
     def decode(cls, lead_id: str, record: bytes) -> Lead:
         """Raises `Undecodable` (state-unreadable)."""
         reader = unseal(record, FORMAT)
-        alarm, as_of, told, heat, heat_episode, risk, risk_episode = reader.take(_REST)
+        alarm, rules, as_of, told, heat, heat_episode, risk, risk_episode = reader.take(_REST)
         lead = cls(lead_id, LeadState.unpack(reader))
-        lead.alarm_ms, lead.as_of_ms, lead.told = alarm, as_of, told
+        lead.alarm_ms, lead.rules, lead.as_of_ms, lead.told = alarm, rules, as_of, told
         lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat], heat_episode
         if lead.risk is not None:
             lead.risk.band, lead.risk.episode = _RISK_BANDS[risk], risk_episode
         return lead
 
 
-def alarm_in(record: bytes, at: int = 0) -> int:
-    """The alarm of a state record that begins at `at`, without reading the rest of it."""
-    alarm: int = _ALARM.unpack_from(record, at + 1)[0]
-    return alarm
+def alarm_in(record: bytes, at: int = 0) -> tuple[int, int]:
+    """The alarm of a state record that begins at `at`, and the code of its rules, without reading the rest of it."""
+    alarm, rules = _ALARM.unpack_from(record, at + 1)
+    return alarm, rules
 
 
 Crossings = Sequence[CrossingEvent]
@@ -251,6 +264,41 @@ def settle(lead: Lead, until_ms: int, rules: Gauges) -> Crossings:
         ]
         lead.alarm_ms = min((change for change in changes if change is not None), default=NEVER)
     return crossings or _NOTHING
+
+
+def promote(
+    lead: Lead, state: LeadState, before: Gauges | None, after: Gauges, effective_ms: int
+) -> Crossings:
+    """Put a lead under other rules, with the state that the facts make under them; the crossings to tell.
+
+    What was due under the rules before is told first. From the instant at which the others are in force, or from the
+    last one that was looked at, they decide.
+    """
+    crossings = list(settle(lead, effective_ms, before)) if before is not None else []
+    lead.state, lead.rules = state, after.code
+    if after.risk is None or not state.is_customer:
+        lead.risk = None
+    elif lead.risk is None:
+        lead.risk = Track(RiskBand.OK)
+    lead.is_changed = lead.has_news = True
+    if lead.as_of_ms > -NEVER:
+        crossings += _look(lead, max(lead.as_of_ms, effective_ms), after, is_told=True)
+    return crossings
+
+
+def band_of(crossing: CrossingEvent) -> str:
+    """The band that a crossing leads to."""
+    match crossing:
+        case LeadCooled():
+            return crossing.band
+        case LeadWentHot():
+            return Band.HOT
+        case LeadWarmed():
+            return Band.WARM
+        case CustomerAtRisk():
+            return RiskBand.AT_RISK
+        case _:
+            return RiskBand.OK
 
 
 def _tracks(lead: Lead, rules: Gauges) -> Iterator[tuple[Gauge, Track]]:

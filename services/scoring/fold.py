@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from struct import Struct
 from typing import Final
@@ -10,9 +11,20 @@ from typing import Final
 from aiokafka import ConsumerRecord
 
 from services.scoring.alarms import Alarms
-from services.scoring.domain import NEVER, NO_WAKE, Lead, alarm_in, crossing_id, settle, take_in
+from services.scoring.domain import (
+    FORMAT,
+    NEVER,
+    NO_WAKE,
+    Lead,
+    alarm_in,
+    crossing_id,
+    promote,
+    settle,
+    take_in,
+)
 from services.scoring.facts import Decoder
-from services.scoring.state import RUNG, Output
+from services.scoring.promotion import Book, Shadow
+from services.scoring.state import RUNG, Output, Promotion
 from services.scoring.telling import Teller
 from shared import metrics
 from shared.bus.letters import dead_letter
@@ -24,6 +36,7 @@ from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
 from shared.scorecard.heat import Gauges
+from shared.scorecard.record import is_whole
 
 CONSUMER: Final = "scoring"
 """The name under which scoring puts records aside, and to which they are sent back."""
@@ -31,6 +44,9 @@ CONSUMER: Final = "scoring"
 UNPACKED: Final = 16_384
 """So many leads of a partition stay unpacked; of the others only the state record is in memory."""
 
+NO_RULES: Final = 0
+
+_STEP: Final = 500
 _WAKE: Final = Struct(">I")
 
 
@@ -41,11 +57,18 @@ class Heat:
     `Refused("too-many-dead-letters")` when more than `letters` records could not be decoded.
     """
 
-    def __init__(self, topics: Topics, rules: Gauges, letters: int, decoder: Decoder) -> None:
+    def __init__(
+        self, topics: Topics, rules: Gauges, letters: int, decoder: Decoder, book: Book | None = None
+    ) -> None:
         self._topics = topics
         self._rules = rules
         self._letters_left = letters
+        self._decoder = decoder
         self._read = decoder.read
+        self._book = book
+        self._stale: dict[int, int] = {}
+        """How many leads stand under other rules, by their code."""
+        self._unreadable: set[str] = set()
         self._teller = Teller(rules)
         self._leads: dict[str, Lead | bytes] = {}
         self._unpacked: dict[str, Lead] = {}
@@ -56,6 +79,9 @@ class Heat:
         self._heat_topic = topics.name(HEAT.name)
         self._state_topic = topics.name(SCORING_STATE.name)
 
+    def short(self, topic: str) -> str:
+        return self._topics.short(topic)
+
     def __len__(self) -> int:
         return len(self._leads)
 
@@ -65,12 +91,63 @@ class Heat:
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         lead_id = key.decode()
+        self._unreadable.discard(lead_id)
         if value is None:
             self._leads.pop(lead_id, None)
             return
-        alarm = alarm_in(value)
+        if not is_whole(value, FORMAT):
+            self._unreadable.add(lead_id)
+            self._leads.pop(lead_id, None)
+            return
+        alarm, rules = alarm_in(value)
+        if rules != self._rules.code:
+            self._stale[rules] = self._stale.get(rules, 0) + 1
         wakes = NO_WAKE if alarm == NEVER else self._alarms.set(lead_id, alarm, 0)
         self._leads[lead_id] = _WAKE.pack(wakes) + value
+
+    def due(self, now: datetime) -> Promotion | None:
+        for lead_id in self._unreadable:
+            logger().error("state_unreadable", lead=lead_id, mended="its facts are folded anew")
+        if self._book is None:
+            rules, effective_ms = self._rules, -NEVER
+        else:
+            publication = self._book.in_force(milliseconds(now))
+            rules, effective_ms = publication.rules, publication.effective_ms
+        before = {code: self._book.find(code) if self._book else None for code in self._stale}
+        if rules.code != self._rules.code:
+            before[self._rules.code] = self._rules
+        if not before and not self._unreadable:
+            return None
+        is_other = any(each is None or each.codes != rules.codes for each in before.values())
+        shadow = Shadow(rules, self._decoder, CONSUMER, None if is_other else frozenset(self._unreadable))
+        return Change(self, rules, effective_ms, before, shadow, is_other or bool(self._unreadable))
+
+    def promote(
+        self, rules: Gauges, effective_ms: int, before: Mapping[int, Gauges | None], shadow: Shadow | None
+    ) -> Iterator[int]:
+        """Put all leads under some rules, a few hundred at a time."""
+        self._rules = rules
+        self._teller = Teller(rules)
+        for lead_id in sorted(self._unreadable):
+            lead = self._unpack(lead_id, None)
+            if shadow is not None:
+                shadow.remembered(lead)
+                lead.rules = NO_RULES
+        self._unreadable.clear()
+        for number, lead_id in enumerate(list(self._leads), 1):
+            lead = self.lead(lead_id)
+            if lead.rules != rules.code:
+                state = lead.state
+                if shadow is not None and shadow.covers(lead_id):
+                    state = shadow.take(lead_id)
+                    if lead.rules == NO_RULES:
+                        lead.as_of_ms = max(lead.as_of_ms, state.counts.newest_ms or -NEVER)
+                crossings = promote(lead, state, before.get(lead.rules), rules, effective_ms)
+                self._list(lead)
+                self._rung += [(lead, crossing) for crossing in crossings]
+            if number % _STEP == 0:
+                yield number
+        self._stale.clear()
 
     def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
         if self._rung:
@@ -155,6 +232,7 @@ class Heat:
     def _unpack(self, lead_id: str, kept: bytes | None) -> Lead:
         if kept is None:
             lead = Lead.new(lead_id)
+            lead.rules = self._rules.code
         else:
             record = kept[_WAKE.size :]
             lead = Lead.decode(lead_id, record)
@@ -186,7 +264,7 @@ class Heat:
             (wakes,) = _WAKE.unpack_from(found)
             if wakes != second:
                 return
-            alarm = alarm_in(found, _WAKE.size)
+            alarm, _ = alarm_in(found, _WAKE.size)
             if alarm > now_ms:
                 self._leads[lead_id] = (
                     _WAKE.pack(self._alarms.set(lead_id, alarm, now_ms)) + found[_WAKE.size :]
@@ -198,10 +276,14 @@ class Heat:
         found.wakes = NO_WAKE
         crossings = settle(found, now_ms, self._rules)
         self._set_alarm(found, now_ms)
-        if found.is_changed and not found.is_listed:
-            found.is_listed = True
-            self._changed.append(found)
+        if found.is_changed:
+            self._list(found)
         self._rung += [(found, crossing) for crossing in crossings]
+
+    def _list(self, lead: Lead) -> None:
+        if not lead.is_listed:
+            lead.is_listed = True
+            self._changed.append(lead)
 
     def _tell_rung(self, now: datetime) -> None:
         """Tell what time alone has brought about, in its order."""
@@ -234,4 +316,27 @@ class Heat:
         aside = letter.to_record()
         self._told.append(
             Output(self._topics.name(aside.topic), aside.key.encode(), aside.value, 0, aside.headers)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A `Promotion` of a partition's leads."""
+
+    heat: Heat
+    rules: Gauges
+    effective_ms: int
+    before: Mapping[int, Gauges | None]
+    shadow: Shadow
+    needs_facts: bool
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        self.shadow.fold(self.heat.short(topic), records)
+
+    def remind(self, record: ConsumerRecord) -> None:
+        self.shadow.remind(record)
+
+    def apply(self) -> Iterator[int]:
+        return self.heat.promote(
+            self.rules, self.effective_ms, self.before, self.shadow if self.needs_facts else None
         )

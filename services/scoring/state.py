@@ -11,7 +11,7 @@ transaction is aborted, its next commit fails, and it stops. Only then is the st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -42,6 +42,11 @@ idle worker tells heat at once, a loaded one in bigger batches."""
 OVERDUE_SECONDS = 2.0
 """Folding stops while a partition has had uncommitted facts for this long."""
 
+TOLD = ("heat", "scoring")
+
+NEARLY = 2_000
+"""A partition waits for a promotion that lacks fewer facts than these."""
+
 RUNG = 50
 """How many leads are looked at in one go when time alone changes them."""
 
@@ -65,6 +70,9 @@ class Output(NamedTuple):
 class Fold(Protocol):
     """The memory of one partition number. It does no I/O and never waits."""
 
+    def __len__(self) -> int:
+        """How many leads it knows."""
+
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back a state record; the last one of a key counts."""
 
@@ -76,6 +84,25 @@ class Fold(Protocol):
 
     def take(self, now: datetime) -> Sequence[Output]:
         """What is to be sent since the last take, state records included."""
+
+    def due(self, now: datetime) -> Promotion | None:
+        """What has to be done to the whole memory before it goes on; None, mostly."""
+
+
+class Promotion(Protocol):
+    """A change of a whole memory, and the facts that it needs."""
+
+    @property
+    def needs_facts(self) -> bool: ...
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        """Add facts, from the first one to where the partition stands."""
+
+    def remind(self, record: ConsumerRecord) -> None:
+        """Hear again what was told before."""
+
+    def apply(self) -> Iterator[int]:
+        """Change the memory, a step at a time; after each, what there is to send can be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +145,17 @@ class Partition:
         self.relief = asyncio.Event()
         self.committed: dict[TopicPartition, int] = {}
         self.commits = 0
+        self.committed_at: datetime | None = None
+        self.flows = asyncio.Event()
+        self.flows.set()
+        self._waiting: list[tuple[str, Sequence[ConsumerRecord]]] = []
         self.is_committing = False
         self._log = log
         self._clock = clock
         self._producer = producer
         self._failed = failed
         self._positions: dict[TopicPartition, int] = {}
+        self._committing: dict[TopicPartition, int] = {}
         self._topic_ids: Mapping[str, str] = {}
         self._broken = False
         self._since: float | None = None
@@ -135,7 +167,26 @@ class Partition:
         self.committed, self._topic_ids = dict(positions), topic_ids
         self._work = asyncio.create_task(self._keep_committing())
 
+    @property
+    def folded(self) -> Mapping[TopicPartition, int]:
+        """The positions up to which facts are in the memory."""
+        return {**self.committed, **self._committing, **self._positions}
+
+    async def flush(self) -> None:
+        """Wait until all that there is to send has been taken for sending."""
+        self._want()
+        await self.relief.wait()
+
+    def resume(self) -> None:
+        self.flows.set()
+        waiting, self._waiting = self._waiting, []
+        for topic, records in waiting:
+            self.fold(topic, records)
+
     def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        if not self.flows.is_set():
+            self._waiting.append((topic, records))
+            return
         self._broken = True  # half a batch is never committed
         self.memory.fold(topic, records, self._clock())
         self._broken = False
@@ -144,6 +195,8 @@ class Partition:
 
     def ring(self) -> bool:
         """Let happen what is due; true when there may be more."""
+        if not self.flows.is_set():
+            return False
         rung = self.memory.ring(self._clock())
         if rung:
             self._want()
@@ -189,6 +242,7 @@ class Partition:
             return
         outputs = self.memory.take(self._clock())
         positions, self._positions = self._positions, {}
+        self._committing = positions
         self._since = None
         self._wanted.clear()
         self.relief.set()
@@ -207,6 +261,8 @@ class Partition:
             )
         await producer.commit_transaction()
         self.committed.update(positions)
+        self._committing = {}
+        self.committed_at = self._clock()
         self.is_committing = False
         self.commits += 1
 
@@ -274,11 +330,15 @@ class State:
                 await self._read_back()
         for number, owned in self.partitions.items():
             owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
+            await self._promote(owned)
+            await self._ring(owned)  # what came due while nobody worked is told first
         return positions
 
     async def room(self) -> None:
         while late := [owned for owned in self.partitions.values() if owned.is_overdue]:
             await unless(late[0].relief.wait(), MOST_SECONDS)
+        for owned in list(self.partitions.values()):
+            await owned.flows.wait()
 
     def fold(self, topic: str, partition: int, records: Sequence[ConsumerRecord]) -> None:
         self.partitions[partition].fold(topic, records)
@@ -286,10 +346,73 @@ class State:
     async def ring(self) -> None:
         """Let happen what is due by now in every partition."""
         for owned in list(self.partitions.values()):
-            more = True
-            while more and self.partitions.get(owned.number) is owned:
-                more = owned.ring()
+            await self._ring(owned)
+
+    async def _ring(self, owned: Partition) -> None:
+        more = True
+        while more and self.partitions.get(owned.number) is owned:
+            more = owned.ring()
+            await asyncio.sleep(0)
+
+    async def promote(self) -> None:
+        """Do what has become due to whole memories."""
+        for owned in list(self.partitions.values()):
+            await self._promote(owned)
+
+    async def _promote(self, owned: Partition) -> None:
+        promotion = owned.memory.due(self._clock())
+        if promotion is None:
+            return
+        began = monotonic()
+        try:
+            if promotion.needs_facts:
+                await self._retell(owned, promotion)
+            owned.flows.clear()
+            await owned.flush()
+            for _ in promotion.apply():
+                await owned.flush()
                 await asyncio.sleep(0)
+            await owned.flush()
+        finally:
+            owned.resume()
+        logger().info("promoted", partition=owned.number, seconds=round(monotonic() - began, 3))
+
+    async def _retell(self, owned: Partition, promotion: Promotion) -> None:
+        """Give a promotion the facts up to where the partition stands, which waits for the last of them."""
+        log = self._log
+        facts = [TopicPartition(topic, owned.number) for topic in log.facts]
+        told = [TopicPartition(log.topics.name(topic), owned.number) for topic in TOLD]
+        async with AIOKafkaConsumer(
+            bootstrap_servers=log.topics.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        ) as reader:
+            reader.assign([*facts, *told])
+            for tp, end in (await reader.end_offsets(told)).items():
+                while await reader.position(tp) < end:
+                    for record in (await reader.getmany(tp, timeout_ms=200)).get(tp, ()):
+                        promotion.remind(record)
+            while True:
+                folded = owned.folded
+                behind = {tp: folded[tp] - await reader.position(tp) for tp in facts if tp in folded}
+                behind = {tp: missing for tp, missing in behind.items() if missing > 0}
+                if not behind:
+                    if not owned.flows.is_set():
+                        return
+                    owned.flows.clear()
+                    continue
+                if sum(behind.values()) < NEARLY:
+                    owned.flows.clear()
+                    folded = owned.folded
+                for tp, records in (await reader.getmany(*behind, timeout_ms=200)).items():
+                    known = [record for record in records if record.offset < folded[tp]]
+                    if known:
+                        promotion.fold(tp.topic, known)
+                    if len(known) < len(records):
+                        reader.seek(tp, folded[tp])
+                    await asyncio.sleep(0)
 
     async def let_go(self) -> None:
         gone, self.partitions = self.partitions, {}

@@ -17,6 +17,7 @@ from services.scoring.state import GRACE, Fold, Log, Partition, State
 from services.scoring.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
+from shared.events.base import rfc3339
 from shared.logs import logger
 
 RING_SECONDS = 0.2
@@ -88,6 +89,8 @@ class Stream:
             "partitions": {
                 str(number): {
                     "commits": owned.commits,
+                    "committed_at": rfc3339(owned.committed_at) if owned.committed_at else None,
+                    "leads": len(owned.memory),
                     "positions": {f"{tp.topic}": offset for tp, offset in owned.committed.items()},
                 }
                 for number, owned in self.state.partitions.items()
@@ -109,7 +112,7 @@ class Stream:
     async def _work(self, app: App) -> None:
         tasks = [
             asyncio.create_task(self._guarded(work))
-            for work in (app.start(), self._ring(), self._watch(), _crash_of(app))
+            for work in (app.start(), self._ring(), self._promote(), self._watch(), _crash_of(app))
         ]
         try:
             await self._failed.wait()
@@ -137,6 +140,11 @@ class Stream:
         while True:
             await asyncio.sleep(RING_SECONDS)
             await self.state.ring()
+
+    async def _promote(self) -> None:
+        while True:
+            await asyncio.sleep(RING_SECONDS)
+            await self.state.promote()
 
     async def _watch(self) -> None:
         """Raise `Unavailable` when a partition does nothing and has to; a broker that is away does not count."""

@@ -7,7 +7,7 @@ come from tables made by integer arithmetic alone, so every machine gets the sam
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from math import isqrt, ldexp
 from struct import Struct
 from typing import Final
@@ -148,10 +148,6 @@ class DecayedCounts:
     def codes(self) -> set[int]:
         """The counters that counted anything."""
         return {place >> _BUCKET_BITS for place in self._units}
-
-    def keep(self, codes: Container[int]) -> None:
-        """Forget all other counters."""
-        self._units = {place: units for place, units in self._units.items() if place >> _BUCKET_BITS in codes}
 
     def pack(self, out: bytearray) -> None:
         """Append the one byte form of the counts: of each bucket its counter, number and units."""

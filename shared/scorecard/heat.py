@@ -349,16 +349,18 @@ class Gauges:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.version = rules.version
+        self.code = int(rules.version[:8], 16)
+        """32 bits of the version."""
+        self.codes = frozenset(
+            kind.counter.code for scorecard in rules.scorecards for kind in scorecard.kinds.values()
+        )
+        """The counters that are kept."""
         self.heat = Gauge(rules.heat)
         self.risk = Gauge(rules.risk) if rules.risk is not None else None
         self.plain = {event: self._step(event, {}) for event in rules.plain}
         """The steps of events for which no rule has a condition, as far as they have been met."""
         self.conditional = frozenset(
-            kind.event
-            for scorecard in (rules.heat, rules.risk)
-            if scorecard is not None
-            for kind in scorecard.kinds.values()
-            if kind.when
+            kind.event for scorecard in rules.scorecards for kind in scorecard.kinds.values() if kind.when
         )
 
     def of(self, scorecard: str) -> Gauge:

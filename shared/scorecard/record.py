@@ -27,6 +27,16 @@ def seal(body: bytearray) -> bytes:
     return bytes(body)
 
 
+def is_whole(record: bytes, version: int) -> bool:
+    """Whether `unseal` would take a record."""
+    end = len(record) - _CRC_BYTES
+    return (
+        end > 0
+        and record[0] == version
+        and crc32(memoryview(record)[:end]) == int.from_bytes(record[end:], "big")
+    )
+
+
 def unseal(record: bytes, version: int) -> Reader:
     """A reader of the body of `record`; raises UnreadableRecord for another version or a wrong checksum."""
     end = len(record) - _CRC_BYTES
@@ -37,7 +47,7 @@ def unseal(record: bytes, version: int) -> Reader:
             f"the record is in format {record[0]} and this program reads format {version}; "
             "run the version that wrote it"
         )
-    if crc32(memoryview(record)[:end]) != int.from_bytes(record[end:], "big"):
+    if not is_whole(record, version):
         raise UnreadableRecord("the record is damaged (wrong checksum)")
     return Reader(record, 1, end)
 

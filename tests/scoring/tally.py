@@ -28,6 +28,9 @@ class Tally:
         self._topics = topics
         self._changed: set[bytes] = set()
 
+    def __len__(self) -> int:
+        return len(self.counts)
+
     def restore(self, key: bytes, value: bytes | None) -> None:
         self.counts[key] = json.loads(value or b"[0,0]")
 
@@ -35,6 +38,9 @@ class Tally:
         for record in records:
             self.counts.setdefault(record.key, [0, 0])[0] += 1
             self._changed.add(record.key)
+
+    def due(self, now: datetime) -> None:
+        """Nothing is ever promoted."""
 
     def ring(self, now: datetime) -> int:
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -19,6 +20,7 @@ from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.state import Output
 from shared.bus.topics import Topics
+from shared.clock import milliseconds
 from shared.errors import Refused
 from shared.events import Recorded, decode, encode
 from shared.events.base import Event
@@ -26,8 +28,8 @@ from shared.events.followup import ActivityLogged
 from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.signals import SignalReceived
-from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
+from shared.scorecard.heat import Gauges, gauges
+from shared.scorecard.rules import default_rules, default_text, parse_rules
 
 RULES = gauges(default_rules())
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -227,3 +229,112 @@ def test_a_crossing_told_twice_has_one_id() -> None:
     assert [(each.id, crossing_id(each.event)) for each in crossings(once)] == [
         (each.id, each.id) for each in crossings(again)
     ]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A book with one publication after the default rules."""
+
+    rules: Gauges
+    effective_ms: int
+
+    def in_force(self, instant_ms: int) -> Published:
+        return self if instant_ms >= self.effective_ms else Published(RULES, 0)
+
+    def find(self, code: int) -> Gauges | None:
+        return {RULES.code: RULES, self.rules.code: self.rules}.get(code)
+
+
+def other_rules(old: str, new: str) -> Gauges:
+    text = default_text()
+    assert old in text
+    return gauges(parse_rules(text.replace(old, new)))
+
+
+HEAVIER = other_rules(
+    "lead.captured: {half_life: 7d, weight: 30}", "lead.captured: {half_life: 7d, weight: 80}"
+)
+LONGER = other_rules("signal.chat_message: {half_life: 2d", "signal.chat_message: {half_life: 5d")
+
+
+def promoted(heat: Heat, records: Sequence[Any], now: datetime) -> list[Output]:
+    promotion = heat.due(now)
+    assert promotion is not None
+    if promotion.needs_facts:
+        promotion.fold("ascua.signals", records)
+    outputs: list[Output] = []
+    for _ in promotion.apply():
+        outputs += heat.take(now)
+    return outputs + list(heat.take(now))
+
+
+@pytest.mark.parametrize("rules", [HEAVIER, LONGER], ids=["weights", "half-lives"])
+def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: Gauges) -> None:
+    records, now = traffic(7, 600), MONDAY + timedelta(days=10)
+    book = Published(rules, milliseconds(now))
+    heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    outputs = played(heat, records, 50)
+    assert heat.due(now - timedelta(milliseconds=1)) is None
+
+    outputs = promoted(heat, records, now)
+
+    fresh = Heat(Topics("nowhere", "ascua"), rules, 0, Decoder())
+    played(fresh, records, 50)
+    assert heat.due(now) is None
+    assert states(outputs).keys() == {lead.encode() for lead in LEADS}
+    for lead in LEADS:
+        was, is_now = fresh.lead(lead), heat.lead(lead)
+        assert is_now.state.digest() == was.state.digest()
+        assert is_now.rules == rules.code
+        score = rules.heat.score(is_now.state.counts, milliseconds(now), is_now.state.attributes)
+        assert rules.heat.band(is_now.heat.band, score) == is_now.heat.band
+    for each in crossings(outputs):
+        assert each.event.rules == (rules if each.event.at >= now else RULES).version
+
+
+def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() -> None:
+    records, now = traffic(8, 600), MONDAY + timedelta(days=10)
+    book = Published(LONGER, milliseconds(now))
+    heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    before = states(played(heat, records, 50))
+    after = states(promoted(heat, records, now))
+    half = {**before, **{key: after[key] for key in sorted(after)[: len(after) // 2]}}
+
+    restarted = Heat(Topics("nowhere", "ascua"), LONGER, 0, Decoder(), book)
+    for key, value in half.items():
+        restarted.restore(key, value)
+    outputs = states(promoted(restarted, records, now))
+
+    assert len(outputs) == len(half) - len(after) // 2
+    assert {key: Lead.decode("", value).state.digest() for key, value in {**half, **outputs}.items()} == {
+        key: Lead.decode("", value).state.digest() for key, value in after.items()
+    }
+
+
+def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_told_of_it() -> None:
+    records = traffic(9, 600)
+    first = new()
+    outputs = played(first, records, 50)
+    kept = states(outputs)
+    broken = LEADS[3].encode()
+    damaged = bytearray(kept[broken])
+    damaged[40] ^= 1
+
+    second = new()
+    for key, value in {**kept, broken: bytes(damaged)}.items():
+        second.restore(key, value)
+    promotion = second.due(MONDAY)
+    assert promotion is not None
+    for each in outputs:
+        if each.topic in ("ascua.heat", "ascua.scoring"):
+            promotion.remind(SimpleNamespace(key=each.key, value=each.value))  # type: ignore[arg-type]
+    promotion.fold("ascua.signals", records)
+    for _ in promotion.apply():
+        pass
+    mended = states(second.take(MONDAY))
+
+    assert mended.keys() == {broken}
+    was, is_now = Lead.decode("", kept[broken]), Lead.decode("", mended[broken])
+    assert is_now.state.digest() == was.state.digest()
+    assert (is_now.heat.band, is_now.heat.episode) == (was.heat.band, was.heat.episode)
+    assert is_now.told == was.told + 1

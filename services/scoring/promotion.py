@@ -1,0 +1,118 @@
+"""New rules, and states that cannot be read: what becomes of a partition's leads then. No I/O.
+
+New weights, caps and bands are applied to the counts that are there. A new half-life or condition is another count,
+which only the facts can fill: they are folded again into states of their own, beside the leads, from the first one to
+where the partition stands. Then every lead takes over its new state, and is looked at for the instant from which the
+rules are in force. A lead's record says under which rules it was made, so what a crash leaves half done is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Protocol
+
+from aiokafka import ConsumerRecord
+
+from services.scoring.domain import Lead
+from services.scoring.facts import Decoder
+from shared.bus.topics import REPLAYS
+from shared.errors import Undecodable
+from shared.events import decode
+from shared.events.scoring import CrossingEvent, HeatChanged
+from shared.scorecard.heat import Gauges
+from shared.scorecard.lead_state import LeadState, fold
+from shared.scorecard.record import Reader
+
+UNPACKED = 50_000
+
+
+class Publication(Protocol):
+    """Rules, and from when on they are in force (ms)."""
+
+    @property
+    def effective_ms(self) -> int: ...
+    @property
+    def rules(self) -> Gauges: ...
+
+
+class Book(Protocol):
+    """Which rules are in force when."""
+
+    def in_force(self, instant_ms: int) -> Publication: ...
+
+    def find(self, code: int) -> Gauges | None:
+        """Rules that once were in force, by the code in a lead's record."""
+
+
+class Shadow:
+    """States of leads made anew from the facts; `only` these leads, if given."""
+
+    def __init__(self, rules: Gauges, decoder: Decoder, consumer: str, only: Container[str] | None) -> None:
+        self._rules = rules
+        self._read = decoder.read
+        self._consumer = consumer
+        self._only = only
+        self._states: dict[str, LeadState | bytes] = {}
+        self._unpacked: list[str] = []
+        self._told: dict[str, tuple[int, list[CrossingEvent]]] = {}
+
+    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        """Fold records of a topic (its short name); those that cannot be decoded are dead letters already."""
+        for record in records:
+            if topic == REPLAYS.name and (b"consumer", self._consumer.encode()) not in [
+                (name.encode(), value) for name, value in record.headers
+            ]:
+                continue
+            try:
+                new = self._read(record.value or b"")
+            except Undecodable:
+                continue
+            if self._only is None or new.lead_id in self._only:
+                fold(self._state(new.lead_id), new, self._rules.step(new).counters)
+
+    def remind(self, record: ConsumerRecord) -> None:
+        """Learn from what was told of a lead how often, and with what band, that was done."""
+        lead_id = (record.key or b"").decode()
+        if self._only is None or lead_id not in self._only or not record.value:
+            return
+        recorded = decode(record.value)
+        told, crossings = self._told.setdefault(lead_id, (0, []))
+        if isinstance(recorded.event, HeatChanged):
+            self._told[lead_id] = max(told, recorded.sequence or 0), crossings
+        elif isinstance(recorded.event, CrossingEvent):
+            crossings.append(recorded.event)
+
+    def covers(self, lead_id: str) -> bool:
+        return self._only is None or lead_id in self._only
+
+    def take(self, lead_id: str) -> LeadState:
+        """The state of a lead, to be kept by whoever takes it."""
+        state = self._state(lead_id)
+        self._states.pop(lead_id)
+        return state
+
+    def remembered(self, lead: Lead) -> None:
+        """Give a lead whose record could not be read what is known to have been told of it."""
+        told, crossings = self._told.get(lead.id, (0, []))
+        lead.told = told
+        for crossing in sorted(crossings, key=lambda crossing: crossing.episode):
+            lead.resume(crossing)
+
+    def _state(self, lead_id: str) -> LeadState:
+        state = self._states.get(lead_id)
+        if not isinstance(state, LeadState):
+            if len(self._unpacked) == UNPACKED:
+                self._rest()
+            state = LeadState() if state is None else LeadState.unpack(Reader(state, 0, len(state)))
+            self._states[lead_id] = state
+            self._unpacked.append(lead_id)
+        return state
+
+    def _rest(self) -> None:
+        for lead_id in self._unpacked:
+            state = self._states.get(lead_id)
+            if isinstance(state, LeadState):
+                packed = bytearray()
+                state.pack(packed)
+                self._states[lead_id] = bytes(packed)
+        self._unpacked.clear()
