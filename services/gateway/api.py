@@ -46,7 +46,7 @@ from shared.commands import (
 )
 from shared.errors import Refused
 from shared.events.base import Instant, LeadId, rfc3339
-from shared.events.scoring import Band
+from shared.events.scoring import Band, RulesVersion
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
@@ -54,6 +54,7 @@ GROUPS = ("leads", "followup", "gateway", handlers.TRACER, "scoring", "scoring-l
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
+RulesPath = Annotated[RulesVersion, Path()]
 At = Annotated[
     AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
 ]
@@ -243,6 +244,14 @@ def reads(
         lead_id: LeadPath, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
     ) -> Any:
         return await handlers.timeline(backends, lead_id, cursor=cursor, limit=limit)
+
+    @api.get("/rules", summary="All rules that were ever published, and which are in force")
+    async def rules() -> Any:
+        return await backends.call("scoring", "GET", "/rules")
+
+    @api.get("/rules/{version}", summary="Rules as they were written, with their comments")
+    async def rules_text(version: RulesPath) -> Any:
+        return await backends.call("scoring", "GET", f"/rules/{version}")
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat at an instant")
     async def heat(lead_id: LeadPath, at: At = None) -> Any:

@@ -100,6 +100,8 @@ def fact(item: Mapping[str, Any]) -> Fact:
             return _fact(at, "won", "Won", _money(data))
         case "lead.lost":
             return _fact(at, "lost", "Lost", get("reason"))
+        case "rules.published":
+            return _fact(at, "stage", "Rules published", get("rules"), minor=True)
         case "lead.qualified":
             known = data.get("attributes") or {}
             return _fact(at, "stage", "Qualified", *(words(f"{name}: {known[name]}") for name in known))

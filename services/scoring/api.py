@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
 from services.scoring import handlers
+from services.scoring.rulebook import Publication, Rulebook
 from services.scoring.store import Entry, Ledger
-from shared.clock import Clock, from_milliseconds
+from shared.clock import Clock, from_milliseconds, milliseconds
 from shared.events.base import Instant, JsonObject
 from shared.events.scoring import Band
-from shared.scorecard.rules import Rules
 from shared.web import LeadPath
 
 
@@ -71,7 +71,10 @@ class CurvePoint(BaseModel):
 
 
 class CurveAnswer(BaseModel):
-    """Heat over a span, oldest first. `bands` is from how many points on each band is entered."""
+    """Heat over a span, oldest first, each point under the rules in force then.
+
+    `rules` are those at the end of the span, and `bands` is from how many points on they let each band be entered.
+    """
 
     lead_id: str
     rules: str
@@ -91,6 +94,27 @@ class EntryAnswer(BaseModel):
     data: JsonObject
 
 
+class RulesLine(BaseModel):
+    """Rules that were published; `effective_at` is null for those that come along, in force since ever."""
+
+    rules: str
+    effective_at: Instant | None
+    published_at: Instant | None
+    in_force: bool
+
+
+class RulesList(BaseModel):
+    """As they take over from one another. What lies ahead may still be superseded."""
+
+    items: list[RulesLine]
+
+
+class RulesAnswer(RulesLine):
+    """Rules as they were written, with their comments (YAML)."""
+
+    text: str
+
+
 class TimelineAnswer(BaseModel):
     """`next` is the `before` of the next page; null on the last one."""
 
@@ -102,11 +126,12 @@ class TimelineAnswer(BaseModel):
 At = Annotated[AwareDatetime | None, Query(description="The instant to look at; without it, now.")]
 
 
-def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
+def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["heat"])
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat, now or at an instant")
     async def heat(lead_id: LeadPath, at: At = None) -> HeatAnswer:
+        rules = rulebook.at(milliseconds(at or clock()))
         explanation, lead, counts = await handlers.heat(ledger, lead_id, at, rules, clock)
         return HeatAnswer(
             lead_id=lead_id,
@@ -119,6 +144,7 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, fact by fact")
     async def explain(lead_id: LeadPath, at: At = None) -> ExplanationAnswer:
+        rules = rulebook.at(milliseconds(at or clock()))
         explanation, lead, entries = await handlers.explain(ledger, lead_id, at, rules, clock)
         return ExplanationAnswer(
             lead_id=lead_id,
@@ -154,13 +180,25 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
         end: Annotated[AwareDatetime, Query(alias="to")],
         points: Annotated[int, Query(ge=2, le=500)] = 100,
     ) -> CurveAnswer:
-        drawn = await handlers.curve(ledger, lead_id, start, end, points, rules)
+        drawn = await handlers.curve(ledger, lead_id, start, end, points, rulebook)
+        rules = rulebook.at(milliseconds(end))
         return CurveAnswer(
             lead_id=lead_id,
             rules=rules.version,
             bands={band.name: band.enter for band in rules.heat.bands},
             points=[CurvePoint(at=from_milliseconds(at_ms), heat=heat) for at_ms, heat in drawn],
         )
+
+    @api.get("/rules", summary="All rules that were ever published, and which are in force")
+    async def published() -> RulesList:
+        now = rulebook.in_force(milliseconds(clock()))
+        return RulesList(items=[RulesLine(**_line(each, now)) for each in rulebook.versions()])
+
+    @api.get("/rules/{version}", summary="Rules as they were written")
+    async def written(version: str) -> RulesAnswer:
+        now = rulebook.in_force(milliseconds(clock()))
+        found = rulebook.publication(version)
+        return RulesAnswer(**_line(found, now), text=found.text)
 
     @api.get("/leads/{lead_id}/timeline", summary="What happened with a lead, from the newest")
     async def timeline(
@@ -170,6 +208,16 @@ def router(ledger: Ledger, rules: Rules, clock: Clock) -> APIRouter:
         return TimelineAnswer(lead_id=lead_id, entries=[_entry(entry) for entry in entries], next=following)
 
     return api
+
+
+def _line(publication: Publication, now: Publication) -> dict[str, Any]:
+    published = publication.published_ms
+    return {
+        "rules": publication.version,
+        "effective_at": publication.effective_at,
+        "published_at": None if published is None else from_milliseconds(published),
+        "in_force": publication == now,
+    }
 
 
 def _entry(entry: Entry) -> EntryAnswer:

@@ -6,8 +6,10 @@ import base64
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from services.scoring.domain import Lead, happened, lead_at
+from services.scoring.rulebook import Rulebook
 from services.scoring.store import Entry, Ledger
 from shared.bus import Handle, Received
 from shared.clock import AHEAD, Clock, from_milliseconds, milliseconds
@@ -16,7 +18,7 @@ from shared.events import wire_type
 from shared.events.base import data_of
 from shared.scorecard import heat as scorecard
 from shared.scorecard.heat import Explanation, gauges
-from shared.scorecard.lead_state import LeadState, fold
+from shared.scorecard.lead_state import Fact, LeadState, fold
 from shared.scorecard.rules import Rules
 
 GROUP = "scoring-ledger"
@@ -102,11 +104,12 @@ async def heat(
 
 
 async def curve(
-    ledger: Ledger, lead_id: str, start: datetime, end: datetime, points: int, rules: Rules
+    ledger: Ledger, lead_id: str, start: datetime, end: datetime, points: int, rulebook: Rulebook
 ) -> list[tuple[int, float]]:
-    """Heat at `points` even steps of a span, and right before and at its facts when they are not too many.
+    """Heat at `points` even steps of a span, and right before and at its jumps when they are not too many.
 
-    Pairs of an instant in milliseconds and heat. An instant to come is heat as it fades until then.
+    Pairs of an instant in milliseconds and heat, each under the rules in force then. An instant to come is heat as it
+    fades until then.
     """
     start_ms, end_ms = milliseconds(start), milliseconds(end)
     if end_ms <= start_ms:
@@ -114,16 +117,26 @@ async def curve(
     found = [entry.fact async for entry in ledger.of_lead(lead_id, end_ms)]
     if not found and not await ledger.knows(lead_id):
         raise NotFound("lead-unknown", f"no fact about a lead {lead_id} has reached scoring")
-    facts = deque(sorted(found, key=lambda fact: fact.at_ms))
+    facts = sorted(found, key=lambda fact: fact.at_ms)
     instants = {start_ms + (end_ms - start_ms) * step // (points - 1) for step in range(points)}
-    jumps = {fact.at_ms for fact in facts if start_ms < fact.at_ms}
+    jumps = {fact.at_ms for fact in facts} | {each.effective_ms for each in rulebook.versions()}
+    jumps = {at_ms for at_ms in jumps if start_ms < at_ms <= end_ms}
     if len(jumps) <= JUMPS_DRAWN:
         instants |= jumps | {at_ms - 1 for at_ms in jumps}
+    drawn: list[tuple[int, float]] = []
+    for publication, stretch in groupby(sorted(instants), rulebook.in_force):
+        drawn += _drawn(facts, publication.rules, list(stretch))
+    return drawn
+
+
+def _drawn(facts: Sequence[Fact], rules: Rules, instants: Sequence[int]) -> list[tuple[int, float]]:
+    """Heat at instants, ascending, under rules as if they had always been in force."""
+    waiting = deque(facts)
     gauge, state = gauges(rules).heat, LeadState()
     drawn = []
-    for instant in sorted(instants):
-        while facts and facts[0].at_ms <= instant:
-            fact = facts.popleft()
+    for instant in instants:
+        while waiting and waiting[0].at_ms <= instant:
+            fact = waiting.popleft()
             fold(state, fact, rules.counters(fact.kind, fact.attributes or {}))
         drawn.append((instant, gauge.score(state.counts, instant, state.attributes)))
     return drawn

@@ -11,6 +11,7 @@ from services.scoring.api import router
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.handlers import GROUP, ledger_handler
+from services.scoring.rulebook import Rulebook
 from services.scoring.state import Log
 from services.scoring.store import Ledger
 from services.scoring.stream import Patience, Stream
@@ -35,12 +36,13 @@ def app(settings: Settings) -> FastAPI:
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
     publisher = Publisher(topics)
     ledger = Ledger(mongo)
-    rules = default_rules()
+    rulebook = Rulebook(topics)
     decoder = Decoder()
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
         "publisher": publisher,
+        "rules": rulebook,
         "ledger": Consumer(
             topics,
             publisher,
@@ -51,12 +53,12 @@ def app(settings: Settings) -> FastAPI:
         ),
         "stream": Stream(
             Log(topics),
-            lambda _: Heat(topics, gauges(rules), settings.dead_letter_limit, decoder),
+            lambda _: Heat(topics, gauges(default_rules()), settings.dead_letter_limit, decoder),
             utc_now,
             Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
         ),
     }
-    return service_app("scoring", parts, [router(ledger, rules, utc_now)])
+    return service_app("scoring", parts, [router(ledger, rulebook, utc_now)])
 
 
 def main() -> None:

@@ -37,11 +37,14 @@ class Topic:
     keyed_by_lead: bool = True
     compacted: bool = False
     retention_ms: int = -1
+    broker_time: bool = False
+    """Whether records bear the time at which the broker appended them, instead of their writer's."""
 
     @property
     def configs(self) -> dict[str, str]:
         if self.compacted:
-            return {"cleanup.policy": "compact"}
+            times = {"message.timestamp.type": "LogAppendTime"} if self.broker_time else {}
+            return {"cleanup.policy": "compact", **times}
         return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
 
 
@@ -51,7 +54,7 @@ SCORING_STATE = Topic("scoring-state", compacted=True)
 REPLAYS = Topic("replays", retention_ms=30 * DAY_MS)
 """Dead letters on their way back: original bytes, with the consumer they are meant for in the headers."""
 DEAD_LETTERS = Topic("dead-letters", keyed_by_lead=False, retention_ms=30 * DAY_MS)
-RULES = Topic("rules", keyed_by_lead=False, compacted=True)
+RULES = Topic("rules", keyed_by_lead=False, compacted=True, broker_time=True)
 PLAYBOOKS = Topic("playbooks", keyed_by_lead=False)
 
 ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)

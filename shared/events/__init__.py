@@ -1,6 +1,6 @@
 """Every event Ascua tells. Importing this package registers them all."""
 
-from shared.events import followup, leads, scoring, signals, tickets
+from shared.events import followup, leads, rules, scoring, signals, tickets
 from shared.events.base import Event, Recorded, Trace, decode, encode, known_events, wire_type
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "followup",
     "known_events",
     "leads",
+    "rules",
     "scoring",
     "signals",
     "tickets",

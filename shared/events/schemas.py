@@ -158,6 +158,10 @@ def asyncapi(samples: Mapping[str, JsonObject]) -> JsonObject:
     }
 
 
+def _key(event: type[Event]) -> str:
+    return "The payload's `subject`." if event.topic == "rules" else "The lead's id: the payload's `subject`."
+
+
 def _message(event: type[Event], name: str, sample: JsonObject) -> JsonObject:
     summary, _, more = inspect.cleandoc(event.__doc__ or "").partition("\n\n")
     return {
@@ -183,7 +187,7 @@ def _message(event: type[Event], name: str, sample: JsonObject) -> JsonObject:
         },
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": "The lead's id: the payload's `subject`."},
+                "key": {"type": "string", "description": _key(event)},
                 "bindingVersion": "0.5.0",
             }
         },

@@ -10,7 +10,8 @@ import yaml
 
 from shared.errors import Refused
 
-MOST_BYTES: Final = 1_000_000
+MOST_BYTES: Final = 250_000
+"""So that rules, escaped as JSON, still fit in a record."""
 MOST_NAMES: Final = 500
 _DEEPEST: Final = 8
 

@@ -347,7 +347,7 @@ def test_an_error_names_the_line_and_what_would_be_right(
 
 
 def test_ten_thousand_kinds_are_refused_at_once_at_the_first_that_is_too_many() -> None:
-    kinds = "".join(f"    kind_{n}: {{event: lead.won, half_life: 1d, weight: 1}}\n" for n in range(10_000))
+    kinds = "".join(f"    k{n}: {{}}\n" for n in range(10_000))
 
     began = time.perf_counter()
     with pytest.raises(RulesError) as caught:
