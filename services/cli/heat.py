@@ -11,7 +11,8 @@ import typer
 from services.cli.answer import AsJson, answer
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """A point in time, as an option gives it."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -25,7 +26,7 @@ Lead = Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id.", show
 At = Annotated[
     datetime | None,
     typer.Option(
-        parser=_instant, metavar="T", help="The instant to look at; now, without it.", show_default=False
+        parser=instant, metavar="T", help="The instant to look at; now, without it.", show_default=False
     ),
 ]
 

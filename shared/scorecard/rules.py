@@ -164,11 +164,6 @@ class Rules:
         return sha256(_canonical(content).encode()).hexdigest()[:16]
 
     @cached_property
-    def half_lives(self) -> Mapping[str, int]:
-        """The half-life of each event that counts for heat, in milliseconds."""
-        return {kind.event: kind.half_life_ms for kind in self.heat.kinds.values()}
-
-    @cached_property
     def plain(self) -> Mapping[str, tuple[Counter, ...]]:
         """The counters of each event of which no kind has conditions: what a fact says does not matter to them."""
         events = {event for scorecard in self.scorecards for event in scorecard.by_event}

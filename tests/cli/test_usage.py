@@ -45,7 +45,8 @@ def test_every_command_can_answer_in_json(words: str) -> None:
 
 def test_the_names_are_the_contract() -> None:
     assert {
-        "ascua run", "ascua heat show", "ascua heat explain", "ascua topics apply", "ascua keys create",
+        "ascua run", "ascua heat show", "ascua heat explain",
+        "ascua rules check", "ascua rules show", "ascua rules publish", "ascua topics apply", "ascua keys create",
         "ascua dlq list", "ascua dlq show", "ascua dlq replay", "ascua doctor", "ascua import", "ascua verify",
     } <= set(ALL)  # fmt: skip
     assert [str(each) for each in What] == ["all", *SERVICES]
