@@ -297,6 +297,26 @@ class OpenCalendar(BaseModel):
         return _known_zone(zone)
 
 
+class Expected(BaseModel):
+    """What publishing was said to do to those on their way."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stay: int
+    move: int
+    end: int
+
+
+class PublishPlaybooks(BaseModel):
+    """Playbooks as YAML. With `expect`, they are published only if that is still what happens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=262_144)]
+    source: Line = Field("playbooks", description="What errors call the file.")
+    expect: Expected | None = None
+
+
 class OpenTicket(Command):
     model_config = _like(lead_id="ana", category="complaint", priority="high", subject="It does not start")
 

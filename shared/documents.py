@@ -186,9 +186,12 @@ class Documents(Generic[T]):
         )
 
     async def _load(self, ids: Sequence[str]) -> dict[str, _Held[T]]:
+        """Those that are there, in the order of `ids`: what is told of many comes out in the order it was asked."""
+        wanted = list(dict.fromkeys(ids))
         with reaching():
-            found = self.collection.find({"_id": {"$in": list(set(ids))}})
-            return {doc["_id"]: self._held(doc) async for doc in found}
+            cursor = self.collection.find({"_id": {"$in": wanted}})
+            found = {doc["_id"]: self._held(doc) async for doc in cursor}
+        return {id: found[id] for id in wanted if id in found}
 
     def _held(self, doc: Document) -> _Held[T]:
         return _Held(

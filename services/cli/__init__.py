@@ -12,7 +12,7 @@ from importlib import import_module
 
 import typer
 
-from services.cli import digests, dlq, doctor, heat, keys, rules, run, topics
+from services.cli import digests, dlq, doctor, heat, keys, playbooks, rules, run, topics
 from shared.errors import AscuaError, Unavailable
 
 UNREACHABLE = 69  # EX_UNAVAILABLE
@@ -37,6 +37,7 @@ def program() -> typer.Typer:
     run.add_to(app)
     heat.add_to(app)
     rules.add_to(app)
+    playbooks.add_to(app)
     for name, module, function in _ELSEWHERE:
         command = getattr(import_module(module), function)
         app.command(name, epilog=getattr(command, "epilog", None))(command)

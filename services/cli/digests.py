@@ -11,8 +11,9 @@ meanwhile. So a digest covers what the facts determine:
 - heat: the decayed counts of each lead, from the newest state record in the log, to the byte.
 
 It leaves out what belongs to one run: ids of events, positions, versions, sequences, outboxes and what guards against
-repeats; when something was recorded; which next step was chosen and when it is due, since that of history counts from
-the import and from what was heard first; and bands, crossings and heat as told, which follow the order of arrival.
+repeats; when something was recorded; which next step was chosen, whose it is, when it is due and what was told of it,
+since that of history counts from the import and from what was heard first; and bands, crossings and heat as told,
+which follow the order of arrival.
 """
 
 from __future__ import annotations
@@ -139,7 +140,11 @@ def _state(document: State) -> object:
 
 def _followup(document: State) -> object:
     state = document["state"]
-    return {**state, "step": state["step"] is not None, "steps": None}
+    activities = [{**activity, "step_id": None} for activity in state["activities"]]
+    return {
+        "channel": state.get("channel"), "activities": activities,
+        "closed_because": state.get("closed_because"), "step": state["step"] is not None,
+    }  # fmt: skip
 
 
 def _view(document: State) -> object:
@@ -156,12 +161,17 @@ def _trail(document: State) -> object:
     return {**state, "promises": is_promised, "owners": None, "crossings": None}
 
 
-_CHOSEN = ("step_id", "action", "due", "because")
+_CHOSEN = (
+    "step_id", "action", "due", "because", "owner", "playbook", "step", "variant", "template", "automatic",
+)  # fmt: skip
 """What a next step is, in the facts about it."""
+_TIMELY = ("ascua.next_step.due.", "ascua.next_step.overdue.", "ascua.next_step.escalated.", "ascua.cadence.",
+           "ascua.owner.")  # fmt: skip
+"""Facts that depend on when something was heard, and on what was heard before."""
 
 
 def _fact(document: State) -> object:
-    if document["topic"] == "scoring":
+    if document["topic"] == "scoring" or document["type"].startswith(_TIMELY):
         return None
     data = document["data"]
     if document["type"].startswith("ascua.next_step."):

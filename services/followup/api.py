@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.followup import handlers
-from services.followup.domain import FollowUp
-from services.followup.store import FollowUps
+from services.followup.domain.followup import FollowUp
+from services.followup.domain.trials import Trial
+from services.followup.handlers import Effect
+from services.followup.store import Books, FollowUps
 from shared.clock import Clock
-from shared.commands import HistoryRows, LogActivity, RowOutcomes
+from shared.commands import (
+    ActivityOutcomes,
+    AssignLead,
+    HistoryRows,
+    LogActivities,
+    LogActivity,
+    PlanStep,
+    PublishPlaybooks,
+    RowOutcomes,
+)
 from shared.web import IdempotencyKey, LeadPath
 
 
@@ -17,12 +30,27 @@ class Logged(BaseModel):
     activity_id: str
 
 
-def router(followups: FollowUps, clock: Clock) -> APIRouter:
+def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["followup"])
 
     @api.post("/leads/{lead_id}/activities", status_code=201)
     async def log(lead_id: LeadPath, command: LogActivity, idempotency_key: IdempotencyKey = None) -> Logged:
-        return Logged(activity_id=await handlers.log(followups, lead_id, command, idempotency_key, clock))
+        activity_id = await handlers.log(followups, books, lead_id, command, idempotency_key, clock)
+        return Logged(activity_id=activity_id)
+
+    @api.post("/activities")
+    async def log_many(command: LogActivities, idempotency_key: IdempotencyKey = None) -> ActivityOutcomes:
+        return await handlers.log_many(followups, books, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/next-step")
+    async def plan(lead_id: LeadPath, command: PlanStep, idempotency_key: IdempotencyKey = None) -> FollowUp:
+        return await handlers.plan(followups, books, lead_id, command, idempotency_key, clock)
+
+    @api.post("/leads/{lead_id}/owner")
+    async def assign(
+        lead_id: LeadPath, command: AssignLead, idempotency_key: IdempotencyKey = None
+    ) -> FollowUp:
+        return await handlers.assign(followups, books, lead_id, command, idempotency_key, clock)
 
     @api.get("/leads/{lead_id}")
     async def get(lead_id: LeadPath) -> FollowUp:
@@ -30,6 +58,27 @@ def router(followups: FollowUps, clock: Clock) -> APIRouter:
 
     @api.post("/history", summary="Rows of an import")
     async def history(piece: HistoryRows) -> RowOutcomes:
-        return await handlers.take_rows(followups, piece, clock)
+        return await handlers.take_rows(followups, books, piece, clock)
+
+    @api.get("/playbooks")
+    async def playbooks() -> dict[str, Any]:
+        version = (await books.current()).version
+        return {
+            "version": version,
+            "text": await books.text(version),
+            "editions": await books.editions(),
+        }
+
+    @api.post("/playbooks/preview")
+    async def preview(command: PublishPlaybooks) -> Effect:
+        return await handlers.preview(followups, books, command.text, command.source)
+
+    @api.post("/playbooks")
+    async def publish(command: PublishPlaybooks) -> Effect:
+        return await handlers.publish(followups, books, command, clock)
+
+    @api.get("/playbooks/{name}/trial")
+    async def trial(name: LeadPath) -> Trial:
+        return await handlers.report(followups, books, name, clock)
 
     return api

@@ -1,56 +1,240 @@
-"""What followup does when asked, and when leads tells something."""
+"""What followup does when asked, when leads, tickets and signals tell something, and when a step comes due."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.followup import domain
-from services.followup.domain import FollowUp, Told
-from services.followup.store import FollowUps
+from services.followup import store
+from services.followup.domain import followup as domain
+from services.followup.domain.followup import FollowUp, Told
+from services.followup.domain.playbooks import UNSUBSCRIBED, Book
+from services.followup.domain.reading import read
+from services.followup.domain.trials import Trial, trial
+from services.followup.store import SHELF, Books, Edition, FollowUps, Shelf
+from shared.bus import Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
     Activity,
+    ActivityOutcome,
+    ActivityOutcomes,
+    AssignLead,
     HistoryRow,
     HistoryRows,
+    LogActivities,
     LogActivity,
+    PlanStep,
+    PublishPlaybooks,
     RowOutcomes,
     derived_id,
     idempotency,
 )
-from shared.documents import Decision, Step
-from shared.errors import NotFound, Refused
-from shared.events.base import HISTORY_AFTER, Recorded
-from shared.events.leads import LeadCaptured, LeadLost, LeadWon
+from shared.documents import Decision, Outcome, Step
+from shared.errors import AscuaError, Conflict, NotFound, Refused
+from shared.events.base import HISTORY_AFTER, Event, Recorded
+from shared.events.followup import PlaybooksPublished
+from shared.events.leads import (
+    LeadCaptured,
+    LeadLost,
+    LeadOffered,
+    LeadQualified,
+    LeadsMerged,
+    LeadSplit,
+    LeadStageChanged,
+    LeadWon,
+    Stage,
+)
+from shared.events.signals import SignalReceived
+from shared.events.tickets import Author, TicketCategory, TicketOpened, TicketReplied, TicketResolved
 from shared.history import take_history
 from shared.reactions import Reactions
 
-reactions = Reactions(begin=FollowUp)
+SUBSCRIBES = ("leads", "tickets", "signals")
+FIRED_AT_ONCE = 500
+MOVED_AT_ONCE = 500
 
 
-@reactions.on(LeadCaptured)
-def begin(followup: FollowUp, event: Recorded[LeadCaptured]) -> Decision[FollowUp]:
-    happened = event.event.at
-    return domain.captured(followup, event.event.channel, happened, _count_from(happened, event.recorded_at))
+def reactions(book: Book) -> Reactions[FollowUp]:
+    """How a follow-up follows events under these playbooks."""
+    following: Reactions[FollowUp] = Reactions(begin=FollowUp)
+
+    @following.on(LeadCaptured)
+    def captured(followup: FollowUp, event: Recorded[LeadCaptured]) -> Decision[FollowUp]:
+        count_from = _count_from(event.event.at, event.recorded_at)
+        return domain.captured(followup, event.event, count_from, book)
+
+    @following.on(LeadWon)
+    def won(followup: FollowUp, event: Recorded[LeadWon]) -> Decision[FollowUp]:
+        return _up(
+            followup,
+            event,
+            book,
+            lambda now: domain.close(now, "won", "won", event.event.at, event.is_history, book),
+        )
+
+    @following.on(LeadLost)
+    def lost(followup: FollowUp, event: Recorded[LeadLost]) -> Decision[FollowUp]:
+        told = event.event
+        return _up(
+            followup,
+            event,
+            book,
+            lambda now: domain.close(now, "lost", told.reason, told.at, event.is_history, book),
+        )
+
+    @following.on(LeadsMerged)
+    def merged(followup: FollowUp, event: Recorded[LeadsMerged]) -> Decision[FollowUp]:
+        if event.event.survivor is None:
+            return followup, ()
+        return _up(followup, event, book, lambda now: domain.absorb(now, event.event.at, book))
+
+    @following.on(LeadSplit)
+    def split(followup: FollowUp, event: Recorded[LeadSplit]) -> Decision[FollowUp]:
+        if event.event.survivor is None:
+            return followup, ()
+        return _up(followup, event, book, lambda now: domain.release(now, event.event.at, book))
+
+    @following.on(LeadQualified)
+    def qualified(followup: FollowUp, event: Recorded[LeadQualified]) -> Decision[FollowUp]:
+        return domain.qualify(followup, event.event.attributes)
+
+    @following.on(LeadStageChanged)
+    def moved(followup: FollowUp, event: Recorded[LeadStageChanged]) -> Decision[FollowUp]:
+        return domain.move_stage(followup, event.event.stage)
+
+    @following.on(LeadOffered)
+    def offered(followup: FollowUp, _: Recorded[LeadOffered]) -> Decision[FollowUp]:
+        stages = [str(stage) for stage in Stage]
+        further = max(followup.stage or Stage.NEW.value, Stage.PROPOSAL.value, key=stages.index)
+        return domain.move_stage(followup, further)
+
+    @following.on(TicketOpened)
+    def opened(followup: FollowUp, event: Recorded[TicketOpened]) -> Decision[FollowUp]:
+        told = event.event
+        if event.is_history:
+            return followup, ()
+        if told.category is TicketCategory.COMPLAINT:
+            return _up(followup, event, book, lambda now: domain.complain(now, told.ticket_id, told.at, book))
+        return _up(
+            followup,
+            event,
+            book,
+            lambda now: domain.trigger(
+                now,
+                "ticket_opened",
+                told.at,
+                book,
+                f"ticket_{told.category}",
+                category=told.category,
+                priority=told.priority,
+            ),
+        )
+
+    @following.on(TicketReplied)
+    def replied(followup: FollowUp, event: Recorded[TicketReplied]) -> Decision[FollowUp]:
+        if event.is_history or event.event.author is not Author.CUSTOMER:
+            return followup, ()
+        return _up(followup, event, book, lambda now: domain.reply(now, event.event.at, book))
+
+    @following.on(TicketResolved)
+    def resolved(followup: FollowUp, event: Recorded[TicketResolved]) -> Decision[FollowUp]:
+        told = event.event
+        if event.is_history:
+            return followup, ()
+
+        def decide(now: FollowUp) -> Told:
+            now, settled = domain.settle(now, told.ticket_id, told.at, book)
+            now, entered = domain.trigger(
+                now, "ticket_resolved", told.at, book, "ticket_resolved", resolution=told.resolution
+            )
+            return now, settled + entered
+
+        return _up(followup, event, book, decide)
+
+    @following.on(SignalReceived)
+    def signalled(followup: FollowUp, event: Recorded[SignalReceived]) -> Decision[FollowUp]:
+        told = event.event
+        if event.is_history:
+            return followup, ()
+
+        def decide(now: FollowUp) -> Told:
+            facts: list[Event] = []
+            if told.kind in book.reply_signals:
+                now, facts = domain.reply(now, told.at, book)
+            if told.kind == UNSUBSCRIBED:
+                now, facts = domain.unsubscribe(now, told.at, book)
+            elif told.kind == "subscribed":
+                now = replace(now, unsubscribed=False)
+            now, entered = domain.trigger(
+                now, "signal", told.at, book, f"signal_{told.kind}", signal=event.id, kind=told.kind
+            )
+            return now, facts + entered
+
+        return _up(followup, event, book, decide)
+
+    return following
 
 
-@reactions.on(LeadWon)
-def won(followup: FollowUp, event: Recorded[LeadWon]) -> Decision[FollowUp]:
-    return domain.close(followup, "won", event.event.at)
+async def follow(followups: FollowUps, books: Books, batch: Sequence[Received]) -> list[AscuaError | None]:
+    """Follow a batch of events. Signals that mean nothing here leave no trace."""
+    book = await books.current()
+    meant = [
+        received
+        for received in batch
+        if not isinstance(received.event.event, SignalReceived) or received.event.event.kind in book.signals
+    ]
+    errors = iter(await reactions(book).handle(followups, meant))
+    taken = {id(received) for received in meant}
+    return [next(errors) if id(received) in taken else None for received in batch]
 
 
-@reactions.on(LeadLost)
-def lost(followup: FollowUp, event: Recorded[LeadLost]) -> Decision[FollowUp]:
-    return domain.close(followup, event.event.reason, event.event.at)
+# --- commands
 
 
-async def log(followups: FollowUps, lead_id: str, command: LogActivity, key: str | None, clock: Clock) -> str:
+async def log(
+    followups: FollowUps, books: Books, lead_id: str, command: LogActivity, key: str | None, clock: Clock
+) -> str:
     """Log an activity and return its id. A lead not heard of yet is accepted: its capture is on the way."""
-    activity_id = derived_id("activity", lead_id, key) if key else new_id()
-    now = clock()
-    decide = _log(lead_id, activity_id, command, clamp(command.at or now, now), now)
-    await followups.change(Step(lead_id, decide, idempotency(key, command)))
+    activity_id, step = _activity(lead_id, command, key, clock(), await books.current())
+    await followups.change(step)
     return activity_id
+
+
+async def log_many(
+    followups: FollowUps, books: Books, command: LogActivities, key: str | None, clock: Clock
+) -> ActivityOutcomes:
+    """Log activities, each on its own: one that is refused does not keep the others."""
+    now, book = clock(), await books.current()
+    made = []
+    for number, each in enumerate(command.activities):
+        own = each.key or (f"{key}.{number}" if key else None)
+        plain = LogActivity.model_validate(each.model_dump(exclude={"lead_id", "key"}))
+        made.append(_activity(each.lead_id, plain, own, now, book))
+    outcomes = await followups.apply([step for _, step in made])
+    return ActivityOutcomes(
+        outcomes=[
+            _of_activity(each.lead_id, activity_id, outcome)
+            for each, (activity_id, _), outcome in zip(command.activities, made, outcomes, strict=True)
+        ]
+    )
+
+
+async def plan(
+    followups: FollowUps, books: Books, lead_id: str, command: PlanStep, key: str | None, clock: Clock
+) -> FollowUp:
+    now, book = clock(), await books.current()
+    decide = _brought_up(lambda followup: domain.plan(followup, command, now, book), now, book)
+    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command))))
+
+
+async def assign(
+    followups: FollowUps, books: Books, lead_id: str, command: AssignLead, key: str | None, clock: Clock
+) -> FollowUp:
+    now, book = clock(), await books.current()
+    decide = _brought_up(lambda followup: domain.assign(followup, command, now, book), now, book)
+    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command))))
 
 
 async def get(followups: FollowUps, lead_id: str) -> FollowUp:
@@ -60,24 +244,191 @@ async def get(followups: FollowUps, lead_id: str) -> FollowUp:
     return followup
 
 
-async def take_rows(followups: FollowUps, piece: HistoryRows, clock: Clock) -> RowOutcomes:
+async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, clock: Clock) -> RowOutcomes:
     """Take the rows of an import that are activities."""
+    book = await books.current()
 
     def decide(row: HistoryRow) -> Callable[[FollowUp | None], Told]:
         if not isinstance(row.what, Activity):
             raise Refused("not-for-followup", f"followup does not take {row.what.action}")
         now = clock()
         activity_id = derived_id("activity", piece.import_id, str(row.row))
-        return _log(row.lead_id, activity_id, row.what, clamp(row.at, now), now)
+        return _log(row.lead_id, activity_id, row.what, clamp(row.at, now), now, book)
 
     return await take_history(followups, piece, decide)
 
 
+# --- timers
+
+
+async def fire(followups: FollowUps, books: Books, clock: Clock) -> int:
+    """Tell what has come due, the oldest first; return of how many leads."""
+    waiting = await store.due(followups, clock())
+    for some in (waiting[at : at + FIRED_AT_ONCE] for at in range(0, len(waiting), FIRED_AT_ONCE)):
+        now, book = clock(), await books.current()
+        decide = _brought_up(lambda state: domain.fire(_known(state), now, book), now, book)  # noqa: B023
+        await followups.apply([Step(lead_id, decide) for lead_id in some])
+    return len(waiting)
+
+
+# --- playbooks
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What other playbooks do, or did, to those on their way."""
+
+    version: str
+    previous: str
+    stay: int
+    move: int
+    end: int
+    by_playbook: dict[str, dict[str, int]]
+
+
+async def preview(followups: FollowUps, books: Books, text: str, source: str) -> Effect:
+    """What publishing would do now. Raises `LineError`."""
+    return _effect(read(text, source), await books.current(), await _on_their_way(followups))
+
+
+async def publish(followups: FollowUps, books: Books, command: PublishPlaybooks, clock: Clock) -> Effect:
+    """Put playbooks in force, then bring everybody on the way under them.
+
+    Raises `LineError`; `Conflict("playbooks-differ")` when `expect` is not what would happen to those on their way.
+    Doing it again does what is left to do: each follow-up is brought up also by whatever happens to it next.
+    """
+    book, before = read(command.text, command.source), await books.current()
+    people = await _on_their_way(followups)
+    effect = _effect(book, before, people)
+    expected = command.expect
+    if expected is not None and (expected.stay, expected.move, expected.end) != (
+        effect.stay,
+        effect.move,
+        effect.end,
+    ):
+        raise Conflict(
+            "playbooks-differ",
+            f"meanwhile it would let {effect.stay} stay, move {effect.move} and end {effect.end}; look again",
+        )
+    await books.keep(book.version, command.text)
+    now = clock()
+    edition = Edition(book.version, now, effect.stay, effect.move, effect.end)
+
+    def decide(shelf: Shelf | None) -> Decision[Shelf]:
+        shelf = shelf or Shelf()
+        if shelf.editions and shelf.editions[-1].version == book.version:
+            return shelf, ()
+        told = PlaybooksPublished(
+            lead_id=SHELF,
+            at=now,
+            playbooks=book.version,
+            previous=before.version,
+            stayed=effect.stay,
+            moved=effect.move,
+            ended=effect.end,
+        )
+        return Shelf((*shelf.editions, edition)), [told]
+
+    await books.shelves.change(Step(SHELF, decide))
+    ids = [followup.lead_id for followup in people]
+    for some in (ids[at : at + MOVED_AT_ONCE] for at in range(0, len(ids), MOVED_AT_ONCE)):
+        bring = _brought_up(lambda state: (_known(state), []), now, book)
+        await followups.apply([Step(lead_id, bring) for lead_id in some])
+    return effect
+
+
+async def report(followups: FollowUps, books: Books, playbook: str, clock: Clock) -> Trial:
+    """What an experiment has shown so far."""
+    book = (await books.current()).playbooks.get(playbook)
+    if book is None or not book.variants:
+        raise NotFound("no-experiment", f"playbook {playbook} has no variants to compare")
+    return trial(book, await store.of_playbook(followups, playbook), clock())
+
+
+async def _on_their_way(followups: FollowUps) -> list[FollowUp]:
+    ids = await store.on_their_way(followups)
+    found: list[FollowUp] = []
+    for some in (ids[at : at + MOVED_AT_ONCE] for at in range(0, len(ids), MOVED_AT_ONCE)):
+        found += (await followups.get_many(some)).values()
+    return found
+
+
+def _effect(book: Book, before: Book, people: Sequence[FollowUp]) -> Effect:
+    counted: dict[str, Counter[str]] = {}
+    for followup in people:
+        if followup.place is not None and (what := domain.moves(followup, book)) is not None:
+            counted.setdefault(followup.place.playbook, Counter())[what] += 1
+    total: Counter[str] = sum(counted.values(), Counter())
+    return Effect(
+        book.version,
+        before.version,
+        total["stay"],
+        total["move"],
+        total["end"],
+        {name: dict(each) for name, each in sorted(counted.items())},
+    )
+
+
+# --- inside
+
+
+def _up(
+    followup: FollowUp, event: Recorded[Event], book: Book, decide: Callable[[FollowUp], Told]
+) -> Decision[FollowUp]:
+    """A decision on a follow-up that was brought under the playbooks in force."""
+    return _brought_up(lambda state: decide(_known(state)), event.event.at, book)(followup)
+
+
+def _brought_up(
+    decide: Callable[[FollowUp | None], Told], at: datetime, book: Book
+) -> Callable[[FollowUp | None], Told]:
+    def decided(state: FollowUp | None) -> Told:
+        if state is None:
+            return decide(None)
+        state, brought = domain.bring_up(state, at, book)
+        state, facts = decide(state)
+        return state, brought + facts
+
+    return decided
+
+
+def _activity(
+    lead_id: str, command: LogActivity, key: str | None, now: datetime, book: Book
+) -> tuple[str, Step[FollowUp]]:
+    activity_id = derived_id("activity", lead_id, key) if key else new_id()
+    decide = _log(lead_id, activity_id, command, clamp(command.at or now, now), now, book)
+    return activity_id, Step(lead_id, decide, idempotency(key, command))
+
+
 def _log(
-    lead_id: str, activity_id: str, command: LogActivity, at: datetime, now: datetime
+    lead_id: str, activity_id: str, command: LogActivity, at: datetime, now: datetime, book: Book
 ) -> Callable[[FollowUp | None], Told]:
     count_from = _count_from(at, now)
-    return lambda followup: domain.log(followup or FollowUp(lead_id), activity_id, command, at, count_from)
+    return _brought_up(
+        lambda state: domain.log(state or FollowUp(lead_id), activity_id, command, at, count_from, book),
+        now,
+        book,
+    )
+
+
+def _of_activity(lead_id: str, activity_id: str, outcome: Outcome[FollowUp]) -> ActivityOutcome:
+    if outcome.error is not None:
+        return ActivityOutcome(
+            lead_id=lead_id, outcome="refused", error=outcome.error.slug, reason=outcome.error.sentence
+        )
+    kind = "known" if outcome.kind == "known" else "logged"
+    return ActivityOutcome(lead_id=lead_id, outcome=kind, activity_id=activity_id)
+
+
+def _known(state: FollowUp | None) -> FollowUp:
+    if state is None:
+        raise NotFound("followup-not-found", "there is no such follow-up")
+    return state
+
+
+def _state(outcome: Outcome[FollowUp]) -> FollowUp:
+    assert outcome.state is not None
+    return outcome.state
 
 
 def _count_from(happened: datetime, recorded: datetime) -> datetime:

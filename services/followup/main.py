@@ -7,8 +7,9 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.followup.api import router
-from services.followup.handlers import reactions
-from services.followup.store import followups
+from services.followup.handlers import SUBSCRIBES, follow
+from services.followup.store import Books, followups
+from services.followup.timers import Timers
 from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
@@ -25,13 +26,13 @@ def app(settings: Settings) -> FastAPI:
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_followup")
     publisher = Publisher(topics)
-    store = followups(mongo)
+    store, books = followups(mongo), Books(mongo)
     consumer = Consumer(
         topics,
         publisher,
         "followup",
-        ["leads"],
-        partial(reactions.handle, store),
+        SUBSCRIBES,
+        partial(follow, store, books),
         dead_letter_limit=settings.dead_letter_limit,
     )
     parts: dict[str, Part] = {
@@ -39,9 +40,11 @@ def app(settings: Settings) -> FastAPI:
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("followup", store, publisher, "followup"),
+        "playbooks": Relay("followup-playbooks", books.shelves, publisher, "playbooks"),
         "consumer": consumer,
+        "timers": Timers(store, books, utc_now),
     }
-    return service_app("followup", parts, [router(store, utc_now)])
+    return service_app("followup", parts, [router(store, books, utc_now)])
 
 
 def main() -> None:

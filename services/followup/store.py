@@ -1,14 +1,106 @@
-"""Where follow-ups are kept: one document per lead."""
+"""Where follow-ups are kept, one document per lead, and the playbooks they follow."""
 
 from __future__ import annotations
 
-from services.followup.domain import FollowUp
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.followup.domain.followup import FollowUp
+from services.followup.domain.playbooks import Book
+from services.followup.domain.reading import default_book, default_text, read
 from shared.documents import Documents
-from shared.mongo import Mongo
+from shared.events.base import Instant
+from shared.mongo import Collection, Document, Index, Mongo, reaching
 from shared.outbox import OUTBOX_INDEX
 
 FollowUps = Documents[FollowUp]
 
+TIMER_INDEX = Index((("state.timer", 1),))
+PLACE_INDEX = Index((("state.place.playbook", 1),))
+RUNS_INDEX = Index((("state.runs.playbook", 1),))
+_BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001  (as the store keeps instants: UTC, unsaid)
+AT_ONCE = 5_000
+
 
 def followups(mongo: Mongo) -> FollowUps:
-    return Documents(mongo.collection("followups", (OUTBOX_INDEX,)), FollowUp)
+    indexes = (OUTBOX_INDEX, TIMER_INDEX, PLACE_INDEX, RUNS_INDEX)
+    return Documents(mongo.collection("followups", indexes), FollowUp)
+
+
+async def due(followups: FollowUps, now: datetime) -> list[str]:
+    """Leads of whose step something is to be told by now, the oldest first."""
+    with reaching():
+        cursor = followups.collection.find(
+            {"state.timer": {"$gt": _BEGINNING, "$lte": now}}, {"state.timer": 1}
+        )
+        found = [(document["state"]["timer"], document["_id"]) async for document in cursor]
+    return [lead_id for _, lead_id in sorted(found)]
+
+
+async def on_their_way(followups: FollowUps) -> list[str]:
+    """Leads that are in a cadence."""
+    with reaching():
+        cursor = followups.collection.find({"state.place.playbook": {"$gt": ""}}, {"_id": 1})
+        return [document["_id"] async for document in cursor]
+
+
+async def of_playbook(followups: FollowUps, playbook: str) -> list[FollowUp]:
+    """Everybody who ever was in a playbook."""
+    return [followup for _, followup in await followups.find({"state.runs.playbook": playbook})]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A publication: the playbooks in force from then on."""
+
+    version: str
+    published_at: Instant
+    stayed: int = 0
+    moved: int = 0
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All publications, the one in force last; the texts are kept beside it by their version."""
+
+    editions: tuple[Edition, ...] = ()
+
+
+Shelves = Documents[Shelf]
+SHELF = "playbooks"
+
+
+class Books:
+    """The playbooks in force. Each use looks which they are, and reads them once."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self.shelves: Shelves = Documents(mongo.collection("playbooks", (OUTBOX_INDEX,)), Shelf)
+        self._texts: Collection[Document] = mongo.collection("playbook_texts")
+        self._read: dict[str, Book] = {}
+        self._default = default_book()
+
+    async def current(self) -> Book:
+        shelf = await self.shelves.get(SHELF)
+        if shelf is None or not shelf.editions:
+            return self._default
+        return await self._book(shelf.editions[-1].version)
+
+    async def editions(self) -> tuple[Edition, ...]:
+        shelf = await self.shelves.get(SHELF)
+        return shelf.editions if shelf is not None else ()
+
+    async def text(self, version: str) -> str:
+        """What was published, as it was written; the default's, where nothing was."""
+        with reaching():
+            found = await self._texts.find_one({"_id": version})
+        return str(found["text"]) if found is not None else default_text()
+
+    async def keep(self, version: str, text: str) -> None:
+        with reaching():
+            await self._texts.update_one({"_id": version}, {"$set": {"text": text}}, upsert=True)
+
+    async def _book(self, version: str) -> Book:
+        if version not in self._read:
+            self._read = {version: read(await self.text(version), f"playbooks {version}")}
+        return self._read[version]

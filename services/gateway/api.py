@@ -26,14 +26,19 @@ from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
 from shared.clock import Clock, clamp
 from shared.commands import (
+    ActivityOutcomes,
+    AssignLead,
     CaptureLead,
     ChangeStage,
     HistoryRows,
+    LogActivities,
     LogActivity,
     LoseLead,
     MergeLeads,
     OfferLead,
     OpenTicket,
+    PlanStep,
+    PublishPlaybooks,
     QualifyLead,
     ReadLine,
     ReplyTicket,
@@ -163,6 +168,22 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
         path = f"/leads/{lead_id}/activities"
         return JSONResponse(await backends.call("followup", "POST", path, command, idempotency_key), 201)
 
+    @api.post("/activities", dependencies=work, summary="Log many activities, such as a day's calls")
+    async def log_many(command: LogActivities, idempotency_key: IdempotencyKey = None) -> ActivityOutcomes:
+        """Each has an outcome of its own. With keys of their own they can be sent again as they are."""
+        return await handlers.log_many(backends, command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/next-step", dependencies=work, summary="Say what is done next, and when")
+    async def plan(lead_id: LeadPath, command: PlanStep, idempotency_key: IdempotencyKey = None) -> Any:
+        await backends.must_exist(lead_id)
+        path = f"/leads/{lead_id}/next-step"
+        return await backends.call("followup", "POST", path, command, idempotency_key)
+
+    @api.post("/leads/{lead_id}/owner", dependencies=work, summary="Hand a lead to a rep")
+    async def assign(lead_id: LeadPath, command: AssignLead, idempotency_key: IdempotencyKey = None) -> Any:
+        await backends.must_exist(lead_id)
+        return await backends.call("followup", "POST", f"/leads/{lead_id}/owner", command, idempotency_key)
+
     @api.post("/tickets", status_code=201, dependencies=capture, summary="Open a ticket")
     async def open_ticket(command: OpenTicket, idempotency_key: IdempotencyKey = None) -> JSONResponse:
         await backends.must_exist(command.lead_id)
@@ -183,6 +204,31 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
         return await backends.call(
             "tickets", "POST", f"/tickets/{ticket_id}/resolution", command, idempotency_key
         )
+
+    return api
+
+
+def playbooks(backends: Backends, keys: KeyRing) -> APIRouter:
+    """What is done for whom: owned by followup."""
+    api = APIRouter(prefix="/v1", tags=["playbooks"])
+    read, operate = [admit(keys, Scope.READ)], [admit(keys, Scope.OPERATE)]
+
+    @api.get("/playbooks", dependencies=read, summary="The playbooks in force, as they were written")
+    async def in_force() -> Any:
+        return await backends.call("followup", "GET", "/playbooks")
+
+    @api.post("/playbooks/preview", dependencies=operate, summary="What publishing playbooks would do now")
+    async def preview(command: PublishPlaybooks) -> Any:
+        return await backends.call("followup", "POST", "/playbooks/preview", command)
+
+    @api.post("/playbooks", dependencies=operate, summary="Put playbooks in force")
+    async def publish(command: PublishPlaybooks) -> Any:
+        """Who is on the way in an unchanged playbook stays, in a changed one goes on from the same step, else ends."""
+        return await backends.call("followup", "POST", "/playbooks", command)
+
+    @api.get("/playbooks/{name}/trial", dependencies=read, summary="What an experiment has shown")
+    async def trial(name: LeadPath) -> Any:
+        return await backends.call("followup", "GET", f"/playbooks/{name}/trial")
 
     return api
 

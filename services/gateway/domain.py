@@ -14,10 +14,12 @@ from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
     ActivityResult,
+    CadenceStopped,
     FollowUpClosed,
     NextStepDone,
     NextStepScheduled,
     OwnerChanged,
+    StepDue,
 )
 from shared.events.leads import (
     Channel,
@@ -176,7 +178,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case OwnerChanged():
             owned = view.next_step and replace(view.next_step, owner=event.owner)
             return replace(view, next_step=owned, owner=event.owner)
-        case NextStepDone() | FollowUpClosed():
+        case NextStepDone() | FollowUpClosed() | CadenceStopped() | StepDue(automatic=True):
             return replace(view, next_step=None)
         case TicketOpened():
             ticket = OpenTicket(event.ticket_id, event.category, event.priority, event.at)

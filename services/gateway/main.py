@@ -74,6 +74,7 @@ def app(settings: Settings) -> FastAPI:
     }
     routers = [
         api.commands(backends, keys),
+        api.playbooks(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
         boards.router(views, trails, keys, None, utc_now),

@@ -146,11 +146,11 @@ class OwnerChanged(FollowUpEvent, type="ascua.owner.changed", version=1):
 
 
 class CadenceStopped(FollowUpEvent, type="ascua.cadence.stopped", version=1):
-    """A playbook's cadence ended before its last step."""
+    """A playbook's cadence ended before its last step, and its step is withdrawn."""
 
     playbook: Slug
     because: Slug
-    """`replied`, `unsubscribed`, `won`, `lost`, `agreed`, or `playbook_changed`."""
+    """`replied`, `unsubscribed`, or `playbook_changed`; a lead that is won or lost says so with `followup.closed`."""
 
 
 class CadencePaused(FollowUpEvent, type="ascua.cadence.paused", version=1):

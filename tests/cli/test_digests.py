@@ -25,7 +25,10 @@ FACT = {
 }  # fmt: skip
 KEPT: dict[str, tuple[str, dict[str, Any]]] = {
     "leads": ("leads", {"version": 1, "outbox": [], "state": {"id": "ana", "captured_at": NOON}}),
-    "followup": ("followups", {"seen": {}, "state": {"activities": ["call"], "step": STEP, "steps": 1}}),
+    "followup": (
+        "followups",
+        {"seen": {}, "state": {"activities": [{"kind": "call"}], "step": STEP, "steps": 1}},
+    ),
     "tickets": ("tickets", {"version": 1, "state": {"id": "t", "subject": "It is late"}}),
     "gateway": (
         "views",
@@ -69,7 +72,10 @@ async def kept(place: ServerAddresses, change: Change = lambda _: None) -> dict[
         (lambda kept: kept["scoring"].update(event_id="2", offset=9, recorded_ms=8, sequence=3), None),
         (lambda kept: kept["leads"]["state"].update(captured_at=NOON.replace(second=1)), "leads"),
         (lambda kept: kept["followup"]["state"].update(step=None), "followup"),
-        (lambda kept: kept["followup"]["state"].update(activities=["call", "call"]), "followup"),
+        (
+            lambda kept: kept["followup"]["state"].update(activities=[{"kind": "call"}, {"kind": "call"}]),
+            "followup",
+        ),
         (lambda kept: kept["tickets"]["state"].update(subject="It is here"), "tickets"),
         (lambda kept: kept["gateway"]["state"].update(next_step=None), "views"),
         (lambda kept: kept["gateway"]["state"].update(heat=None), "views"),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.followup import domain
-from services.followup.domain import AFTER, FIRST_CALL_WITHIN, FollowUp
+from services.followup.domain import followup as domain
+from services.followup.domain.followup import FollowUp
+from services.followup.domain.reading import default_book
 from services.followup.handlers import reactions
 from services.gateway.domain import LeadView, follow
 from shared.bus import Received
@@ -25,6 +26,8 @@ from shared.events.followup import (
 )
 from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadStageChanged, LeadWon, Stage
 
+BOOK = default_book()
+AFTER = {result: (deed.action, deed.after.length) for result, deed in BOOK.afterwards.items()}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CAPTURED = LeadCaptured(lead_id="ana", at=NOON, channel=Channel.WEB)
 
@@ -35,7 +38,7 @@ def after(**delta: float) -> datetime:
 
 def hear(followup: FollowUp | None, event: Event, recorded_at: datetime | None = None) -> Decision[FollowUp]:
     recorded = Recorded(f"e-{event.at}", event, recorded_at or event.at, 1, event.aggregate)
-    return reactions.step(Received(recorded, "leads", 0, 0)).decide(followup)
+    return reactions(BOOK).step(Received(recorded, "leads", 0, 0)).decide(followup)
 
 
 def log(
@@ -46,7 +49,7 @@ def log(
     note: str | None = None,
 ) -> Decision[FollowUp]:
     command = LogActivity(kind=kind, result=result, note=note)
-    return domain.log(followup, f"a{len(followup.activities)}", command, at, at)
+    return domain.log(followup, f"a{len(followup.activities)}", command, at, at, BOOK)
 
 
 def test_a_lead_from_the_web_is_called_within_minutes_and_one_from_the_shop_the_same_day() -> None:
@@ -113,7 +116,7 @@ def test_promises_that_follow_from_history_count_from_the_import() -> None:
     imported = after(days=400)
     followup, _ = hear(None, CAPTURED, recorded_at=imported)
     assert followup.step is not None
-    assert followup.step.due == imported + FIRST_CALL_WITHIN[Channel.WEB]
+    assert followup.step.due == imported + timedelta(minutes=5)
 
     yesterday, _ = hear(None, CAPTURED, recorded_at=after(hours=24))
     assert yesterday.step is not None
@@ -124,8 +127,8 @@ def test_an_imported_lead_has_the_same_step_whether_its_capture_or_its_calls_are
     imported = after(days=400)
     call = LogActivity(kind=ActivityKind.CALL, result=ActivityResult.ANSWERED)
     capture_first, _ = hear(None, CAPTURED, recorded_at=imported)
-    capture_first, facts = domain.log(capture_first, "a1", call, after(hours=1), imported)
-    call_first, _ = domain.log(FollowUp("ana"), "a1", call, after(hours=1), imported)
+    capture_first, facts = domain.log(capture_first, "a1", call, after(hours=1), imported, BOOK)
+    call_first, _ = domain.log(FollowUp("ana"), "a1", call, after(hours=1), imported, BOOK)
     call_first, _ = hear(call_first, CAPTURED, recorded_at=imported)
 
     assert capture_first == call_first
@@ -137,7 +140,8 @@ def test_an_imported_lead_has_the_same_step_whether_its_capture_or_its_calls_are
 def test_what_followup_does_not_react_to_leaves_it_as_it_is() -> None:
     followup, _ = hear(None, CAPTURED)
     moved = LeadStageChanged(lead_id="ana", at=NOON, stage=Stage.QUALIFIED, previous=Stage.NEW)
-    assert hear(followup, moved) == (followup, ())
+    heard, facts = hear(followup, moved)
+    assert (heard.step, facts) == (followup.step, [])
 
 
 Deed = tuple[int, ActivityKind, ActivityResult]

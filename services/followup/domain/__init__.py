@@ -1,0 +1,1 @@
+"""What followup decides: business time, playbooks, and the follow-up of a lead. Pure."""

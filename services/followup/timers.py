@@ -1,0 +1,60 @@
+"""The clock of the steps: looks twice a second for what has come due, and tells it.
+
+What is due stands in the documents, so a timer outlives any process, and several processes may look at once: a step's
+next message is part of its document, changed by compare-and-set, and goes out through the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from services.followup import handlers
+from services.followup.store import Books, FollowUps
+from shared.clock import Clock
+from shared.errors import AscuaError, Unavailable
+from shared.logs import logger
+
+LOOK_SECONDS = 0.5
+
+
+class Timers:
+    def __init__(self, followups: FollowUps, books: Books, clock: Clock) -> None:
+        self._followups, self._books, self._clock = followups, books, clock
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._looked: datetime | None = None
+        self._fired = 0
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="timers")
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=3)
+            self._task.cancel()
+
+    async def check(self) -> None:
+        if self._task is None or self._task.done():
+            raise Unavailable("timers-down", "the timers of the steps are not running")
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The loop; when it ends by an error, the process must end too."""
+        return self._task
+
+    def status(self) -> dict[str, object]:
+        return {"fired": self._fired, "looked_at": self._looked.isoformat() if self._looked else None}
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._fired += await handlers.fire(self._followups, self._books, self._clock)
+                self._looked = self._clock()
+            except AscuaError as error:
+                logger().warning("timers_wait", because=error.slug)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
