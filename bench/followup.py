@@ -120,31 +120,30 @@ async def office(servers: Servers) -> AsyncIterator[Office]:
 
 
 async def lateness(servers: Servers, count: int, minute: timedelta) -> list[float]:
-    """Seconds from due to heard, of `count` steps that come due within a minute."""
+    """Seconds from due to heard, of `count` steps that come due within a minute, by a clock set to begin then."""
     async with office(servers) as own:
-        setup = timedelta(seconds=20 + count / 500)
-        first = utc_now() + setup
+        first = utc_now() + PROMISE
         await own.capture(count, first, minute)
         await own.quiet()
-        assert utc_now() < first, "the store is too slow to prepare in time"
-        timers = Timers(own.followups, own.books, utc_now)
+        ahead = first - (utc_now() + timedelta(seconds=3))
+        timers = Timers(own.followups, own.books, lambda: utc_now() + ahead)
         reading = asyncio.create_task(own.told(count, 600))
         await timers.start()
         heard = await reading
         await timers.stop()
     assert len(heard) == count, f"{len(heard)} of {count} were told"
-    return [(when - due).total_seconds() for due, when, _ in heard]
+    return [(when + ahead - due).total_seconds() for due, when, _ in heard]
 
 
 async def after_a_stop(servers: Servers, count: int) -> float:
     """Seconds to tell all that came due in ten minutes without a process; asserts the order and that each is once."""
-    began = utc_now()
+    first = utc_now() + PROMISE
 
     def later() -> datetime:
-        return utc_now() + timedelta(minutes=15)
+        return max(utc_now(), first + timedelta(minutes=10))
 
     async with office(servers) as own:
-        await own.capture(count, began + timedelta(minutes=5), timedelta(minutes=10))
+        await own.capture(count, first, timedelta(minutes=10))
         await own.quiet()
         started = time.perf_counter()
         timers = Timers(own.followups, own.books, later)

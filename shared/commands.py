@@ -223,7 +223,9 @@ class LeadActivity(LogActivity):
 class LogActivities(BaseModel):
     """A day's activities at once, each with an outcome of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _like(
+        activities=[{"lead_id": "ana", "kind": "call", "result": "no_answer", "key": "marta-0412"}]
+    )
 
     activities: Annotated[list[LeadActivity], Field(min_length=1, max_length=500)]
 
@@ -310,7 +312,7 @@ class Expected(BaseModel):
 class PublishPlaybooks(BaseModel):
     """Playbooks as YAML. With `expect`, they are published only if that is still what happens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _like(text="calendars: {always: {zone: UTC}}", expect={"stay": 120, "move": 14, "end": 3})
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=262_144)]
     source: Line = Field("playbooks", description="What errors call the file.")

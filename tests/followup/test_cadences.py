@@ -225,6 +225,24 @@ def test_a_call_made_during_the_pause_decides_what_follows_it() -> None:
     assert story.promised == ("after_answered", after(hours=1, days=2))
 
 
+def test_a_cadence_that_is_stopped_while_it_waits_does_not_go_on() -> None:
+    complaint = {"category": TicketCategory.COMPLAINT, "priority": Priority.HIGH}
+    story = lead().logs(after(minutes=3)).hears(TicketOpened, after(minutes=5), ticket_id="t1", **complaint)
+    story.hears(TicketReplied, after(minutes=6), ticket_id="t1", author=Author.CUSTOMER)
+    assert story.kinds() == ["CadenceStopped", "NextStepScheduled"]
+    assert story.step.because == "complaint"
+    story.hears(TicketResolved, after(hours=1), ticket_id="t1", resolution="solved")
+    assert story.state.place is None
+    assert story.promised == ("after_no_answer", after(hours=5))
+
+
+def test_an_interrupted_cadence_that_sends_does_not_go_on_for_one_who_unsubscribed() -> None:
+    story = lead().hears(LeadWon, after(hours=1)).hears(SignalReceived, after(hours=2), kind="upgrade_viewed")
+    assert story.state.interrupted is not None
+    story.hears(SignalReceived, after(hours=3), kind="unsubscribed")
+    assert (story.state.interrupted, story.state.step) == (None, None)
+
+
 def test_a_question_pauses_nothing() -> None:
     story = lead().hears(
         TicketOpened,

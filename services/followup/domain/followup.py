@@ -359,12 +359,11 @@ def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Told:
     turn = _Turn(followup, book, at)
     playbook = turn.playbook
     turn.change(unsubscribed=True)
+    turn.forget_interrupted()
     if (turn.stops(UNSUBSCRIBED) or (playbook is not None and playbook.sends)) and turn.stop(UNSUBSCRIBED):
-        if turn.now.paused_at is not None:
-            turn.change(paused=Held(None, None))
-        elif followup.is_open:
+        if turn.now.paused_at is None and followup.is_open:
             turn.promise(book.unsubscribed, at, UNSUBSCRIBED)
-        else:
+        elif turn.now.paused_at is None:
             turn.change(step=None)
     return turn.told()
 
@@ -459,9 +458,7 @@ def bring_up(followup: FollowUp, at: datetime, book: Book) -> Told:
         turn.change(place=replace(followup.place, digest=digest))
     else:
         turn.stop("playbook_changed")
-        if followup.paused_at is not None:
-            turn.change(paused=Held(None, None))
-        elif followup.step is not None and followup.step.because != AGREED:
+        if followup.paused_at is None and followup.step is not None and followup.step.because != AGREED:
             turn.carry_on(None, at)
     return turn.told()
 
@@ -617,11 +614,26 @@ class _Turn:
             return False
         self.tell(CadenceStopped, playbook=self.now.place.playbook, because=because)
         self._end(because)
+        if self.now.paused is not None:  # what it had promised does not go on
+            self.change(paused=Held(None, None))
         return True
 
     def end_all(self, because: str, at: datetime) -> None:
         ended = (run if run.ended_at else replace(run, ended_at=at, because=because) for run in self.now.runs)
         self.change(place=None, runs=tuple(ended))
+
+    def forget_interrupted(self) -> None:
+        """An interrupted cadence that sends does not go on."""
+        held = self.now.interrupted
+        playbook = self.book.playbooks.get(held.place.playbook) if held and held.place else None
+        if playbook is not None and (playbook.sends or UNSUBSCRIBED in playbook.stops):
+            ended = (
+                replace(run, ended_at=self.at, because=UNSUBSCRIBED)
+                if run.playbook == playbook.name and run.ended_at is None
+                else run
+                for run in self.now.runs
+            )
+            self.change(interrupted=None, runs=tuple(ended))
 
     def replied(self, at: datetime) -> None:
         if not any(run.replied_at for run in self.now.runs if run.ended_at is None):
