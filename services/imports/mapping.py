@@ -21,7 +21,8 @@ there counts, and `default` comes last. What an entry says:
     offered     with the row's value, when there is a value column
     won         the same
     lost        {lost: REASON}
-    signal      {signal: KIND} or {signal: {kind:, attributes: {NAME: WORD}}}
+    signal      {signal: KIND} or {signal: {kind:, attributes: {NAME: WORD}, value: NAME}}; with `value`, what the row
+                says in its value column becomes the attribute of that name
 """
 
 from __future__ import annotations
@@ -50,7 +51,14 @@ from pydantic_core import ErrorDetails
 from shared.commands import Activity, Captured, Lost, Offered, Signal, StageChanged, Won
 from shared.errors import Refused
 
-What: TypeAlias = Captured | StageChanged | Offered | Won | Lost | Activity | Signal
+
+class ValuedSignal(Signal):
+    """A signal that may take the row's value along, as the attribute `value` names."""
+
+    value: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = None
+
+
+What: TypeAlias = Captured | StageChanged | Offered | Won | Lost | Activity | ValuedSignal
 
 
 class MappingError(Refused):
@@ -77,7 +85,7 @@ _FORMS = {
     "offered": _Form("offered"),
     "won": _Form("won"),
     "lost": _Form("lost", "reason", ("reason",)),
-    "signal": _Form("signal", "kind", ("kind", "attributes")),
+    "signal": _Form("signal", "kind", ("kind", "attributes", "value")),
 }
 
 
@@ -144,7 +152,7 @@ Names = Annotated[
 
 
 class Columns(BaseModel):
-    """Where a row says what. `value` is what an offer or a sale is worth; `person` who made contact."""
+    """Where a row says what. `value` is what it is about, such as an offer's worth; `person` who made contact."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -9,12 +9,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final, NamedTuple
 
-from services.imports.mapping import Mapping, What
+from services.imports.mapping import Mapping, ValuedSignal, What
 from services.imports.readers import Raw
 from shared.clock import AHEAD, utc_now
-from shared.commands import Activity, Offered, Won
+from shared.commands import Activity, Offered, Signal, Won
 from shared.events.base import rfc3339
 from shared.events.leads import Money
+from shared.events.signals import LARGEST_NUMBER
 
 MAX_ROWS: Final = 2_000
 MAX_BYTES: Final = 1024 * 1024
@@ -144,14 +145,27 @@ def _what(mapping: Mapping, activity: str, lifecycle: str) -> What:
     return what
 
 
-def _with_details(what: What, person: str, value: str, mapping: Mapping) -> What:
+def _with_details(what: What, person: str, value: str, mapping: Mapping) -> What | Signal:
     if isinstance(what, Activity) and person:
         if not _ID.fullmatch(person):
             raise _Wrong(f"{person[:80]!r} is not a person's id: letters, digits, - and _, and no name")
         return what.model_copy(update={"rep": person})
     if isinstance(what, Offered | Won) and value:
         return what.model_copy(update={"value": _money(value, mapping.currency)})
+    if isinstance(what, ValuedSignal):
+        told = {what.value: _number(value)} if what.value and value else {}
+        return Signal(kind=what.kind, attributes={**what.attributes, **told})
     return what
+
+
+def _number(text: str) -> int | float:
+    """A value as an attribute of a signal."""
+    if not _AMOUNT.fullmatch(text):
+        raise _Wrong(f"{text[:40]!r} is not an amount; write it as 1234.50")
+    number = Decimal(text)
+    if abs(number) > LARGEST_NUMBER:
+        raise _Wrong(f"{text} is too large for an attribute; it holds at most {LARGEST_NUMBER:,}")
+    return int(number) if number == int(number) else float(number)
 
 
 def _money(text: str, currency: str) -> Money:

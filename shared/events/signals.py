@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
@@ -27,8 +27,11 @@ Word = Annotated[
 ]
 """A short lower-case word such as `pricing` or `docs/setup`; free text and personal data do not fit."""
 
-_Whole = Annotated[StrictInt, Field(ge=-999_999, le=999_999)]
-_Real = Annotated[StrictFloat, Field(ge=-999_999, le=999_999)]
+LARGEST_NUMBER: Final = 999_999
+"""Six digits: longer ones may be somebody's number."""
+
+_Whole = Annotated[StrictInt, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+_Real = Annotated[StrictFloat, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 Attributes = Annotated[
     dict[

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.imports.mapping import MappingError, parse_mapping
-from shared.commands import Activity, Captured, Lost, Signal, StageChanged, Won
+from services.imports.mapping import MappingError, ValuedSignal, parse_mapping
+from services.imports.readers import Raw
+from services.imports.rows import Reject, understand
+from shared.commands import Activity, Captured, HistoryRow, Lost, Signal, StageChanged, Won
 
 COLUMNS = "columns: {lead: deal, time: at, activity: step}\n"
 
@@ -26,6 +28,7 @@ map:
   Signed: won
   Gone: {lost: no_budget}
   Seen: {signal: page_viewed}
+  Filled: {signal: {kind: form_completed, value: amount}}
 """
     )
 
@@ -37,7 +40,8 @@ map:
     assert mapping.entry("Good", "") == StageChanged(stage="qualified")
     assert mapping.entry("Signed", "") == Won()
     assert mapping.entry("Gone", "") == Lost(reason="no_budget")
-    assert mapping.entry("Seen", "") == Signal(kind="page_viewed")
+    assert mapping.entry("Seen", "") == ValuedSignal(kind="page_viewed")
+    assert mapping.entry("Filled", "") == ValuedSignal(kind="form_completed", value="amount")
     assert mapping.entry("Other", "") is None
 
 
@@ -136,3 +140,30 @@ def test_times_are_told_in_utc_and_one_without_its_zone_is_refused_or_given_it()
         madrid.instant("yesterday")
     with pytest.raises(ValueError, match="out of range"):
         without.instant("0001-01-01T00:00:00+14:00")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("12500", {"by": "form", "amount": 12500}),
+        ("12500.00", {"by": "form", "amount": 12500}),
+        ("99.5", {"by": "form", "amount": 99.5}),
+        ("-3", {"by": "form", "amount": -3}),
+        ("", {"by": "form"}),
+        ("1000000", "1000000 is too large for an attribute; it holds at most 999,999"),
+        ("much", "'much' is not an amount; write it as 1234.50"),
+    ],
+)
+def test_a_rows_value_becomes_an_attribute_of_its_signal(value: str, told: object) -> None:
+    mapping = parse_mapping(
+        COLUMNS + "map:\n  Form: {signal: {kind: form_completed, attributes: {by: form}, value: amount}}\n"
+    )
+    raw = Raw(1, 2, "ana", "2026-11-21T09:30:00Z", "Form", "", "", value)
+
+    (found,) = understand([raw], mapping)
+
+    if isinstance(found, Reject):
+        assert found.reason == told
+    else:
+        what = HistoryRow.model_validate_json(found.body).what
+        assert what == Signal(kind="form_completed", attributes=told)
