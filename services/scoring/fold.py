@@ -8,8 +8,6 @@ from datetime import datetime
 from struct import Struct
 from typing import Final
 
-from aiokafka import ConsumerRecord
-
 from services.scoring.alarms import Alarms
 from services.scoring.domain import (
     FORMAT,
@@ -23,9 +21,10 @@ from services.scoring.domain import (
     take_in,
 )
 from services.scoring.facts import Decoder
-from services.scoring.promotion import Book, Shadow
+from services.scoring.promotion import Book, Shadow, by_code
 from services.scoring.state import RUNG, Output, Promotion
 from services.scoring.telling import Teller
+from services.scoring.transport import Record
 from shared import metrics
 from shared.bus.letters import dead_letter
 from shared.bus.topics import HEAT, REPLAYS, SCORING_STATE, Topics
@@ -35,7 +34,7 @@ from shared.events import Recorded, encode
 from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
-from shared.scorecard.heat import Gauges
+from shared.scorecard.heat import Gauges, gauges
 from shared.scorecard.record import is_whole
 
 CONSUMER: Final = "scoring"
@@ -58,9 +57,16 @@ class Heat:
     """
 
     def __init__(
-        self, topics: Topics, rules: Gauges, letters: int, decoder: Decoder, book: Book | None = None
+        self,
+        topics: Topics,
+        rules: Gauges,
+        letters: int,
+        decoder: Decoder,
+        book: Book | None = None,
+        number: int = 0,
     ) -> None:
         self._topics = topics
+        self._number = number
         self._rules = rules
         self._letters_left = letters
         self._decoder = decoder
@@ -112,8 +118,8 @@ class Heat:
             rules, effective_ms = self._rules, -NEVER
         else:
             publication = self._book.in_force(milliseconds(now))
-            rules, effective_ms = publication.rules, publication.effective_ms
-        before = {code: self._book.find(code) if self._book else None for code in self._stale}
+            rules, effective_ms = gauges(publication.rules), publication.effective_ms
+        before = {code: by_code(self._book, code) if self._book else None for code in self._stale}
         if rules.code != self._rules.code:
             before[self._rules.code] = self._rules
         if not before and not self._unreadable:
@@ -149,7 +155,7 @@ class Heat:
                 yield number
         self._stale.clear()
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+    def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         if self._rung:
             self._tell_rung(now)
         short = self._topics.short(topic)
@@ -157,7 +163,7 @@ class Heat:
             self._fold(short, records, now)
             return
         for record in records:
-            headers = {name: value.decode(errors="replace") for name, value in record.headers}
+            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
             if headers.get("consumer") == CONSUMER:
                 self._fold(
                     headers["topic"], [record], now, (int(headers["partition"]), int(headers["offset"]))
@@ -168,7 +174,7 @@ class Heat:
     def _fold(
         self,
         topic: str,
-        records: Sequence[ConsumerRecord],
+        records: Sequence[Record],
         now: datetime,
         place: tuple[int, int] | None = None,
     ) -> None:
@@ -180,7 +186,7 @@ class Heat:
                 new = read(record.value or b"")
             except Undecodable as error:
                 letters += 1
-                self._put_aside(topic, place or (record.partition, record.offset), record, error, now)
+                self._put_aside(topic, place or (self._number, record.offset), record, error, now)
                 continue
             found = leads.get(new.lead_id)
             lead = found if isinstance(found, Lead) else self._unpack(new.lead_id, found)
@@ -298,7 +304,7 @@ class Heat:
         )
 
     def _put_aside(
-        self, topic: str, place: tuple[int, int], record: ConsumerRecord, error: Undecodable, now: datetime
+        self, topic: str, place: tuple[int, int], record: Record, error: Undecodable, now: datetime
     ) -> None:
         partition, offset = place
         if self._letters_left == 0:
@@ -330,10 +336,10 @@ class Change:
     shadow: Shadow
     needs_facts: bool
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, topic: str, records: Sequence[Record]) -> None:
         self.shadow.fold(self.heat.short(topic), records)
 
-    def remind(self, record: ConsumerRecord) -> None:
+    def remind(self, record: Record) -> None:
         self.shadow.remind(record)
 
     def apply(self) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 from fastapi import FastAPI
@@ -17,10 +18,9 @@ from services.scoring.store import Ledger
 from services.scoring.stream import Patience, Stream
 from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
-from shared.clock import utc_now
+from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
 from shared.service import Part, serve, service_app
 from shared.settings import ServiceSettings, load
 
@@ -38,6 +38,11 @@ def app(settings: Settings) -> FastAPI:
     ledger = Ledger(mongo)
     rulebook = Rulebook(topics)
     decoder = Decoder()
+
+    def new_fold(number: int) -> Heat:
+        rules = gauges(rulebook.at(milliseconds(utc_now())))
+        return Heat(topics, rules, settings.dead_letter_limit, decoder, rulebook, number)
+
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
@@ -53,7 +58,7 @@ def app(settings: Settings) -> FastAPI:
         ),
         "stream": Stream(
             Log(topics),
-            lambda _: Heat(topics, gauges(default_rules()), settings.dead_letter_limit, decoder),
+            new_fold,
             utc_now,
             Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
         ),
@@ -62,5 +67,7 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
+    # What comes and goes is freed by its references; the collector would only walk all leads over and over.
+    gc.set_threshold(100_000, 50, 100)
     settings = load(Settings)
     serve("scoring", app(settings), settings)

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Protocol
 
-from aiokafka import ConsumerRecord
-
 from services.scoring.domain import Lead
 from services.scoring.facts import Decoder
+from services.scoring.transport import Record
 from shared.bus.topics import REPLAYS
 from shared.errors import Undecodable
 from shared.events import decode
 from shared.events.scoring import CrossingEvent, HeatChanged
-from shared.scorecard.heat import Gauges
+from shared.scorecard.heat import Gauges, gauges
 from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.record import Reader
+from shared.scorecard.rules import Rules
 
 UNPACKED = 50_000
 
@@ -32,7 +32,7 @@ class Publication(Protocol):
     @property
     def effective_ms(self) -> int: ...
     @property
-    def rules(self) -> Gauges: ...
+    def rules(self) -> Rules: ...
 
 
 class Book(Protocol):
@@ -40,8 +40,14 @@ class Book(Protocol):
 
     def in_force(self, instant_ms: int) -> Publication: ...
 
-    def find(self, code: int) -> Gauges | None:
-        """Rules that once were in force, by the code in a lead's record."""
+    def versions(self) -> Sequence[Publication]:
+        """All that ever were or will be."""
+
+
+def by_code(book: Book, code: int) -> Gauges | None:
+    """The rules that a lead's record names."""
+    found = (gauges(publication.rules) for publication in book.versions())
+    return next((rules for rules in found if rules.code == code), None)
 
 
 class Shadow:
@@ -56,7 +62,7 @@ class Shadow:
         self._unpacked: list[str] = []
         self._told: dict[str, tuple[int, list[CrossingEvent]]] = {}
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, topic: str, records: Sequence[Record]) -> None:
         """Fold records of a topic (its short name); those that cannot be decoded are dead letters already."""
         for record in records:
             if topic == REPLAYS.name and (b"consumer", self._consumer.encode()) not in [
@@ -70,7 +76,7 @@ class Shadow:
             if self._only is None or new.lead_id in self._only:
                 fold(self._state(new.lead_id), new, self._rules.step(new).counters)
 
-    def remind(self, record: ConsumerRecord) -> None:
+    def remind(self, record: Record) -> None:
         """Learn from what was told of a lead how often, and with what band, that was done."""
         lead_id = (record.key or b"").decode()
         if self._only is None or lead_id not in self._only or not record.value:

@@ -11,6 +11,7 @@ transaction is aborted, its next commit fails, and it stops. Only then is the st
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,11 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 import stamina
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from services.scoring.transport import unless
+from services.scoring.transport import Record, unless
 from shared.bus.positions import committed
 from shared.bus.topics import REPLAYS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, utc_now
@@ -76,7 +77,7 @@ class Fold(Protocol):
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back a state record; the last one of a key counts."""
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+    def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         """Add records that follow each other in one topic."""
 
     def ring(self, now: datetime) -> int:
@@ -95,10 +96,10 @@ class Promotion(Protocol):
     @property
     def needs_facts(self) -> bool: ...
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, topic: str, records: Sequence[Record]) -> None:
         """Add facts, from the first one to where the partition stands."""
 
-    def remind(self, record: ConsumerRecord) -> None:
+    def remind(self, record: Record) -> None:
         """Hear again what was told before."""
 
     def apply(self) -> Iterator[int]:
@@ -148,7 +149,7 @@ class Partition:
         self.committed_at: datetime | None = None
         self.flows = asyncio.Event()
         self.flows.set()
-        self._waiting: list[tuple[str, Sequence[ConsumerRecord]]] = []
+        self._waiting: list[tuple[str, Sequence[Record]]] = []
         self.is_committing = False
         self._log = log
         self._clock = clock
@@ -183,7 +184,7 @@ class Partition:
         for topic, records in waiting:
             self.fold(topic, records)
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, topic: str, records: Sequence[Record]) -> None:
         if not self.flows.is_set():
             self._waiting.append((topic, records))
             return
@@ -340,7 +341,7 @@ class State:
         for owned in list(self.partitions.values()):
             await owned.flows.wait()
 
-    def fold(self, topic: str, partition: int, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         self.partitions[partition].fold(topic, records)
 
     async def ring(self) -> None:
@@ -466,6 +467,7 @@ class State:
                         restore(record.key, record.value)
                     records += len(batch)
                     await asyncio.sleep(0)
+        gc.freeze()
         logger().info(
             "state_read_back",
             partitions=len(self.partitions),

@@ -146,7 +146,7 @@ class LeadState:
         """False when the fact is known. Raises Refused, with nothing changed, for one that cannot be placed."""
         aggregate, sequence = fact.aggregate, fact.sequence
         if aggregate is None and sequence is None:
-            return self._remember_signal(fact)
+            return self.remember_signal(fact)
         if aggregate is None or sequence is None:
             raise Refused(
                 "sequence-missing",
@@ -182,7 +182,8 @@ class LeadState:
         seen.insert(place, sequence)
         return True
 
-    def _remember_signal(self, fact: Fact) -> bool:
+    def remember_signal(self, fact: Fact) -> bool:
+        """False when the signal is among the latest."""
         mark = int.from_bytes(blake2b(fact.id.encode(), digest_size=8).digest(), "big")
         times, marks, known, at_ms = self._times, self._marks, self._known, fact.at_ms
         number = len(times)
@@ -219,12 +220,14 @@ def fold(state: LeadState, fact: Fact, counters: Sequence[Counter]) -> bool:
     signal is passed over. Raises Refused, with `state` unchanged, for a fact that has a sequence below 1, or only one
     of aggregate and sequence.
     """
-    if not counters and fact.aggregate is None and fact.sequence is None:
+    if fact.aggregate is None and fact.sequence is None:
+        if not counters or not state.remember_signal(fact):
+            return False
+    elif not state.remember(fact):
         return False
-    if not state.remember(fact):
-        return False
+    add, at_ms = state.counts.add, fact.at_ms
     for counter in counters:
-        state.counts.add(counter.code, fact.at_ms, counter.half_life_ms)
+        add(counter.code, at_ms, counter.half_life_ms)
     if fact.kind == WON:
         state.is_customer = True
     elif fact.kind == QUALIFIED and fact.sequence is not None:

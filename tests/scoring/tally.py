@@ -11,10 +11,9 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from aiokafka import ConsumerRecord
-
 from services.scoring.state import Log, Output
 from services.scoring.stream import Patience, Stream
+from services.scoring.transport import Record
 from shared.bus.topics import Topics
 
 IMPATIENT = Patience(session=2.0, rebalance=5.0, heartbeat=0.3)
@@ -34,7 +33,7 @@ class Tally:
     def restore(self, key: bytes, value: bytes | None) -> None:
         self.counts[key] = json.loads(value or b"[0,0]")
 
-    def fold(self, topic: str, records: Sequence[ConsumerRecord], now: datetime) -> None:
+    def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         for record in records:
             self.counts.setdefault(record.key, [0, 0])[0] += 1
             self._changed.add(record.key)

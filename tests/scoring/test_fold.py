@@ -29,7 +29,7 @@ from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.signals import SignalReceived
 from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.rules import default_rules, default_text, parse_rules
+from shared.scorecard.rules import Rules, default_rules, default_text, parse_rules
 
 RULES = gauges(default_rules())
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -211,7 +211,7 @@ def test_alarms_far_ahead_wake_in_time_and_not_much_earlier() -> None:
 
 def test_what_cannot_be_read_is_put_aside_up_to_the_limit() -> None:
     heat = new(letters=1)
-    bad = SimpleNamespace(key=b"x", value=b"{", headers=(), partition=2, offset=7)
+    bad = SimpleNamespace(key=b"x", value=b"{", headers=(), offset=7)
 
     heat.fold("ascua.signals", [bad], MONDAY)
     (letter,) = heat.take(MONDAY)
@@ -235,14 +235,14 @@ def test_a_crossing_told_twice_has_one_id() -> None:
 class Published:
     """A book with one publication after the default rules."""
 
-    rules: Gauges
+    rules: Rules
     effective_ms: int
 
     def in_force(self, instant_ms: int) -> Published:
-        return self if instant_ms >= self.effective_ms else Published(RULES, 0)
+        return self if instant_ms >= self.effective_ms else Published(RULES.rules, 0)
 
-    def find(self, code: int) -> Gauges | None:
-        return {RULES.code: RULES, self.rules.code: self.rules}.get(code)
+    def versions(self) -> list[Published]:
+        return [Published(RULES.rules, 0), self]
 
 
 def other_rules(old: str, new: str) -> Gauges:
@@ -271,7 +271,7 @@ def promoted(heat: Heat, records: Sequence[Any], now: datetime) -> list[Output]:
 @pytest.mark.parametrize("rules", [HEAVIER, LONGER], ids=["weights", "half-lives"])
 def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: Gauges) -> None:
     records, now = traffic(7, 600), MONDAY + timedelta(days=10)
-    book = Published(rules, milliseconds(now))
+    book = Published(rules.rules, milliseconds(now))
     heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
     outputs = played(heat, records, 50)
     assert heat.due(now - timedelta(milliseconds=1)) is None
@@ -294,7 +294,7 @@ def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rul
 
 def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() -> None:
     records, now = traffic(8, 600), MONDAY + timedelta(days=10)
-    book = Published(LONGER, milliseconds(now))
+    book = Published(LONGER.rules, milliseconds(now))
     heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
     before = states(played(heat, records, 50))
     after = states(promoted(heat, records, now))
