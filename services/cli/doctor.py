@@ -216,6 +216,6 @@ def _told(status: dict[str, Any]) -> str:
         for part in status.values()
         if isinstance(part, dict)
         for name, value in part.items()
-        if name in ("outbox_pending", "last_commit", "dead_letters_left") and value is not None
+        if name in ("outbox_pending", "leads", "last_commit", "dead_letters_left") and value is not None
     ]
     return ", ".join(["ready", *told])

@@ -83,9 +83,13 @@ class Stream:
             raise Unavailable("stream-recovering", "scoring is reading its state back; try again in a moment")
 
     def status(self) -> dict[str, object]:
+        owned = self.state.partitions.values()
+        commits = [each.committed_at for each in owned if each.committed_at is not None]
         return {
             "ready": self.is_ready,
             "stopped": self.stopped,
+            "leads": sum(len(each.memory) for each in owned),
+            "last_commit": rfc3339(max(commits)) if commits else None,
             "partitions": {
                 str(number): {
                     "commits": owned.commits,
