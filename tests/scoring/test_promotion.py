@@ -1,0 +1,114 @@
+"""Published rules reach every lead exactly: while facts flow, after a crash, and for records that were damaged."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from random import Random
+
+from aiokafka import AIOKafkaProducer
+
+from services.scoring.domain import FORMAT, Lead, happened
+from services.scoring.rulebook import Rulebook, publish
+from shared.bus import Publisher
+from shared.bus.topics import Topics
+from shared.clock import utc_now
+from shared.events import Recorded, decode
+from shared.events.base import Event
+from shared.events.scoring import CrossingEvent
+from shared.scorecard.heat import Gauges, gauges
+from shared.scorecard.lead_state import LeadState, fold
+from shared.scorecard.record import is_whole
+from shared.scorecard.rules import default_rules, default_text, parse_rules
+from tests.scoring.log import Reader, producer, records
+from tests.scoring.test_service import Channel, captured, process, signal
+from tests.servers import Addresses
+from tests.waiting import until
+
+LEADS = [f"lead-{number}" for number in range(30)]
+LONGER = default_text().replace("signal.chat_message: {half_life: 2d", "signal.chat_message: {half_life: 5d")
+
+
+def state_under(rules: Gauges, story: list[Recorded[Event]]) -> bytes:
+    state = LeadState()
+    for each in story:
+        fact = happened(each)
+        fold(state, fact, rules.step(fact).counters)
+    return state.digest()
+
+
+def story_of(random: Random, number: int) -> list[Recorded[Event]]:
+    now = utc_now()
+    kinds = ["page_viewed", "chat_message", "email_opened", "demo_requested"]
+    return [
+        signal(random.choice(LEADS), random.choice(kinds), now - timedelta(minutes=random.randrange(60)))
+        for _ in range(number)
+    ]
+
+
+async def published(servers: Addresses, topics: Topics, text: str) -> str:
+    rulebook, publisher = Rulebook(topics), Publisher(topics)
+    await rulebook.start()
+    await publisher.start()
+    publication = await publish(rulebook, publisher, text, "test", None, utc_now())
+    await publisher.stop()
+    await rulebook.stop()
+    return publication.version
+
+
+async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_facts(
+    servers: Addresses,
+) -> None:
+    topics, random = Topics(servers.kafka_bootstrap, "promoted"), Random(5)
+    await topics.apply()
+    story: list[Recorded[Event]] = [captured(lead) for lead in LEADS] + story_of(random, 600)
+    after = gauges(parse_rules(LONGER))
+
+    async with producer(topics) as sender, Reader(topics, "scoring-state") as state:
+        channel = Channel(topics, sender)
+
+        async def is_right(rules: Gauges) -> bool:
+            kept = {
+                record.key.decode(): Lead.decode("", record.value)
+                for record in await state.read()
+                if record.value and is_whole(record.value, FORMAT)
+            }
+            wanted = {lead: state_under(rules, [e for e in story if e.lead_id == lead]) for lead in LEADS}
+            return {lead: (each.state.digest(), each.rules) for lead, each in kept.items()} == {
+                lead: (digest, rules.code) for lead, digest in wanted.items()
+            }
+
+        async with process(servers, topics) as running:
+            await channel.tell(*story)
+            await until(lambda: is_right(gauges(default_rules())), within=30)
+            more = story_of(random, 600)
+            flow = asyncio.create_task(trickle(channel, more))
+            version = await published(servers, topics, LONGER)
+            await flow
+            story += more
+            await until(lambda: is_right(after), within=30)
+            running.kill()
+        await damage(sender, topics, LEADS[7])
+        async with process(servers, topics):
+            more = story_of(random, 60)
+            await channel.tell(*more)
+            story += more
+            await until(lambda: is_right(after), within=30)
+    told: dict[str, list[CrossingEvent]] = {}
+    for record in await records(topics, "scoring"):
+        event = decode(record.value).event
+        assert isinstance(event, CrossingEvent)
+        told.setdefault(event.lead_id, []).append(event)
+    for crossings in told.values():
+        assert [each.episode for each in crossings] == list(range(1, len(crossings) + 1))
+    assert version == after.version
+
+
+async def trickle(channel: Channel, story: list[Recorded[Event]]) -> None:
+    for each in story:
+        await channel.tell(each)
+
+
+async def damage(sender: AIOKafkaProducer, topics: Topics, lead: str) -> None:
+    """Leave a state record of a lead that nobody can read."""
+    await sender.send_and_wait(topics.name("scoring-state"), b"\x02 no state", key=lead.encode())
