@@ -72,8 +72,7 @@ class Heat:
         self._decoder = decoder
         self._read = decoder.read
         self._book = book
-        self._stale: dict[int, int] = {}
-        """How many leads stand under other rules, by their code."""
+        self._is_restored = False
         self._unreadable: set[str] = set()
         self._teller = Teller(rules)
         self._leads: dict[str, Lead | bytes] = {}
@@ -105,9 +104,8 @@ class Heat:
             self._unreadable.add(lead_id)
             self._leads.pop(lead_id, None)
             return
-        alarm, rules = alarm_in(value)
-        if rules != self._rules.code:
-            self._stale[rules] = self._stale.get(rules, 0) + 1
+        self._is_restored = True
+        alarm, _ = alarm_in(value)
         wakes = NO_WAKE if alarm == NEVER else self._alarms.set(lead_id, alarm, 0)
         self._leads[lead_id] = _WAKE.pack(wakes) + value
 
@@ -119,14 +117,24 @@ class Heat:
         else:
             publication = self._book.in_force(milliseconds(now))
             rules, effective_ms = gauges(publication.rules), publication.effective_ms
-        before = {code: by_code(self._book, code) if self._book else None for code in self._stale}
-        if rules.code != self._rules.code:
-            before[self._rules.code] = self._rules
+        before: dict[int, Gauges | None] = (
+            {self._rules.code: self._rules} if rules.code != self._rules.code else {}
+        )
+        for code in self._codes_restored() - {rules.code, self._rules.code}:
+            before[code] = by_code(self._book, code) if self._book else None
         if not before and not self._unreadable:
             return None
         is_other = any(each is None or each.codes != rules.codes for each in before.values())
-        shadow = Shadow(rules, self._decoder, CONSUMER, None if is_other else frozenset(self._unreadable))
+        forgotten = frozenset(self._unreadable)
+        shadow = Shadow(rules, self._decoder, CONSUMER, forgotten, covers_all=is_other)
         return Change(self, rules, effective_ms, before, shadow, is_other or bool(self._unreadable))
+
+    def _codes_restored(self) -> set[int]:
+        """Of what was read back, the codes of the rules."""
+        if not self._is_restored:
+            return set()
+        self._is_restored = False
+        return {alarm_in(kept, _WAKE.size)[1] for kept in self._leads.values() if isinstance(kept, bytes)}
 
     def promote(
         self, rules: Gauges, effective_ms: int, before: Mapping[int, Gauges | None], shadow: Shadow | None
@@ -153,7 +161,6 @@ class Heat:
                 self._rung += [(lead, crossing) for crossing in crossings]
             if number % _STEP == 0:
                 yield number
-        self._stale.clear()
 
     def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         if self._rung:

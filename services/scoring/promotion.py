@@ -51,13 +51,16 @@ def by_code(book: Book, code: int) -> Gauges | None:
 
 
 class Shadow:
-    """States of leads made anew from the facts; `only` these leads, if given."""
+    """States of leads made anew from the facts: of all, or only of those that were `forgotten`."""
 
-    def __init__(self, rules: Gauges, decoder: Decoder, consumer: str, only: Container[str] | None) -> None:
+    def __init__(
+        self, rules: Gauges, decoder: Decoder, consumer: str, forgotten: Container[str], covers_all: bool
+    ) -> None:
         self._rules = rules
         self._read = decoder.read
         self._consumer = consumer
-        self._only = only
+        self._forgotten = forgotten
+        self._covers_all = covers_all
         self._states: dict[str, LeadState | bytes] = {}
         self._unpacked: list[str] = []
         self._told: dict[str, tuple[int, list[CrossingEvent]]] = {}
@@ -73,13 +76,13 @@ class Shadow:
                 new = self._read(record.value or b"")
             except Undecodable:
                 continue
-            if self._only is None or new.lead_id in self._only:
+            if self.covers(new.lead_id):
                 fold(self._state(new.lead_id), new, self._rules.step(new).counters)
 
     def remind(self, record: Record) -> None:
         """Learn from what was told of a lead how often, and with what band, that was done."""
         lead_id = (record.key or b"").decode()
-        if self._only is None or lead_id not in self._only or not record.value:
+        if lead_id not in self._forgotten or not record.value:
             return
         recorded = decode(record.value)
         told, crossings = self._told.setdefault(lead_id, (0, []))
@@ -89,7 +92,7 @@ class Shadow:
             crossings.append(recorded.event)
 
     def covers(self, lead_id: str) -> bool:
-        return self._only is None or lead_id in self._only
+        return self._covers_all or lead_id in self._forgotten
 
     def take(self, lead_id: str) -> LeadState:
         """The state of a lead, to be kept by whoever takes it."""

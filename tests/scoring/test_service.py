@@ -32,7 +32,7 @@ from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
 from shared.scorecard.lead_state import Fact, LeadState, fold
 from shared.scorecard.rules import default_rules
-from tests.scoring.log import Reader, producer, records
+from tests.scoring.log import Reader, producer
 from tests.servers import Addresses
 from tests.waiting import until
 
@@ -368,45 +368,6 @@ async def test_a_lead_nobody_heard_of_and_a_wrong_cursor_are_said_to_be_so(
 
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:ascua:problem:lead-unknown")
     assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:ascua:problem:bad-cursor")
-
-
-async def test_a_process_killed_again_and_again_ends_in_the_same_state(
-    servers: Addresses,
-) -> None:
-    topics = Topics(servers.kafka_bootstrap, "killed")
-    await topics.apply()
-    leads = [f"lead-{number}" for number in range(40)]
-    now = utc_now()
-    story = [captured(lead, now) for lead in leads]
-    random = Random(3)
-    for _ in range(1_500):
-        kind = random.choice(["page_viewed", "chat_message", "email_opened"])
-        story.append(signal(random.choice(leads), kind, now - timedelta(minutes=random.randrange(60))))
-    wanted = {lead: state_after([each for each in story if each.lead_id == lead]) for lead in leads}
-    async with Reader(topics, "scoring-state") as state, producer(topics) as sender:
-        channel = Channel(topics, sender)
-        for third in (story[:500], story[500:1_000]):
-            seen = len(await state.read())
-            async with process(servers, topics) as running:
-                sending = asyncio.create_task(channel.tell(*third))
-                await until(lambda seen=seen: told_times(state, seen + 20))
-                running.kill()
-                await sending
-        async with process(servers, topics):
-            await channel.tell(*story[1_000:])
-
-            async def is_right() -> bool:
-                kept = {
-                    record.key.decode(): Lead.decode("", record.value).state.digest()
-                    for record in await state.read()
-                }
-                return kept == {lead: each.digest() for lead, each in wanted.items()}
-
-            await until(is_right)
-    told: dict[bytes, list[int]] = {}
-    for record in await records(topics, "heat"):
-        told.setdefault(record.key, []).append(decode(record.value).sequence or 0)
-    assert all(sequences == list(range(1, len(sequences) + 1)) for sequences in told.values())
 
 
 @asynccontextmanager
