@@ -40,6 +40,10 @@ SHARE = 1
 """A partition rests this many times as long as its last commit took, so that commits do not crowd out folding: an
 idle worker tells heat at once, a loaded one in bigger batches."""
 
+MANY = 1_000
+"""After a commit of more facts than these a partition rests all the while that it may: it is catching up, and each
+lead's heat and state are told once for many facts."""
+
 OVERDUE_SECONDS = 2.0
 """Folding stops while a partition has had uncommitted facts for this long."""
 
@@ -158,6 +162,7 @@ class Partition:
         self._positions: dict[TopicPartition, int] = {}
         self._committing: dict[TopicPartition, int] = {}
         self._topic_ids: Mapping[str, str] = {}
+        self._facts = 0
         self._broken = False
         self._since: float | None = None
         self._wanted = asyncio.Event()
@@ -192,6 +197,7 @@ class Partition:
         self.memory.fold(topic, records, self._clock())
         self._broken = False
         self._positions[TopicPartition(topic, self.number)] = records[-1].offset + 1
+        self._facts += len(records)
         self._want()
 
     def ring(self) -> bool:
@@ -228,9 +234,11 @@ class Partition:
         try:
             while not self._closing.is_set():
                 await self._wanted.wait()
-                began = monotonic()
+                began, facts = monotonic(), self._facts
                 await self._commit()
-                await unless(self._closing.wait(), min(MOST_SECONDS, SHARE * (monotonic() - began)))
+                took = monotonic() - began
+                rest = max(SHARE * took, MOST_SECONDS - took) if facts > MANY else SHARE * took
+                await unless(self._closing.wait(), min(MOST_SECONDS, rest))
             await self._commit()
         except Exception as error:
             if self._closing.is_set():
@@ -241,6 +249,7 @@ class Partition:
     async def _commit(self) -> None:
         if self._broken:
             return
+        self._facts = 0
         outputs = self.memory.take(self._clock())
         positions, self._positions = self._positions, {}
         self._committing = positions
