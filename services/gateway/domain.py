@@ -14,6 +14,7 @@ from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
     ActivityResult,
+    CadenceResumed,
     CadenceStopped,
     FollowUpClosed,
     NextStepDone,
@@ -178,7 +179,9 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case OwnerChanged():
             owned = view.next_step and replace(view.next_step, owner=event.owner)
             return replace(view, next_step=owned, owner=event.owner)
-        case NextStepDone() | FollowUpClosed() | CadenceStopped() | StepDue(automatic=True):
+        case (
+            NextStepDone() | FollowUpClosed() | CadenceStopped() | CadenceResumed() | StepDue(automatic=True)
+        ):
             return replace(view, next_step=None)
         case TicketOpened():
             ticket = OpenTicket(event.ticket_id, event.category, event.priority, event.at)

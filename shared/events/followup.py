@@ -160,7 +160,7 @@ class CadencePaused(FollowUpEvent, type="ascua.cadence.paused", version=1):
 
 
 class CadenceResumed(FollowUpEvent, type="ascua.cadence.resumed", version=1):
-    """The reason for the pause is gone; what was promised goes on."""
+    """The reason for the pause is gone, and the step that looked after it is withdrawn; what was promised goes on."""
 
     because: Slug
 

@@ -27,6 +27,7 @@ from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
     ActivityResult,
+    CadenceResumed,
     CadenceStopped,
     FollowUpClosed,
     NextStepDone,
@@ -134,7 +135,7 @@ class Log:
         match event:
             case NextStepScheduled():
                 self.open[event.lead_id] = event
-            case NextStepDone() | FollowUpClosed() | CadenceStopped():
+            case NextStepDone() | FollowUpClosed() | CadenceStopped() | CadenceResumed():
                 self.open.pop(event.lead_id, None)
             case StepDue() | StepOverdue() | StepEscalated():
                 self.fired[type(event).__name__, event.step_id] += 1

@@ -243,6 +243,17 @@ def test_an_interrupted_cadence_that_sends_does_not_go_on_for_one_who_unsubscrib
     assert (story.state.interrupted, story.state.step) == (None, None)
 
 
+def test_a_customers_step_of_a_pause_is_withdrawn_with_it() -> None:
+    story = lead().hears(LeadWon, after(hours=1))
+    complaint = {"category": TicketCategory.COMPLAINT, "priority": Priority.HIGH}
+    story.hears(TicketOpened, after(hours=2), ticket_id="t1", **complaint)
+    story.hears(SignalReceived, after(hours=3), kind="unsubscribed")
+    assert story.step.because == "complaint"
+    story.hears(TicketResolved, after(hours=4), ticket_id="t1", resolution="solved")
+    assert story.state.step is None
+    assert story.kinds() == ["CadenceResumed"]
+
+
 def test_a_question_pauses_nothing() -> None:
     story = lead().hears(
         TicketOpened,

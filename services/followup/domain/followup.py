@@ -474,8 +474,8 @@ class _Turn:
     def told(self) -> Told:
         """The new state, its timer set, and the facts; of several steps decided on, the last is the promised one."""
         step = self.now.step
-        if step is not None and any(isinstance(fact, CadenceStopped) for fact in self.facts):
-            step = replace(step, id="")  # who hears that a cadence was stopped takes its step for withdrawn
+        if step is not None and any(isinstance(fact, CadenceStopped | CadenceResumed) for fact in self.facts):
+            step = replace(step, id="")  # who hears of either takes the step that was there for withdrawn
         if step is not None and not step.id:
             number = self.before.steps + 1
             step = replace(step, id=f"{self.now.lead_id}.{number}")
