@@ -341,18 +341,18 @@ class _Document:
         if family == "signal":
             if signal in self._signals:
                 return name
-            near = _near(signal, self._signals, "signal.")
+            near = _near(signal, self._signals, "signal.") or "."
             raise self._error(
-                node, f"there is no {name}{near}; a signal of your own is declared: signals: [{signal}]"
+                node, f"there is no {name}{near} A signal of your own is declared: signals: [{signal}]"
             )
         events = vocabulary.events()
         if name in events:
             return name
         signals = [f"signal.{signal}" for signal in self._signals]
-        near = _near(name, [*events, *signals]) or f"; the events are {_listed(events)}, and signals"
-        raise self._error(
-            node, f"there is no event {name}{near}; a kind with a name of its own needs `event:`"
+        near = _near(name, [*events, *signals]) or (
+            f"; a kind with a name of its own needs `event:`, and the events are {_listed(events)}, and signals"
         )
+        raise self._error(node, f"there is no event {name}{near}")
 
     def _group(self, node: Node, groups: Mapping[str, GroupRule]) -> str:
         name = self._text(node)

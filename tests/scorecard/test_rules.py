@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from services.scoring.domain import kind_of
 from shared.events import followup, known_events
+from shared.scorecard.counts import DecayedCounts
+from shared.scorecard.heat import gauges
 from shared.scorecard.nodes import MOST_BYTES, MOST_NAMES
 from shared.scorecard.rules import (
     DEFAULTS,
@@ -27,6 +30,7 @@ from shared.scorecard.rules import (
 from shared.scorecard.vocabulary import SIGNALS, events
 
 DAY = 86_400_000
+ROOT = Path(__file__).parents[2]
 GOOD = """\
 signals: [webinar_attended]
 heat:
@@ -263,10 +267,10 @@ def test_order_makes_a_version_where_order_means_something() -> None:
     ("old", "new", "line", "sentence"),
     [
         ("lead.captured", "lead.captrued", 4, "there is no event lead.captrued; did you mean lead.captured"),
-        ("lead.captured", "sneezed", 4, "there is no event sneezed; the events are activity.answered"),
+        ("lead.captured", "sneezed", 4, "and the events are activity.answered"),
         ("lead.captured", "Lead", 4, "Lead cannot name a kind; write small letters"),
         ("lead.captured", "signal.webinar_atended", 4, "did you mean signal.webinar_attended?"),
-        ("lead.captured", "signal.danced", 4, "a signal of your own is declared: signals: [danced]"),
+        ("lead.captured", "signal.danced", 4, "A signal of your own is declared: signals: [danced]"),
         ("[webinar_attended]", "[Webinar]", 1, "Webinar cannot be a signal"),
         ("[webinar_attended]", "webinar_attended", 1, "signals must be a list with something in it"),
         ("event: signal.survey_answered", "event: survey", 6, "there is no event survey"),
@@ -400,3 +404,18 @@ def test_a_half_life_is_written_as_it_is_read(seconds: int) -> None:
     rules = parse_rules(GOOD.replace("3d", text, 1))
 
     assert rules.heat.kinds["lead.captured"].half_life_ms == seconds * 1000
+
+
+def test_the_file_that_the_documentation_explains_is_good_and_its_words_on_silence_are_true() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(), re.S)
+    risk = gauges(parse_rules(example, "docs/rules.md")).risk
+    assert risk is not None
+    won = parse_rules(example).kind_of("risk", "lead.won", {})
+    assert won is not None
+    counts = DecayedCounts()
+    counts.add(won.counter.code, 0, won.half_life_ms)
+
+    change = risk.next_change(counts, {}, "ok", 0)
+
+    assert change is not None
+    assert 107 * DAY < change < 108 * DAY

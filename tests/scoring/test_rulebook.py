@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from aiokafka import TopicPartition
 from hypothesis import given, settings
@@ -17,10 +18,13 @@ from services.scoring.rulebook import EVER, Publication, Rulebook, publish
 from shared.bus import Outgoing, Publisher, Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Conflict, NotFound, Refused, Unavailable
-from shared.events.base import Recorded, encode
+from shared.events.base import Event, Recorded, encode
+from shared.events.leads import Channel, LeadCaptured, LeadQualified
 from shared.events.rules import RulesPublished
 from shared.scorecard.rules import RulesError, default_rules, parse_rules
 from tests.integration.kit import log, publishing
+from tests.scoring.test_service import scoring
+from tests.servers import Addresses
 from tests.waiting import until
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -232,3 +236,49 @@ async def test_a_rulebook_that_reads_a_spoilt_record_lives_on_and_says_so(
         assert book.at(milliseconds(utc_now())) == DEFAULT
         await publish(book, publisher, text(1), "team.yaml", None, utc_now())
         await book.check()
+
+
+async def test_heat_is_answered_under_the_rules_of_its_instant_and_counts_what_the_lead_is(
+    servers: Addresses, topics: Topics, publisher: Publisher
+) -> None:
+    asked = {"at": ""}
+    captured = utc_now() - timedelta(hours=1)
+    told = [
+        LeadCaptured(lead_id="ana", at=captured, channel=Channel.WEB),
+        LeadQualified(lead_id="ana", at=captured, attributes={"budget": "none"}),
+        LeadQualified(lead_id="ana", at=captured, attributes={"budget": "confirmed", "shoes": "red"}),
+    ]
+    async with scoring(servers, topics) as client, reading(topics) as book:
+        for sequence, event in enumerate(told, 1):
+            recorded: Recorded[Event] = Recorded(f"e{sequence}", event, captured, sequence, event.aggregate)
+            await publisher.publish(Outgoing("leads", "ana", encode(recorded)))
+        await until(lambda: _knows(client, sequences=3))
+        published = await publish(book, publisher, text(1), "team.yaml", None, utc_now())
+
+        async def it_is_read() -> bool:
+            lines = (await client.get("/rules")).json()["items"]
+            return [each["rules"] for each in lines if each["in_force"]] == [version(1)]
+
+        await until(it_is_read)
+        asked["at"] = from_milliseconds(published.effective_ms - 1).isoformat()
+        before = (await client.get("/leads/ana/heat/explain", params=asked)).json()
+        now = (await client.get("/leads/ana/heat/explain")).json()
+        span = {"from": captured.isoformat(), "to": (utc_now() + timedelta(hours=1)).isoformat()}
+        curve = (await client.get("/leads/ana/heat/curve", params=span)).json()
+
+    assert (before["rules"], now["rules"], curve["rules"]) == (DEFAULT.version, version(1), version(1))
+    assert [(each["attribute"], each["value"], each["points"]) for each in before["fit"]] == [
+        ("budget", "confirmed", 10.0)
+    ]
+    assert 39 < before["heat"] < 40
+    assert 0.9 < now["heat"] < 1
+    assert now["fit"] == []
+    at = from_milliseconds(published.effective_ms)
+    heats = {datetime.fromisoformat(point["at"]): point["heat"] for point in curve["points"]}
+    assert heats[at - timedelta(milliseconds=1)] == pytest.approx(before["heat"])
+    assert heats[at] < 1
+
+
+async def _knows(client: httpx.AsyncClient, sequences: int) -> bool:
+    answer = await client.get("/leads/ana/timeline")
+    return answer.is_success and len(answer.json()["entries"]) == sequences
