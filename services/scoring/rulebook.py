@@ -181,13 +181,16 @@ class Rulebook:
             return
         try:
             publication = read(record.value, record.offset, record.timestamp)
-        except AscuaError as error:
+        except Exception as error:  # a process that ended here would end again at every start
+            slug, sentence = (
+                (error.slug, error.sentence) if isinstance(error, AscuaError) else ("failed", repr(error))
+            )
             place = f"{self._place.topic}/0/{record.offset}"
             self._unreadable = (
-                f"what was published at {place} cannot be read ({error.sentence}): the rules before it stay in "
+                f"what was published at {place} cannot be read ({sentence}): the rules before it stay in "
                 "force; publish rules that can be read with `ascua rules publish`"
             )
-            logger().error("rules_unreadable", place=place, reason=error.slug)
+            logger().error("rules_unreadable", place=place, reason=slug)
             return
         self._unreadable = None
         insort(self._publications, publication)
