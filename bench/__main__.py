@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import followup, imports, path
+from bench import fit, followup, imports, path
 from services.cli.answer import tell_events
 
-BENCHES = {"followup": followup.main, "imports": imports.main, "path": path.main}
+BENCHES = {"fit": fit.main, "followup": followup.main, "imports": imports.main, "path": path.main}
 
 tell_events()
 for name in sys.argv[1:] or BENCHES:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli import lab
 from services.cli.answer import AsJson, answer, tell
 from services.cli.heat import At, instant
 
@@ -39,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: ascua rules check team.yaml")(check)
     group.command(epilog="Example: ascua rules show --default retail > team.yaml")(show)
     group.command(epilog="Example: ascua rules publish team.yaml --at 2026-11-23T00:00:00Z")(publish)
+    lab.add_to(group)
     app.add_typer(group, name="rules")
 
 

@@ -1,0 +1,69 @@
+"""A lead's history under some rules, as if each fact had been known when it happened.
+
+It is scoring's own fold (`services.scoring.domain`), so what it predicts is what scoring does under these rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.lab.histories import History
+from services.scoring.domain import Lead, live, settle, take_in
+from shared.clock import milliseconds
+from shared.events.scoring import Band, CrossingEvent
+from shared.scorecard.heat import Gauges
+
+
+class Look(NamedTuple):
+    """Heat and band at an instant."""
+
+    heat: float
+    band: str
+
+    @property
+    def is_hot(self) -> bool:
+        return self.band == Band.HOT
+
+
+class Played(NamedTuple):
+    """`looks` are at the instants asked for, in their order; `end` is at the end of the replay."""
+
+    looks: tuple[Look, ...]
+    crossings: tuple[CrossingEvent, ...]
+    end: Look
+    lead: Lead
+
+
+def play(
+    history: History, rules: Gauges, instants: Sequence[int], until_ms: int, since_ms: int | None = None
+) -> Played:
+    """Fold the facts before `until_ms`, looking at ascending `instants`; tell the crossings from `since_ms` on.
+
+    At an instant, what happened in its very millisecond is known.
+    """
+    lead = Lead.new(history.lead_id)
+    looks: list[Look] = []
+    told: list[CrossingEvent] = []
+    waiting = iter([*instants, None])
+    instant = next(waiting)
+    for fact in history.facts:
+        if fact.at_ms >= until_ms:
+            break
+        while instant is not None and instant < fact.at_ms:
+            looks.append(_look(lead, instant, rules, told))
+            instant = next(waiting)
+        told += take_in(lead, live(history.lead_id, fact), rules)[1]
+    while instant is not None:
+        looks.append(_look(lead, instant, rules, told))
+        instant = next(waiting)
+    end = _look(lead, until_ms, rules, told)
+    if since_ms is not None:
+        told = [crossing for crossing in told if milliseconds(crossing.at) >= since_ms]
+    return Played(tuple(looks), tuple(told), end, lead)
+
+
+def _look(lead: Lead, at_ms: int, rules: Gauges, told: list[CrossingEvent]) -> Look:
+    told += settle(lead, at_ms, rules)
+    heat = rules.heat.score(lead.state.counts, at_ms, lead.state.attributes)
+    return Look(heat, lead.heat.band)
