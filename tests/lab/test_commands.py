@@ -80,11 +80,10 @@ async def test_a_backtest_predicts_the_states_that_scoring_then_has_and_touches_
     assert "1 records could not be read" in done.err
     assert await standing(topics) == before
     rules = Gauges(parse_rules(NEW_RULES))
-    rules = Gauges(parse_rules(NEW_RULES))
     expected = published_later(facts, in_force, rules, until)
     states = [json.loads(line) for line in (tmp_path / "states.ndjson").read_text().splitlines()]
     assert {each["lead"]: (each["heat"], each["band"], each["digest"]) for each in states} == expected
-    assert {each["band"] for each in states} > {"hot"}
+    assert len({each["band"] for each in states}) > 1
     report = done.document
     assert report["leads"] == 40
     assert report["on_trial"] == rules.version
