@@ -280,6 +280,24 @@ class ReadLine(BaseModel):
         return _known_zone(zone)
 
 
+class WorkedSpan(BaseModel):
+    """A rep, and from when until when; `rep` None is anybody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rep: PersonId | None = None
+    start: Instant
+    end: Instant
+
+
+class WorkedSpans(BaseModel):
+    """How much of each was business time? Answered in seconds, in the same order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spans: Annotated[list[WorkedSpan], Field(max_length=10_000)]
+
+
 class OpenCalendar(BaseModel):
     """A rep wants their steps in the calendar they use."""
 

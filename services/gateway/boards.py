@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from asyncio import to_thread
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -12,18 +14,22 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.api import admit
+from services.gateway.backends import Backends
 from services.gateway.discipline import board as discipline
 from services.gateway.discipline.board import By, Choice, Hint, Row
-from services.gateway.discipline.figures import Figure, Hours, Item, Look, Period
+from services.gateway.discipline.figures import Figure, Item, Look, Period, spans
+from services.gateway.discipline.trail import Trail
 from services.gateway.keys import KeyRing, Scope
 from services.gateway.store import Trails, Views
 from shared.clock import Clock, clamp
-from shared.errors import Refused
+from shared.errors import Refused, Unavailable
 from shared.events.base import Instant, LeadId, Slug, rfc3339
 from shared.events.leads import Channel
 
 USUAL = timedelta(days=30)
 LONGEST = timedelta(days=3_700)
+TIMED = (Figure.SPEED, Figure.UNTOUCHED, Figure.OVERDUE)
+"""The figures that the board measures in business time; the hints lean on these."""
 PATH = "/v1/boards/discipline"
 
 
@@ -102,7 +108,7 @@ class Asked:
         }  # fmt: skip
 
 
-def asking(hours: Hours | None, clock: Clock) -> Any:
+def asking(clock: Clock) -> Any:
     """A dependency that reads the question."""
 
     def asked(
@@ -123,20 +129,18 @@ def asking(hours: Hours | None, clock: Clock) -> Any:
         period = Period(start, end)
         choice = Choice(rep, channel, origin, campaign)
         before = period.before
-        return Asked(
-            Look(period, min(seen, end), hours), Look(before, min(seen, before.end), hours), choice, is_dated
-        )
+        return Asked(Look(period, min(seen, end)), Look(before, min(seen, before.end)), choice, is_dated)
 
     return Depends(asked)
 
 
-def router(views: Views, trails: Trails, keys: KeyRing, hours: Hours | None, clock: Clock) -> APIRouter:
+def router(views: Views, trails: Trails, backends: Backends, keys: KeyRing, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["boards"])
-    read, question = [admit(keys, Scope.READ)], asking(hours, clock)
+    read, question = [admit(keys, Scope.READ)], asking(clock)
 
     @api.get("/boards/discipline", dependencies=read, summary="Is follow-up really done?")
     async def board(by: By = By.REP, asked: Asked = question) -> DisciplineBoard:
-        found = await look_at(trails, asked, by)
+        found = await look_at(trails, backends, asked, by)
         query = urlencode(asked.query())
         return DisciplineBoard(
             at=asked.look.at,
@@ -158,7 +162,7 @@ def router(views: Views, trails: Trails, keys: KeyRing, hours: Hours | None, clo
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Opened:
         """The longest first. Follow `next_cursor` with the same `from`, `to` and `at`."""
-        found = await behind(trails, asked, figure)
+        found = await behind(trails, backends, asked, figure)
         page, following = part(found, cursor, limit)
         names = await views.get_many([item.trail.lead_id for item in page])
         profiles = {id: view.profile for id, view in names.items()}
@@ -176,16 +180,29 @@ def router(views: Views, trails: Trails, keys: KeyRing, hours: Hours | None, clo
     return api
 
 
-async def look_at(trails: Trails, asked: Asked, by: By) -> discipline.Board:
+async def look_at(trails: Trails, backends: Backends, asked: Asked, by: By) -> discipline.Board:
     """The board, from the trails that were open at some time in the two periods."""
     found = await trails.open_since(asked.before.period.start)
-    return discipline.board(found, asked.look, asked.before, asked.choice, by)
+    look, before = await working(backends, TIMED, found, asked.look, asked.before)
+    return await to_thread(discipline.board, found, look, before, asked.choice, by)
 
 
-async def behind(trails: Trails, asked: Asked, figure: Figure) -> list[Item]:
-    return discipline.chosen(
-        figure, await trails.open_since(asked.look.period.start), asked.look, asked.choice
-    )
+async def behind(trails: Trails, backends: Backends, asked: Asked, figure: Figure) -> list[Item]:
+    found = await trails.open_since(asked.look.period.start)
+    (look,) = await working(backends, (figure,), found, asked.look)
+    return await to_thread(discipline.chosen, figure, found, look, asked.choice)
+
+
+async def working(
+    backends: Backends, figures: Sequence[Figure], trails: Sequence[Trail], *looks: Look
+) -> list[Look]:
+    """The looks with the business hours that followup keeps; without them while it does not answer."""
+    wanted = dict.fromkeys(span for look in looks for span in spans(figures, trails, look))
+    try:
+        known = await backends.worked(list(wanted))
+    except Unavailable:
+        return list(looks)
+    return [replace(look, hours=lambda rep, start, end: known[rep, start, end]) for look in looks]
 
 
 def part(found: list[Item], cursor: str | None, limit: int) -> tuple[list[Item], str | None]:

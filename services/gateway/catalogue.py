@@ -95,6 +95,12 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "failed": ("That did not work: {why}", "No ha funcionado: {why}"),
     "unreachable": ("the server does not answer; try again", "el servidor no responde; inténtalo de nuevo"),
     # The calendar
+    "feed": ("In your calendar", "En tu calendario"),
+    "feed_why": (
+        "A secret link shows these steps, without names, in the calendar you use. It is shown once.",
+        "Un enlace secreto muestra estos pasos, sin nombres, en tu calendario. Se muestra una sola vez.",
+    ),
+    "feed_make": ("Make a link", "Crear un enlace"),
     "feed_title": ("Next steps of {rep}", "Próximos pasos de {rep}"),
     "feed_lead": ("lead {lead}", "contacto {lead}"),
     # Words of sales

@@ -77,9 +77,9 @@ def app(settings: Settings) -> FastAPI:
         api.playbooks(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
-        boards.router(views, trails, keys, None, utc_now),
+        boards.router(views, trails, backends, keys, utc_now),
         calendars.router(views, Feeds(mongo), keys, utc_now),
-        work.router(views, trails, live, keys, None, utc_now),
+        work.router(views, trails, backends, live, keys, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]
     gateway = service_app("gateway", parts, routers)

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 
 from services.gateway import boards, catalogue, handlers
 from services.gateway.api import admit
+from services.gateway.backends import Backends
 from services.gateway.boards import Asked
 from services.gateway.discipline.board import By
-from services.gateway.discipline.figures import HINTS, Figure, Hours
+from services.gateway.discipline.figures import HINTS, Figure
 from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.lines import Language
 from services.gateway.live import Live
@@ -44,11 +45,11 @@ Place = Annotated[ZoneInfo, Depends(_zone)]
 
 
 def router(
-    views: Views, trails: Trails, live: Live, keys: KeyRing, hours: Hours | None, clock: Clock
+    views: Views, trails: Trails, backends: Backends, live: Live, keys: KeyRing, clock: Clock
 ) -> APIRouter:
     render = renderer(clock)
     api = APIRouter(route_class=page_route(render), include_in_schema=False)
-    reader, question = admit(keys, Scope.READ), boards.asking(hours, clock)
+    reader, question = admit(keys, Scope.READ), boards.asking(clock)
 
     async def day(
         name: str, holder: Holder, rep: str | None, language: Language, place: ZoneInfo
@@ -87,7 +88,7 @@ def router(
         tongue: Tongue, place: Place, by: By = By.REP, days: Days = USUAL_DAYS, asked: Asked = question
     ) -> Response:
         asked = asked if asked.is_dated else asked.lasting(timedelta(days=days))
-        board = await boards.look_at(trails, asked, by)
+        board = await boards.look_at(trails, backends, asked, by)
         chosen = _chosen(asked)
         query = {**asked.query(), "days": days, "board": by, "lang": tongue}
         return render(
@@ -112,7 +113,7 @@ def router(
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         asked: Asked = question,
     ) -> Response:
-        found = await boards.behind(trails, asked, figure)
+        found = await boards.behind(trails, backends, asked, figure)
         page, more = boards.part(found, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
         names = {id: view.profile.name for id, view in shown.items() if view.profile is not None}

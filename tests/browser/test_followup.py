@@ -131,7 +131,7 @@ async def test_a_day_is_worked_through_with_one_key_after_the_other(
     size = request.node.callspec.params["desk"]
     name = {"phone": "Ana Torres", "desk": "Carla Núñez"}[size]
     lead = shop.names[name]
-    await expect(desk.get_by_role("status").first).to_have_text("live")
+    await expect(desk.locator("#state")).to_have_text("live")
     await expect(desk.locator(f"#line-{lead} .why")).to_contain_text(re.compile(r"late|heat"))
     await accessible(desk)
     await desk.screenshot(path=tmp_path / f"day-{size}.png")
@@ -191,7 +191,7 @@ async def test_the_day_speaks_spanish(desk: Page, shop: Shop, tmp_path: Path) ->
     await desk.goto("/day?lang=es")
 
     await expect(desk.get_by_role("heading", level=1)).to_have_text("Mi día")
-    await expect(desk.get_by_role("status").first).to_have_text("en directo")
+    await expect(desk.locator("#state")).to_have_text("en directo")
     assert await desk.evaluate("document.documentElement.lang") == "es"
     await at_line(desk, shop.names["Bruno Díaz"])
     await desk.keyboard.press("n")
@@ -200,6 +200,13 @@ async def test_the_day_speaks_spanish(desk: Page, shop: Shop, tmp_path: Path) ->
     await accessible(desk)
     await desk.screenshot(path=tmp_path / "dia.png")
     await desk.keyboard.press("Escape")
+
+    await desk.locator("#feed-make").focus()
+    await desk.keyboard.press("Enter")
+    link = desk.locator("#feed-link a")
+    await expect(link).to_be_focused()
+    feed = await desk.request.get(await link.inner_text())
+    assert f"Próximos pasos de {shop.rep}" in await feed.text()
 
 
 async def test_the_board_is_walked_with_the_keyboard_down_to_the_leads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import count, permutations
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.gateway.discipline import board as discipline
 from services.gateway.discipline.board import By, Choice, percentile
-from services.gateway.discipline.figures import HINTS, Figure, Item, Kept, Look, Period
+from services.gateway.discipline.figures import HINTS, Figure, Item, Kept, Look, Period, items, spans
 from services.gateway.discipline.trail import Trail, trace
 from shared.events.base import Event
 from shared.events.followup import (
@@ -107,6 +108,18 @@ def test_a_note_a_wrong_number_and_no_answer_are_no_contact(
     result: ActivityResult, kind: ActivityKind
 ) -> None:
     assert found(Figure.SPEED, at(after(20)), Story().did(after(1), result, kind)) == []
+
+
+def test_of_every_span_that_a_figure_measures_business_time_can_be_asked_first() -> None:
+    stories = [Story().did(after(1), rep="eva").promised(after(1), after(2)), Story("bob")]
+    trails, look = [story.trail for story in stories], at(after(10))
+
+    known = {span: look.hours(*span) for span in spans(Figure, trails, look) if look.hours is not None}
+
+    again = replace(look, hours=lambda *span: known[span])
+    for figure in Figure:
+        assert list(items(figure, trails, again)) == list(items(figure, trails, look))
+    assert len(known) == 3
 
 
 def test_what_came_before_the_capture_or_after_the_close_does_not_count() -> None:

@@ -36,7 +36,9 @@ class Choice:
     campaign: str | None = None
 
     def has(self, item: Item) -> bool:
-        return all(chosen in (None, key_of(item, By(by))) for by, chosen in self.named().items())
+        if self.rep is self.channel is self.origin is self.campaign is None:
+            return True
+        return all(chosen is None or chosen == key_of(item, By(by)) for by, chosen in self.named().items())
 
     def named(self) -> dict[str, str | None]:
         return {"rep": self.rep, "channel": self.channel, "origin": self.origin, "campaign": self.campaign}

@@ -8,7 +8,7 @@ is not seen, so a period that is over does not change any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -125,6 +125,24 @@ def items(figure: Figure, trails: Iterable[Trail], look: Look) -> Iterator[Item]
         is_absorbed = trail.absorbed_at is not None and trail.absorbed_at <= look.at
         if trail.captured_at is not None and trail.captured_at <= look.at and not is_absorbed:
             yield from find(trail, look)
+
+
+Span = tuple[str | None, datetime, datetime]
+"""A rep, and from when until when."""
+
+
+def spans(figures: Iterable[Figure], trails: Sequence[Trail], look: Look) -> list[Span]:
+    """Of what the figures will ask how much of it was business time."""
+    found: dict[Span, None] = {}
+
+    def note(rep: str | None, start: datetime, end: datetime) -> timedelta:
+        found[rep, start, end] = None
+        return timedelta(0)
+
+    for figure in figures:
+        for _ in items(figure, trails, replace(look, hours=note)):
+            pass
+    return list(found)
 
 
 def _leads(trail: Trail, look: Look) -> Iterator[Item]:

@@ -191,17 +191,17 @@ function activity(step) {
   };
 }
 
-async function ask(path, body, key) {
+async function ask(path, body, key, tell = wrong) {
   try {
     const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
     const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
     if (response.ok) {
-      wrong("");
+      tell("");
       return await response.json();
     }
-    wrong(says("failed", (await response.json()).detail));
+    tell(says("failed", (await response.json()).detail));
   } catch {
-    wrong(dialog.dataset.unreachable);
+    tell(dialog.dataset.unreachable);
   }
   return null;
 }
@@ -220,5 +220,18 @@ function local(date) {
 function key() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+// The calendar.
+
+document.querySelector("#feed-make").addEventListener("click", async (event) => {
+  const body = { rep: live.dataset.rep, zone: zone || "UTC", language: document.documentElement.lang };
+  const made = await ask("/v1/calendars", body, undefined, (why) => (document.querySelector("#feed-link").textContent = why));
+  if (!made) return;
+  event.target.hidden = true;
+  const link = document.createElement("a");
+  link.href = link.textContent = made.url;
+  document.querySelector("#feed-link").replaceChildren(link);
+  link.focus();
+});
 
 go(lines()[0]);
