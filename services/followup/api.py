@@ -22,6 +22,7 @@ from shared.commands import (
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
+    WorkedSpans,
 )
 from shared.web import IdempotencyKey, LeadPath
 
@@ -59,6 +60,10 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
     @api.post("/history", summary="Rows of an import")
     async def history(piece: HistoryRows) -> RowOutcomes:
         return await handlers.take_rows(followups, books, piece, clock)
+
+    @api.post("/worked", summary="How much of some spans is business time")
+    async def worked(asked: WorkedSpans) -> list[float]:
+        return await handlers.worked(books, asked)
 
     @api.get("/playbooks")
     async def playbooks() -> dict[str, Any]:

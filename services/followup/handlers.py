@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.followup import store
+from services.followup.domain import business_time
 from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp, Told
 from services.followup.domain.playbooks import UNSUBSCRIBED, Book
@@ -28,6 +30,7 @@ from shared.commands import (
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
+    WorkedSpans,
     derived_id,
     idempotency,
 )
@@ -284,6 +287,19 @@ class Effect:
     move: int
     end: int
     by_playbook: dict[str, dict[str, int]]
+
+
+async def worked(books: Books, asked: WorkedSpans) -> list[float]:
+    """Seconds of business time in each span, by the hours of its rep in the playbooks in force."""
+    book = await books.current()
+
+    def reckon() -> list[float]:
+        return [
+            business_time.between(book.rep(span.rep).calendar, span.start, span.end).total_seconds()
+            for span in asked.spans
+        ]
+
+    return await asyncio.to_thread(reckon)
 
 
 async def preview(followups: FollowUps, books: Books, text: str, source: str) -> Effect:

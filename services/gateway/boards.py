@@ -22,7 +22,7 @@ from services.gateway.discipline.trail import Trail
 from services.gateway.keys import KeyRing, Scope
 from services.gateway.store import Trails, Views
 from shared.clock import Clock, clamp
-from shared.errors import Refused, Unavailable
+from shared.errors import NotFound, Refused, Unavailable
 from shared.events.base import Instant, LeadId, Slug, rfc3339
 from shared.events.leads import Channel
 
@@ -200,7 +200,7 @@ async def working(
     wanted = dict.fromkeys(span for look in looks for span in spans(figures, trails, look))
     try:
         known = await backends.worked(list(wanted))
-    except Unavailable:
+    except (NotFound, Unavailable):
         return list(looks)
     return [replace(look, hours=lambda rep, start, end: known[rep, start, end]) for look in looks]
 

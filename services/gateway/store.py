@@ -18,8 +18,8 @@ STRETCH = 65_536
 
 HEAT_BOARD = Index((("state.status", 1), ("state.heat.band", 1), ("state.heat.points", -1)))
 
-DAY = Index((("state.status", 1), ("state.next_step.owner", 1), ("state.next_step.due", 1)))
-OPEN_UNTIL = Index((("state.until", 1),))
+DAY = Index((("state.next_step.owner", 1), ("state.next_step.due", 1)))
+QUIET_FROM = Index((("state.quiet_from", 1),))
 
 
 class Views(Documents[LeadView]):
@@ -40,9 +40,8 @@ class Views(Documents[LeadView]):
         return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
 
     async def steps(self, owner: str | None, start: datetime, end: datetime, limit: int) -> list[LeadView]:
-        """Open leads whose step is due from `start` until before `end` and this rep's, or nobody's; the first first."""
+        """Leads and customers whose step is this rep's, or nobody's, and due within [start, end); the first first."""
         query = {
-            "state.status": Status.OPEN,
             "state.next_step.owner": owner,
             "state.next_step.due": {"$gte": start, "$lt": end},
         }
@@ -53,11 +52,11 @@ class Trails(Documents[Trail]):
     """The trails, one document per lead, followed by a consumer of their own."""
 
     def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("trails", (OPEN_UNTIL,)), Trail)
+        super().__init__(mongo.collection("trails", (QUIET_FROM,)), Trail)
 
     async def open_since(self, start: datetime) -> list[Trail]:
-        """Of leads that were not closed before `start`."""
-        return [trail for _, trail in await self.find({"state.until": {"$gte": start}})]
+        """Of leads about which something was open at `start` or later."""
+        return [trail for _, trail in await self.find({"state.quiet_from": {"$gte": start}})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.gateway.discipline import board as discipline
 from services.gateway.discipline.board import By, Choice, percentile
 from services.gateway.discipline.figures import HINTS, Figure, Item, Kept, Look, Period, items, spans
-from services.gateway.discipline.trail import Trail, trace
+from services.gateway.discipline.trail import NEVER, Trail, trace
 from shared.events.base import Event
 from shared.events.followup import (
     ActivityKind,
@@ -149,6 +149,22 @@ def test_a_step_is_overdue_from_its_time_until_it_is_done_replaced_or_needless()
     assert found(Figure.OVERDUE, at(after(3)), story) == []
     assert [item.id for item in found(Figure.OVERDUE, at(after(10)), story)] == ["s2"]
     assert found(Figure.OVERDUE, at(after(10)), story.lost(after(9.5))) == []
+
+
+def test_a_step_after_the_sale_is_a_promise_too() -> None:
+    story = (
+        Story()
+        .promised(MONDAY, after(1))
+        .tell(LeadWon, after(2))
+        .tell(FollowUpClosed, after(2), reason="won")
+    )
+    assert story.trail.quiet_from == after(2)
+
+    story.promised(after(3), after(5), "s2")
+
+    assert [item.id for item in found(Figure.OVERDUE, at(after(6)), story)] == ["s2"]
+    assert story.trail.quiet_from == NEVER
+    assert story.kept(after(7), "s2").trail.quiet_from == after(7)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def _overdue(trail: Trail, look: Look) -> Iterator[Item]:
     for promise in trail.promises:
         if promise.is_automatic:
             continue
-        if promise.is_open(look.at) and promise.due < look.at < trail.until:
+        if promise.is_open(look.at) and promise.due < look.at:
             worked = look.worked(_rep(trail, look.at), promise.due, look.at)
             yield _of_promise(trail, promise, look, look.since(promise.due), worked)
 

@@ -100,6 +100,8 @@ class Trail:
     offers: tuple[Instant, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     until: Instant = NEVER
+    quiet_from: Instant = NEVER
+    """From when on nothing is open any more, no step after the sale either."""
     is_lost: bool = False
     absorbed_at: Instant | None = None
     """Since when this lead is part of another one, if it is."""
@@ -107,6 +109,12 @@ class Trail:
 
 def trace(trail: Trail, event: Event) -> Trail:
     """The trail after an event. Facts of different owners may come in any order."""
+    trail = _traced(trail, event)
+    ends = [trail.until, *(promise.ended_at or NEVER for promise in trail.promises)]
+    return replace(trail, quiet_from=max(ends))
+
+
+def _traced(trail: Trail, event: Event) -> Trail:
     match event:
         case LeadCaptured():
             return replace(
