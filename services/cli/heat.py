@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,16 @@ At = Annotated[
 ]
 
 
+class Scorecard(StrEnum):
+    HEAT = "heat"
+    RISK = "risk"
+
+
+Card = Annotated[
+    Scorecard, typer.Option(help="Rate by the heat of a lead, or the risk that a customer leaves.")
+]
+
+
 def add_to(app: typer.Typer) -> None:
     group = typer.Typer(
         help="How warm a lead is, and why.", no_args_is_help=True, epilog="Example: ascua heat show ana"
@@ -40,9 +51,9 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="heat")
 
 
-def show(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
+def show(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: AsJson = False) -> None:
     """Show a lead's heat, its band and what it counts."""
-    heat = asyncio.run(_ask(lead, "heat", at))
+    heat = asyncio.run(_ask(lead, "heat", at, scorecard))
 
     def draw(console: Any) -> None:
         from rich.box import SIMPLE_HEAD
@@ -58,9 +69,9 @@ def show(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
     answer(heat, as_json, draw)
 
 
-def explain(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
+def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: AsJson = False) -> None:
     """Show every event that counts, with its points; they sum to the heat."""
-    heat = asyncio.run(_ask(lead, "heat/explain", at))
+    heat = asyncio.run(_ask(lead, "heat/explain", at, scorecard))
 
     def draw(console: Any) -> None:
         from rich.box import SIMPLE_HEAD
@@ -76,6 +87,8 @@ def explain(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
                 term["kind"], term["at"][:19].replace("T", " "), _age(term["age_seconds"]),
                 f"{term['factor']:.3f}", f"{term['points']:+.2f}", place,
             )  # fmt: skip
+        if heat["base"]:
+            table.add_row("base", "", "", "", f"{heat['base']:+.2f}", "")
         for fit in heat["fit"]:
             table.add_row(
                 f"fit: {fit['attribute']} = {fit['value']}", "", "", "", f"{fit['points']:+.2f}", ""
@@ -88,7 +101,7 @@ def explain(lead: Lead, at: At = None, as_json: AsJson = False) -> None:
     answer(heat, as_json, draw)
 
 
-async def _ask(lead: str, question: str, at: datetime | None) -> dict[str, Any]:
+async def _ask(lead: str, question: str, at: datetime | None, scorecard: Scorecard) -> dict[str, Any]:
     """The gateway's answer. Raises its problem as Refused, or Unavailable."""
     from urllib.parse import quote
 
@@ -101,7 +114,7 @@ async def _ask(lead: str, question: str, at: datetime | None) -> dict[str, Any]:
         try:
             response = await client.get(
                 f"{addresses.gateway}/v1/leads/{quote(lead, safe='')}/{question}",
-                params={"at": at.isoformat()} if at else {},
+                params={"scorecard": scorecard, **({"at": at.isoformat()} if at else {})},
                 headers={"Authorization": f"Bearer {operator_key()}"},
             )
         except httpx.TransportError as error:
@@ -121,7 +134,7 @@ async def _ask(lead: str, question: str, at: datetime | None) -> dict[str, Any]:
 
 
 def _draw_head(console: Any, heat: dict[str, Any]) -> None:
-    style = {"hot": "bold red", "warm": "yellow"}.get(heat["band"], "blue")
+    style = {"hot": "bold red", "at_risk": "bold red", "warm": "yellow"}.get(heat["band"], "blue")
     console.print(f"{heat['lead_id']}  {heat['heat']:.2f}  [{style}]{heat['band']}[/]  at {heat['at']}")
 
 

@@ -60,6 +60,10 @@ SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
 RulesPath = Annotated[RulesVersion, Path()]
+Card = Annotated[
+    Literal["heat", "risk"],
+    Query(description="What to rate by: the heat of a lead, or the risk that a customer leaves."),
+]
 At = Annotated[
     AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
 ]
@@ -300,14 +304,16 @@ def reads(
         return await backends.call("scoring", "GET", f"/rules/{version}")
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat at an instant")
-    async def heat(lead_id: LeadPath, at: At = None) -> Any:
+    async def heat(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> Any:
         await backends.must_exist(lead_id)
-        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat", at=_instant(at))
+        path = f"/leads/{lead_id}/heat"
+        return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why it is so, to the event")
-    async def explain(lead_id: LeadPath, at: At = None) -> Any:
+    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> Any:
         await backends.must_exist(lead_id)
-        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", at=_instant(at))
+        path = f"/leads/{lead_id}/heat/explain"
+        return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
 
     @api.post("/activities/proposals", summary="Read a line into an activity, without logging it")
     async def propose(body: ReadLine) -> Proposal:

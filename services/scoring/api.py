@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
@@ -12,7 +12,7 @@ from services.scoring.rulebook import Publication, Rulebook
 from services.scoring.store import Entry, Ledger
 from shared.clock import Clock, from_milliseconds, milliseconds
 from shared.events.base import Instant, JsonObject
-from shared.events.scoring import Band
+from shared.events.scoring import Band, RiskBand
 from shared.web import LeadPath
 
 
@@ -22,7 +22,7 @@ class HeatAnswer(BaseModel):
     lead_id: str
     at: Instant
     heat: float
-    band: Band
+    band: Band | RiskBand
     rules: str
     counts: dict[str, float]
 
@@ -53,13 +53,14 @@ class CapAnswer(BaseModel):
 
 
 class ExplanationAnswer(BaseModel):
-    """The points of terms, fit and caps sum to the heat."""
+    """The base and the points of terms, fit and caps sum to the heat."""
 
     lead_id: str
     at: Instant
     heat: float
-    band: Band
+    band: Band | RiskBand
     rules: str
+    base: float
     terms: list[TermAnswer]
     fit: list[FitAnswer]
     caps: list[CapAnswer]
@@ -124,34 +125,40 @@ class TimelineAnswer(BaseModel):
 
 
 At = Annotated[AwareDatetime | None, Query(description="The instant to look at; without it, now.")]
+Card = Annotated[
+    Literal["heat", "risk"],
+    Query(description="What to rate by: the heat of a lead, or the risk that a customer leaves."),
+]
 
 
 def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["heat"])
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat, now or at an instant")
-    async def heat(lead_id: LeadPath, at: At = None) -> HeatAnswer:
+    async def heat(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> HeatAnswer:
         rules = rulebook.at(milliseconds(at or clock()))
-        explanation, lead, counts = await handlers.heat(ledger, lead_id, at, rules, clock)
+        found = await handlers.explain(ledger, lead_id, at, rules, clock, scorecard)
         return HeatAnswer(
             lead_id=lead_id,
-            at=from_milliseconds(explanation.at_ms),
-            heat=explanation.heat,
-            band=Band(lead.heat.band),
-            rules=explanation.rules,
-            counts=counts,
+            at=from_milliseconds(found.score.at_ms),
+            heat=found.score.heat,
+            band=found.band,
+            rules=found.score.rules,
+            counts=dict(found.counts),
         )
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, fact by fact")
-    async def explain(lead_id: LeadPath, at: At = None) -> ExplanationAnswer:
+    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> ExplanationAnswer:
         rules = rulebook.at(milliseconds(at or clock()))
-        explanation, lead, entries = await handlers.explain(ledger, lead_id, at, rules, clock)
+        found = await handlers.explain(ledger, lead_id, at, rules, clock, scorecard)
+        explanation, entries = found.score, found.places
         return ExplanationAnswer(
             lead_id=lead_id,
             at=from_milliseconds(explanation.at_ms),
             heat=explanation.heat,
-            band=Band(lead.heat.band),
+            band=found.band,
             rules=explanation.rules,
+            base=explanation.base,
             terms=[
                 TermAnswer(
                     event_id=term.event_id,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from services.scoring.domain import Lead, happened, lead_at
+from services.scoring.domain import happened, lead_at
 from services.scoring.rulebook import Rulebook
 from services.scoring.store import Entry, Ledger
 from shared.bus import Handle, Received
@@ -16,10 +17,11 @@ from shared.clock import AHEAD, Clock, from_milliseconds, milliseconds
 from shared.errors import AscuaError, NotFound, Refused
 from shared.events import wire_type
 from shared.events.base import data_of
+from shared.events.scoring import Band, RiskBand
 from shared.scorecard import heat as scorecard
 from shared.scorecard.heat import Explanation, gauges
 from shared.scorecard.lead_state import Fact, LeadState, fold
-from shared.scorecard.rules import Rules
+from shared.scorecard.rules import HEAT, Rules
 
 GROUP = "scoring-ledger"
 JUMPS_DRAWN = 500
@@ -77,30 +79,44 @@ async def facts_at(
     return entries, at_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A score with its reasons; `counts` is the decayed count of each kind, `places` each fact by its event id."""
+
+    score: Explanation
+    band: Band | RiskBand
+    counts: Mapping[str, float]
+    places: Mapping[str, Entry]
+
+
 async def explain(
-    ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
-) -> tuple[Explanation, Lead, dict[str, Entry]]:
-    """Heat at an instant with its reasons, the lead as it was then, and the place of each fact by its event id."""
+    ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock, card: str = HEAT
+) -> Explained:
+    """Heat, or another score, at an instant.
+
+    Raises `Refused` when the rules have no such scorecard, and for the risk of a lead that was not won by then.
+    """
     entries, at_ms = await facts_at(ledger, lead_id, at, clock)
     in_order = sorted(entries, key=lambda entry: (entry.recorded_ms, entry.topic, entry.offset))
     instant = max([at_ms, *(entry.at_ms for entry in entries)])
     lead = lead_at(lead_id, (entry.fact for entry in in_order), gauges(rules), instant)
-    explanation = scorecard.explain((entry.fact for entry in entries), rules, at_ms, lead.state.attributes)
-    return explanation, lead, {entry.event_id: entry for entry in entries}
-
-
-async def heat(
-    ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock
-) -> tuple[Explanation, Lead, dict[str, float]]:
-    """Heat at an instant, the lead as it was then, and the decayed count of each kind."""
-    explanation, lead, _ = await explain(ledger, lead_id, at, rules, clock)
-    counts = lead.state.counts
+    facts = (entry.fact for entry in entries)
+    score = scorecard.explain(facts, rules, at_ms, lead.state.attributes, card)
+    if card == HEAT:
+        band: Band | RiskBand = Band(lead.heat.band)
+    elif lead.risk is not None:
+        band = RiskBand(lead.risk.band)
+    else:
+        raise Refused(
+            "no-customer", f"lead {lead_id} had not become a customer; only a customer can be at risk"
+        )
+    counts, known = lead.state.counts, lead.state.counts.codes()
     found = {
-        kind.name: counts.value(kind.counter.code, kind.half_life_ms, explanation.at_ms)
-        for kind in rules.heat.kinds.values()
-        if kind.counter.code in counts.codes()
+        kind.name: counts.value(kind.counter.code, kind.half_life_ms, score.at_ms)
+        for kind in gauges(rules).of(card).scorecard.kinds.values()
+        if kind.counter.code in known
     }
-    return explanation, lead, found
+    return Explained(score, band, found, {entry.event_id: entry for entry in entries})
 
 
 async def curve(

@@ -212,7 +212,7 @@ async def test_heat_of_a_thousand_leads_and_instants_is_what_the_oracle_says(
                 heat, parts = told["heat"], [told["terms"], told["fit"], told["caps"]]
                 points = [each["points"] for part in parts for each in part]
             else:
-                explained, _, _ = await explain(Ledger(mongo), lead, at, rules, utc_now)
+                explained = (await explain(Ledger(mongo), lead, at, rules, utc_now)).score
                 heat = explained.heat
                 points = [term.points for term in explained.terms]
                 points += [fit.points for fit in explained.fit] + [cap.points for cap in explained.caps]

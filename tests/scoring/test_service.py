@@ -26,7 +26,7 @@ from shared.bus.topics import Topics
 from shared.clock import clamp, utc_now
 from shared.embedded.home import free_port
 from shared.events import Event, Recorded, decode, encode
-from shared.events.leads import LeadCaptured
+from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import HeatChanged, LeadCooled, LeadWarmed
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
@@ -333,6 +333,27 @@ def a_letter(consumer: str, event: Recorded[Event]) -> DeadLetter:
     return dead_letter(
         consumer, "signals", 0, 17, event.lead_id.encode(), encode(event), "not-json", "why", utc_now()
     )
+
+
+async def test_the_risk_of_a_customer_is_answered_and_of_nobody_else(
+    client: httpx.AsyncClient, channel: Channel, ana: str
+) -> None:
+    now = whole(utc_now())
+    await channel.tell(captured(ana, now - timedelta(hours=2)))
+    await known(client, ana, 1)
+    too_early = await client.get(f"/leads/{ana}/heat", params={"scorecard": "risk"})
+    won = Recorded(f"won-{ana}", LeadWon(lead_id=ana, at=now - timedelta(hours=1)), now, 2, f"lead:{ana}")
+    await channel.tell(won)
+    await known(client, ana, 2)
+
+    why = (await client.get(f"/leads/{ana}/heat/explain", params={"scorecard": "risk"})).json()
+    risk = (await client.get(f"/leads/{ana}/heat", params={"scorecard": "risk", "at": why["at"]})).json()
+
+    assert (too_early.status_code, too_early.json()["type"]) == (422, "urn:ascua:problem:no-customer")
+    points = [each["points"] for part in (why["terms"], why["fit"], why["caps"]) for each in part]
+    assert why["base"] + sum(points) == pytest.approx(why["heat"], abs=1e-9)
+    assert (risk["band"], risk["heat"]) == ("ok", why["heat"])
+    assert {term["kind"] for term in why["terms"]} == {"lead.won"}
 
 
 async def test_the_timeline_is_read_in_pages_from_the_newest(
