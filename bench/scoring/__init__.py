@@ -1,0 +1,1 @@
+"""Scoring beside its peers, and what its worker costs."""

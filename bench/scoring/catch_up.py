@@ -1,0 +1,115 @@
+"""Events per second and core over a preloaded log: ours, and the same scoring function carried by others."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import venv
+from typing import Any
+
+from bench.scoring.cluster import ROOT, Cluster, Process, as_records, cluster, fill, now_ms, progress
+from bench.scoring.plan import BENCH, DAY_MS, LOCK, Plan
+from bench.scoring.traffic import Traffic, new_leads
+from bench.tables import kept
+
+LEADS, ZIPF = 10_000, 1.0
+QUIX = ROOT / ".bench" / "quix"
+
+PEERS = {
+    "bare": ("bare aiokafka loop with a dict", "0.9"),
+    "quix": ("Quix Streams, RocksDB + changelog", "2"),
+    "quix-quiet": ("Quix Streams, RocksDB + changelog, telling no heat", ""),
+    "faust": ("Faust agent with a table", "25"),
+}
+
+
+async def measure(plan: Plan) -> None:
+    async with cluster() as broker:
+        for name in ("ours", *PEERS):
+            if plan.only in ("", name):
+                results = [await _run(plan, broker, name) for _ in range(plan.runs)]
+                _keep(plan, name, results)
+
+
+async def _run(plan: Plan, broker: Cluster, name: str) -> dict[str, float]:
+    events = plan.events if name in ("ours", "bare") else plan.peer_events
+    async with broker.topics() as topics:
+        facts = Traffic(new_leads(LEADS), ZIPF).spread(events, now_ms(), 7 * DAY_MS)
+        ends = await fill(topics, as_records(facts, None if name in ("ours", "bare") else "signals"))
+        assert sum(ends.values()) == events
+        progress(f"{name}: {events:,} events are in the log")
+        place = topics.bootstrap, topics.prefix
+        match name:
+            case "ours":
+                process = await Process.start("bench.scoring.worker", *place)
+            case "bare":
+                process = await Process.start("bench.scoring.peers.bare", *place, events)
+            case "faust":
+                process = await Process.start("bench.scoring.peers.faust_agent", *place, events)
+            case _:
+                quiet = ["quiet"] if name == "quix-quiet" else []
+                process = await Process.start(
+                    "bench.scoring.peers.quix", *place, events, *quiet, python=quix_python()
+                )
+        async with process:
+            if name == "ours":
+                process.say(until=ends)
+                await process.hear()
+            said = await process.hear()
+    seconds = said["ended"] - said["began"]
+    progress(f"{name}: {events / seconds:,.0f} events/s")
+    return {"events": events, "rate": events / seconds, "cpu": said["cpu"] / events * 1e6}
+
+
+def _keep(plan: Plan, name: str, results: list[dict[str, Any]]) -> None:
+    events = results[0]["events"]
+    title = "ours" if name == "ours" else PEERS[name][0]
+    rates = [each["rate"] for each in results]
+    goal = "≥ 100,000" if name == "ours" else ""
+    plan.keep(
+        [
+            plan.row(
+                f"{title}, {events:,.0f} events, {LEADS:,} leads Zipf({ZIPF})",
+                "events/s per core",
+                rates,
+                goal,
+            ),
+            plan.row(f"{title}, processor time", "µs/event", [each["cpu"] for each in results]),
+            plan.load(f"{title}, "),
+        ],
+        re.escape(f"{title}, ") + "(?!telling)",
+    )
+    _keep_ratios(plan)
+
+
+def _keep_ratios(plan: Plan) -> None:
+    """Ours to each peer, as far as both are measured: by the clock, and by processor time."""
+    rates, costs = {}, {}
+    for each in kept(BENCH):
+        name = each.row.removeprefix(f"{plan.part}: ")
+        if found := re.fullmatch(r"(.*), [\d,]+ events, .*", name):
+            rates[found[1]] = each.value
+        elif name.endswith(", processor time"):
+            costs[name.removesuffix(", processor time")] = each.value
+    rows = []
+    for title, goal in PEERS.values():
+        if title in rates and "ours" in rates:
+            goals = f"≥ {goal}" if goal else ""
+            rows += [
+                plan.row(f"ratio to {title}", "times", [rates["ours"] / rates[title]], goals),
+                plan.row(f"ratio to {title}, by processor time", "times", [costs[title] / costs["ours"]]),
+            ]
+    plan.keep(rows, "ratio to ")
+
+
+def quix_python() -> str:
+    """Python with Quix Streams, in an environment of its own."""
+    python = QUIX / "bin" / "python"
+    done = QUIX / "installed"
+    if not done.exists() or done.read_text() != LOCK.read_text():
+        venv.create(QUIX, clear=True, symlinks=True, with_pip=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)]
+        subprocess.run(pip, check=True, stdout=sys.stderr)
+        done.write_text(LOCK.read_text())
+    return str(python)

@@ -1,0 +1,38 @@
+"""Scoring beside its peers, and what its worker costs: `python -m bench scoring [PART…]`.
+
+Each part keeps its own rows in results/scoring.*, and leaves those of the others as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from bench.scoring import catch_up, cost, latency, profile, recovery, workers
+from bench.scoring.plan import Plan
+
+PARTS: dict[str, Callable[[Plan], Coroutine[Any, Any, None]]] = {
+    "catch-up": catch_up.measure,
+    "recovery": recovery.measure,
+    "latency": latency.measure,
+    "cost": cost.measure,
+    "workers": workers.measure,
+    "profile": profile.measure,
+}
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser("python -m bench scoring", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all when none is named"
+    )
+    for name, (value, meaning) in Plan.knobs().items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=meaning)
+    given = vars(parser.parse_args(arguments))
+    parts = given.pop("parts") or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part in parts:
+        asyncio.run(PARTS[part](Plan(part, list(PARTS), **given)))

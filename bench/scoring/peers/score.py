@@ -1,0 +1,65 @@
+"""What happens to one fact, and how a peer says how long all of them took."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from time import monotonic, process_time
+
+from services.scoring.domain import Crossings, Lead, crossing_id, take_in
+from services.scoring.facts import Decoder
+from services.scoring.telling import Teller
+from shared.clock import utc_now
+from shared.events import Recorded, encode
+from shared.events.base import rfc3339
+from shared.events.scoring import CrossingEvent
+from shared.scorecard.heat import gauges
+from shared.scorecard.rules import default_rules
+
+RULES = gauges(default_rules())
+COMMIT_SECONDS = 0.5
+read = Decoder().read
+gc.set_threshold(100_000, 50, 100)  # as services.scoring.main does
+_tell = Teller(RULES).record
+
+
+def score(lead: Lead, value: bytes) -> Crossings:
+    """Fold a record's fact into its lead."""
+    return take_in(lead, read(value), RULES)[1]
+
+
+def told(lead: Lead) -> bytes | None:
+    """The record of the lead's heat, when there is news of it."""
+    if not lead.has_news:
+        return None
+    lead.has_news = False
+    lead.told += 1
+    return _tell(lead, rfc3339(utc_now()))
+
+
+def crossed(crossing: CrossingEvent) -> bytes:
+    return encode(Recorded(crossing_id(crossing), crossing, utc_now(), crossing.episode, crossing.aggregate))
+
+
+class Stopwatch:
+    """Runs from the first fact on."""
+
+    def __init__(self, events: int) -> None:
+        self._left = events
+        self._began: float | None = None
+        self._cpu = 0.0
+
+    def count(self, events: int = 1) -> bool:
+        """Count facts that are at hand; true once they are all there."""
+        if self._began is None:
+            self._began, self._cpu = monotonic(), process_time()
+        self._left -= events
+        return self._left <= 0
+
+    def stop(self) -> None:
+        assert self._began is not None
+        assert self._left == 0, f"{-self._left} facts came twice"
+        result = {"began": self._began, "ended": monotonic(), "cpu": process_time() - self._cpu}
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,95 @@
+"""How much is measured, and where its rows go."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.tables import Row, keep, kept, row
+
+BENCH = "scoring"
+DAY_MS = 86_400_000
+LOCK = Path(__file__).parent / "peers" / "quix.lock"
+
+NOTES = (
+    "Kafka's broker on one core with what loads and watches it, the process under test on the other, 4 partitions, "
+    "loopback",
+    "Facts as they stand on the topics, 546 bytes on average: 90% signals, 10% activities, UUID ids and leads, times "
+    "in order, spread over the last 7 days where they are preloaded",
+    "Ours: the worker's stream as services/scoring/main.py wires it, in a process of its own without ledger and API, "
+    "with uvloop; heat, crossings, state and offsets in one transaction per partition, acks=all, at most 500 ms",
+    "All rows run the same code from bytes to heat: decoding, deduplication, fold, crossings, record of heat, record "
+    "of state. Only ours also wakes up for crossings by time, lets leads rest, and puts dead letters aside",
+    "Bare loop: the same transactions, every 500 ms beside the folding; timed to the last commit, like ours",
+    "Quix Streams: exactly once, checkpoints every 500 ms, heat told with every event, facts on one topic "
+    "(concatenated ones are aligned in time, which is slower); timed to the last event, without its commit",
+    "Faust: at least once, acks=all, offsets committed every 500 ms, each table write a changelog record, heat told "
+    "with every event, facts on one topic; timed to the last event, without its commit",
+    "Recovery: 2,000 distinct records under as many keys as there are leads. Memory: RSS of the ready worker, less "
+    "that of a ready worker without leads",
+    "Latency: from the instant an event was scheduled to be sent, whatever delayed it, to its heat's arrival in a "
+    "consumer that reads only what is committed; the sender has the gateway's producer settings; after 5 s to warm up",
+    "Cost: processor time of the whole worker, transactions included, at a steady 2,000 events/s over uniformly drawn "
+    "leads; runs are consecutive windows of one worker that had recovered that many leads",
+    "Workers: each on a core of its own, the broker where there is room; a machine of two cores has none left for the "
+    "broker beside two workers, so this row cannot show what they do with one",
+    "Profile: processor time per event in one process without Kafka, 10,000 leads Zipf, batches of 500, a take every "
+    "5,000; what remains of catching up's processor time is transport, client and transactions",
+)
+
+
+@dataclass
+class Plan:
+    part: str
+    parts: Sequence[str]
+    runs: int = field(default=5, metadata={"help": "how often each figure is measured"})
+    events: int = field(default=1_000_000, metadata={"help": "preloaded events to catch up with"})
+    peer_events: int = field(default=100_000, metadata={"help": "the same for the slower peers"})
+    leads: int = field(
+        default=1_000_000, metadata={"help": "leads to recover, and the most in the cost rows"}
+    )
+    seconds: float = field(
+        default=300.0, metadata={"help": "length of a run at a steady rate; cost takes a tenth"}
+    )
+    only: str = field(
+        default="", metadata={"help": "of the rows of catch-up only those of this peer, or ours"}
+    )
+
+    @classmethod
+    def knobs(cls) -> dict[str, tuple[Any, str]]:
+        return {
+            each.name: (each.default, each.metadata["help"])
+            for each in fields(cls)
+            if "help" in each.metadata
+        }
+
+    def row(self, name: str, unit: str, runs: Sequence[float], goal: str = "") -> Row:
+        return row(BENCH, f"{self.part}: {name}", unit, runs, goal)
+
+    def load(self, of: str = "") -> Row:
+        """How busy the machine was, with what is measured and beside it."""
+        return self.row(f"{of}load average meanwhile", "tasks", [os.getloadavg()[0]])
+
+    def keep(self, rows: Sequence[Row], instead_of: str = "") -> None:
+        """Keep these rows in place of the part's earlier ones, or of those whose names go on with `instead_of`."""
+        gone = re.compile(re.escape(f"{self.part}: ") + instead_of)
+        all_rows = [each for each in kept(BENCH) if not gone.match(each.row)] + list(rows)
+        order = {part: place for place, part in enumerate(self.parts)}
+        all_rows.sort(key=lambda each: order.get(each.row.partition(":")[0], len(order)))
+        keep(BENCH, all_rows, [*NOTES, ", ".join(_versions())])
+
+
+def _versions() -> Iterator[str]:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            yield f"{line.partition(': ')[2]}, {os.cpu_count()} cores"
+            break
+    for package in ("uvloop", "msgspec"):
+        yield f"{package} {version(package)}"
+    if found := re.search(r"^quixstreams==(\S+)", LOCK.read_text(), re.MULTILINE):
+        yield f"quixstreams {found[1]}"

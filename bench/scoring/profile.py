@@ -1,0 +1,120 @@
+"""Where an event's time goes: the stages of the fold, without Kafka."""
+
+from __future__ import annotations
+
+import cProfile
+import os
+import pstats
+from collections.abc import Callable, Sequence
+from io import StringIO
+from time import process_time
+from types import SimpleNamespace
+from typing import Any
+
+from bench.scoring.catch_up import LEADS, ZIPF
+from bench.scoring.cluster import TESTED, now_ms, progress
+from bench.scoring.plan import DAY_MS, Plan
+from bench.scoring.traffic import Drawn, Traffic, new_leads
+from bench.tables import RESULTS, kept
+from services.scoring.domain import Lead, take_in
+from services.scoring.facts import Decoder
+from services.scoring.fold import Heat
+from services.scoring.telling import Teller
+from shared.bus import Topics
+from shared.clock import utc_now
+from shared.scorecard.heat import gauges
+from shared.scorecard.rules import default_rules
+
+EVENTS, BATCH, TAKE = 100_000, 500, 5_000
+RULES = gauges(default_rules())
+TOPICS = Topics("nowhere", "ascua")
+
+
+async def measure(plan: Plan) -> None:
+    os.sched_setaffinity(0, {TESTED})
+    drawn = list(Traffic(new_leads(LEADS), ZIPF).spread(EVENTS, now_ms(), DAY_MS))
+    stages: dict[str, list[float]] = {}
+    for _ in range(plan.runs):
+        for name, seconds in _stages(drawn).items():
+            stages.setdefault(name, []).append(seconds / EVENTS * 1e6)
+    rows = [plan.row(name, "µs/event", values) for name, values in stages.items()]
+    catching_up = [each.value for each in kept("scoring") if each.row == "catch-up: ours, processor time"]
+    if catching_up:
+        inside = rows[-2].value + rows[-1].value
+        rows.append(
+            plan.row(
+                "transport, client, transactions: the rest of catching up",
+                "µs/event",
+                [catching_up[0] - inside],
+            )
+        )
+    plan.keep(rows)
+    _write_calls(drawn)
+
+
+def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
+    read = Decoder().read
+    facts, reading = _timed(lambda: [read(each.value) for each in drawn])
+    rare = [
+        each.value.replace(b'"attributes":{', b'"attributes":{"seconds":%d,' % number)
+        for number, each in enumerate(drawn)
+    ]
+    read_anew = Decoder().read
+    _, reading_anew = _timed(lambda: [read_anew(value) for value in rare])
+    leads = {fact.lead_id: Lead.new(fact.lead_id) for fact in facts}
+
+    def folded() -> None:
+        for fact in facts:
+            take_in(leads[fact.lead_id], fact, RULES)
+
+    _, folding = _timed(folded)
+    tell, busy = Teller(RULES).record, [leads[fact.lead_id] for fact in facts]
+    # As often as leads change between two takes.
+    changed = [
+        lead
+        for at in range(0, EVENTS, TAKE)
+        for lead in {id(each): each for each in busy[at : at + TAKE]}.values()
+    ]
+    _, telling = _timed(lambda: [tell(lead, "2026-11-21T09:30:00.000Z") for lead in changed])
+    _, packing = _timed(lambda: [lead.encode() for lead in changed])
+    heat_folding, heat_taking = _played(drawn)
+    return {
+        "Decoder.read": reading,
+        "Decoder.read, where no signal says what another said": reading_anew,
+        "take_in": folding,
+        f"Teller.record, {len(changed) / EVENTS:.2f} an event": telling,
+        f"Lead.encode, {len(changed) / EVENTS:.2f} an event": packing,
+        "Heat.fold (read, take_in and its own)": heat_folding,
+        "Heat.take (record, encode and its own)": heat_taking,
+    }
+
+
+def _played(drawn: Sequence[Drawn]) -> tuple[float, float]:
+    heat = Heat(TOPICS, RULES, 0, Decoder())
+    records: list[Any] = [
+        SimpleNamespace(key=each.lead.encode(), value=each.value, headers=(), partition=0, offset=number)
+        for number, each in enumerate(drawn)
+    ]
+    folding = taking = 0.0
+    for at in range(0, len(records), BATCH):
+        folding += _timed(lambda at=at: heat.fold("ascua.signals", records[at : at + BATCH], utc_now()))[1]  # type: ignore[misc]
+        if (at + BATCH) % TAKE == 0:
+            taking += _timed(lambda: heat.take(utc_now()))[1]
+    return folding, taking
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    began = process_time()
+    result = work()
+    return result, process_time() - began
+
+
+def _write_calls(drawn: Sequence[Drawn]) -> None:
+    """The dearest functions of fold and take, by their own time; the profiler itself weighs on small ones."""
+    profiler = cProfile.Profile()
+    profiler.runcall(_played, drawn)
+    text = StringIO()
+    pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
+    lines = text.getvalue().strip().splitlines()
+    (RESULTS / "scoring-calls.txt").write_text("\n".join(line.rstrip() for line in lines) + "\n")
+    progress("the dearest calls are in results/scoring-calls.txt")
