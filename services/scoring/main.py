@@ -48,6 +48,13 @@ def app(settings: Settings) -> FastAPI:
         "store": mongo,
         "publisher": publisher,
         "rules": rulebook,
+        # First of the two: the ledger may wait for members of its group that are gone.
+        "stream": Stream(
+            Log(topics),
+            new_fold,
+            utc_now,
+            Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
+        ),
         "ledger": Consumer(
             topics,
             publisher,
@@ -55,12 +62,6 @@ def app(settings: Settings) -> FastAPI:
             [topic.name for topic in FACTS],
             ledger_handler(ledger),
             dead_letter_limit=settings.dead_letter_limit,
-        ),
-        "stream": Stream(
-            Log(topics),
-            new_fold,
-            utc_now,
-            Patience(session=settings.session_seconds, heartbeat=settings.session_seconds / 6),
         ),
     }
     return service_app("scoring", parts, [router(ledger, rulebook, utc_now)])

@@ -117,6 +117,7 @@ async def hurt(servers: Addresses, topics: Topics, seconds: float) -> None:
             return await stack.enter_async_context(process(servers, topics))
 
         alive = [await join(), await join()]
+        leaving: list[asyncio.subprocess.Process] = []
         kills = joins = 0
         while (gone := loop.time() - began) < seconds:
             if gone > (kills + 1) * KILL_EVERY:
@@ -127,10 +128,12 @@ async def hurt(servers: Addresses, topics: Topics, seconds: float) -> None:
                 joins += 1
                 leaver = alive.pop(0)
                 leaver.terminate()
+                leaving.append(leaver)
                 alive.append(await join())
             await asyncio.sleep(0.05)
-        for each in alive:
-            each.kill()
+        for each in [*alive, *leaving]:
+            if each.returncode is None:
+                each.kill()
         assert kills >= 2
 
 
