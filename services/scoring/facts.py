@@ -17,12 +17,14 @@ import msgspec
 
 from services.scoring.domain import Happened, happened
 from shared.clock import milliseconds
-from shared.events import decode
+from shared.events import decode, wire_type
 from shared.events.base import HISTORY_AFTER
+from shared.events.signals import LARGEST_NUMBER, SignalReceived
 
 _LARGEST: Final = 2**53
 _REMEMBERED: Final = 20_000
 """How many data are remembered; then all are forgotten at once."""
+_SIGNAL: Final = wire_type(SignalReceived)
 _BACKSLASH: Final = ord("\\")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +36,18 @@ _PASSING: Final = re.compile(
     rb'\.[0-9]{3}Z"'
 )
 """What is new in every event of a service, and nothing to the rules."""
+
+
+_Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
+_Word = Annotated[str, msgspec.Meta(pattern=r"^(?!.*[0-9]{6})[a-z][a-z0-9_/.-]{0,63}\Z")]
+_Whole = Annotated[int, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+_Real = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+
+
+class _Signal(msgspec.Struct):
+    kind: _Kind
+    attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
 
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -60,6 +74,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(_Envelope).decode
+        self._decode_signal = msgspec.json.Decoder(_Signal).decode
         self._said: dict[tuple[str, bytes], tuple[str, Mapping[str, Any]]] = {}
 
     def read(self, raw: bytes) -> Happened:
@@ -71,7 +86,11 @@ class Decoder:
             envelope = self._decode(raw)
             aggregate, sequence = envelope.aggregate, envelope.sequence
             if aggregate is None and sequence is None:
-                kind, attributes = self._said[envelope.type, bytes(envelope.data)]
+                data = bytes(envelope.data)
+                said = self._said.get((envelope.type, data)) or self._signal(envelope.type, data)
+                if said is None:
+                    return happened(decode(raw))
+                kind, attributes = said
             elif aggregate is None or sequence is None:
                 return happened(decode(raw))
             else:
@@ -99,13 +118,26 @@ class Decoder:
             return Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, recorded_ms, True)
         return Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, at_ms)
 
+    def _signal(self, type: str, data: bytes) -> tuple[str, Mapping[str, Any]] | None:
+        """What a signal's data say, if they are as they should be; for it is signals whose data may be many."""
+        if type != _SIGNAL:
+            return None
+        try:
+            signal = self._decode_signal(data)
+        except msgspec.DecodeError:
+            return None
+        said = f"signal.{signal.kind}", signal.attributes
+        self._remember((type, data), said)
+        return said
+
+    def _remember(self, what: tuple[str, bytes], said: tuple[str, Mapping[str, Any]]) -> None:
+        if len(self._said) == _REMEMBERED:
+            self._said.clear()
+        self._said[what] = said
+
     def _learn(self, raw: bytes, envelope: _Envelope) -> Happened:
         """Read the slow way, and remember what can come again."""
         new = happened(decode(raw))
-        if len(self._said) == _REMEMBERED:
-            self._said.clear()
-        data = bytes(envelope.data)
-        if envelope.aggregate is not None:
-            data = _PASSING.sub(b"", data)
-        self._said[envelope.type, data] = new.kind, new.attributes or {}
+        data = _PASSING.sub(b"", envelope.data)
+        self._remember((envelope.type, data), (new.kind, new.attributes or {}))
         return new

@@ -86,7 +86,7 @@ def test_what_was_read_before_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch
     read = [reader.read(raw) for raw in (call(1), view(1), call(2), view(2))]
 
     assert read == [happened(decode(raw)) for raw in (call(1), view(1), call(2), view(2))]
-    assert taken == [call(1), view(1)]
+    assert taken == [call(1)]  # of signals even the first goes the quick way
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
