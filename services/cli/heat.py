@@ -102,35 +102,12 @@ def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json
 
 
 async def _ask(lead: str, question: str, at: datetime | None, scorecard: Scorecard) -> dict[str, Any]:
-    """The gateway's answer. Raises its problem as Refused, or Unavailable."""
     from urllib.parse import quote
 
-    import httpx
+    from services.cli.system import ask
 
-    from services.cli.system import operator_key, system
-    from shared.errors import Refused, Unavailable
-
-    async with system() as addresses, httpx.AsyncClient(timeout=30) as client:
-        try:
-            response = await client.get(
-                f"{addresses.gateway}/v1/leads/{quote(lead, safe='')}/{question}",
-                params={"scorecard": scorecard, **({"at": at.isoformat()} if at else {})},
-                headers={"Authorization": f"Bearer {operator_key()}"},
-            )
-        except httpx.TransportError as error:
-            raise Unavailable(
-                "gateway-unreachable",
-                f"the gateway at {addresses.gateway} does not answer; try `ascua doctor`",
-            ) from error
-    if response.is_success:
-        found: dict[str, Any] = response.json()
-        return found
-    try:
-        sentence = str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        sentence = f"{addresses.gateway} answered {response.status_code}, and not as a gateway does"
-    kind = Unavailable if response.status_code in (502, 503, 504) else Refused
-    raise kind("gateway", sentence)
+    params = {"scorecard": str(scorecard), **({"at": at.isoformat()} if at else {})}
+    return await ask("GET", f"leads/{quote(lead, safe='')}/{question}", params=params)
 
 
 def _draw_head(console: Any, heat: dict[str, Any]) -> None:

@@ -117,30 +117,6 @@ def _text(file: Path) -> str:
 
 
 async def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The gateway's answer. Raises its problem as Refused, or Unavailable."""
-    import httpx
+    from services.cli.system import ask
 
-    from services.cli.system import operator_key, system
-    from shared.errors import Refused, Unavailable
-
-    async with system() as addresses, httpx.AsyncClient(timeout=300) as client:
-        try:
-            response = await client.request(
-                method,
-                f"{addresses.gateway}/v1/{path}",
-                json=body,
-                headers={"Authorization": f"Bearer {operator_key()}"},
-            )
-        except httpx.TransportError as error:
-            raise Unavailable(
-                "gateway-unreachable",
-                f"the gateway at {addresses.gateway} does not answer; try `ascua doctor`",
-            ) from error
-    if response.is_success:
-        found: dict[str, Any] = response.json()
-        return found
-    try:
-        sentence = str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        sentence = f"{addresses.gateway} answered {response.status_code}, and not as a gateway does"
-    raise (Unavailable if response.status_code in (502, 503, 504) else Refused)("gateway", sentence)
+    return await ask(method, path, body=body, within=300)

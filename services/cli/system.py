@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -116,6 +116,38 @@ async def system(home: Path | None = None) -> AsyncIterator[Addresses]:
 
     async with started(home, given, free_port()) as own:
         yield own.addresses
+
+
+async def ask(
+    method: str,
+    path: str,
+    params: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+    within: float = 30,
+) -> dict[str, Any]:
+    """What the system's gateway answers to its operator. Raises its problem as `Refused`, or `Unavailable`."""
+    async with system() as addresses, httpx.AsyncClient(timeout=within) as client:
+        try:
+            response = await client.request(
+                method,
+                f"{addresses.gateway}/v1/{path}",
+                params=params,
+                json=body,
+                headers={"Authorization": f"Bearer {operator_key()}"},
+            )
+        except httpx.TransportError as error:
+            raise Unavailable(
+                "gateway-unreachable",
+                f"the gateway at {addresses.gateway} does not answer; try `ascua doctor`",
+            ) from error
+    if response.is_success:
+        found: dict[str, Any] = response.json()
+        return found
+    try:
+        sentence = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        sentence = f"{addresses.gateway} answered {response.status_code}, and not as a gateway does"
+    raise (Unavailable if response.status_code in (502, 503, 504) else Refused)("gateway", sentence)
 
 
 @asynccontextmanager
