@@ -33,6 +33,8 @@ CALLS = {
 ENDS = {"A_ACTIVATED", "A_DECLINED", "A_CANCELLED"}
 PATIENCE = timedelta(days=5)
 WITH_IT = timedelta(hours=1)
+LAST = datetime(2012, 4, 1, tzinfo=UTC)
+LONG_AGO = timedelta(days=1461)
 
 
 @dataclass(slots=True)
@@ -140,9 +142,21 @@ async def compare(
     return len(speed), len(calls), len(late)
 
 
-def looks(of: dict[str, Case], many: int) -> Iterator[tuple[datetime, datetime, datetime]]:
+def long_ago(file: Path) -> Path:
+    """The same cases under other names and four years earlier, apart from what other tests import of them."""
+    with file.open(encoding="utf-8", newline="") as text:
+        columns, *rows = csv.reader(text)
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        for at, case, *rest in rows:
+            writer.writerow([(datetime.fromisoformat(at) - LONG_AGO).isoformat(), f"4{case}", *rest])
+    return file
+
+
+def looks(of: dict[str, Case], many: int, last: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
     """Periods and instants all over the log: halves, and from within."""
-    first, last = min(case.captured for case in of.values()), datetime(2012, 4, 1, tzinfo=UTC)
+    first = min(case.captured for case in of.values())
     whole = last - first
     for number in range(1, many + 1):
         end = first + whole * number / many
@@ -153,11 +167,11 @@ def looks(of: dict[str, Case], many: int) -> Iterator[tuple[datetime, datetime, 
 
 @pytest.mark.skipif(not histories.REAL_LOG.exists(), reason=histories.NO_REAL_LOG)
 async def test_the_board_of_the_real_log_is_what_its_rows_say(system: System, tmp_path: Path) -> None:
-    file = histories.real(tmp_path / "real.csv", 900)
+    file = long_ago(histories.real(tmp_path / "real.csv", 900))
     await imported(system, file)
     async with system.client() as gateway:
         of = cases(file)
-        compared = [await compare(gateway, of, *look) for look in looks(of, 2)]
+        compared = [await compare(gateway, of, *look) for look in looks(of, 2, LAST - LONG_AGO)]
         assert all(max(counts) > 5 for counts in zip(*compared, strict=True)), compared
 
 
@@ -171,7 +185,7 @@ async def test_the_board_of_the_whole_real_log_is_what_its_rows_say(system: Syst
     await imported(system, histories.REAL_LOG)
     async with system.client() as gateway:
         of = cases(histories.REAL_LOG)
-        compared = [await compare(gateway, of, *look) for look in looks(of, 2)]
+        compared = [await compare(gateway, of, *look) for look in looks(of, 2, LAST)]
         assert all(max(counts) > 5 for counts in zip(*compared, strict=True)), compared
 
 

@@ -90,11 +90,14 @@ async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of
         await load.flow(SECONDS)
         await hurting
         state = await stack.enter_async_context(Reader(topics, "scoring-state"))
-        await stack.enter_async_context(process(servers, topics))
+        worker = await stack.enter_async_context(process(servers, topics))
         wanted = {lead: each.state.digest() for lead, each in oracle.leads.items()}
         kept: dict[str, Lead] = {}
 
         async def is_right() -> bool:
+            nonlocal worker
+            if worker.returncode is not None:  # as its supervisor does
+                worker = await stack.enter_async_context(process(servers, topics))
             kept.update((record.key.decode(), Lead.decode("", record.value)) for record in await state.read())
             return {lead: each.state.digest() for lead, each in kept.items()} == wanted
 
