@@ -79,7 +79,7 @@ class Load:
 async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of_the_oracle(
     servers: Addresses,
 ) -> None:
-    topics = Topics(servers.kafka_bootstrap, "hurt")
+    topics = Topics(servers.kafka_bootstrap, "beaten")
     await topics.apply()
     oracle = Oracle({}, {})
     async with AsyncExitStack() as stack:
