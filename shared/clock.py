@@ -12,6 +12,8 @@ from shared.errors import Refused
 AHEAD = timedelta(minutes=5)
 """How far into the future an event's time may lie; what is later is set back to this at the door."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Clock = Callable[[], datetime]
 
 
@@ -35,11 +37,13 @@ def clamp(at: datetime, now: datetime) -> datetime:
 
 def milliseconds(at: datetime) -> int:
     """Milliseconds since 1970 in UTC, exactly."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    since = at - _EPOCH
+    # Dividing by a timedelta takes five times as long, and this is done for every fact.
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def from_milliseconds(at_ms: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return _EPOCH + timedelta(milliseconds=at_ms)
 
 
 def new_id() -> str:

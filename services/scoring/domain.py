@@ -351,36 +351,33 @@ def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
     The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is told scaled
     down to it.
     """
-    state, at = lead.state, lead.as_of_ms
-    points = rules.heat.read(state.counts).points(at)
-    base = rules.heat.constant(state.attributes)
+    heat, parts, base = _score(lead, rules.heat)
     return HeatChanged(
         lead_id=lead.id,
-        at=from_milliseconds(at),
-        heat=rules.heat.total(points, base),
+        at=from_milliseconds(lead.as_of_ms),
+        heat=heat,
         band=Band(lead.heat.band),
         rules=rules.version,
-        parts=_pairs(rules.heat.fading(points)),
-        base=base or None,
-        risk=_risk_of(lead, rules),
+        parts=parts,
+        base=base,
+        risk=risk_of(lead, rules),
     )
 
 
-def _risk_of(lead: Lead, rules: Gauges) -> Risk | None:
+def risk_of(lead: Lead, rules: Gauges) -> Risk | None:
+    """The risk of a customer, as of the last instant looked at."""
     if lead.risk is None or rules.risk is None:
         return None
-    points = rules.risk.read(lead.state.counts).points(lead.as_of_ms)
-    base = rules.risk.constant(lead.state.attributes)
-    return Risk(
-        points=rules.risk.total(points, base),
-        band=RiskBand(lead.risk.band),
-        parts=_pairs(rules.risk.fading(points)),
-        base=base or None,
-    )
+    points, parts, base = _score(lead, rules.risk)
+    return Risk(points=points, band=RiskBand(lead.risk.band), parts=parts, base=base)
 
 
-def _pairs(fading: Iterable[tuple[int, float]]) -> tuple[tuple[float, float], ...]:
-    return tuple((half_life / 1000, points) for half_life, points in fading)
+def _score(lead: Lead, gauge: Gauge) -> tuple[float, tuple[tuple[float, float], ...], float | None]:
+    """A lead's score, its parts by half-life in seconds, and what of it does not fade."""
+    points = gauge.read(lead.state.counts).points(lead.as_of_ms)
+    base = gauge.constant(lead.state.attributes)
+    parts = tuple((half_life / 1000, held) for half_life, held in gauge.fading(points))
+    return gauge.total(points, base), parts, base or None
 
 
 def crossing_id(crossing: CrossingEvent) -> str:

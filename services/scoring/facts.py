@@ -1,16 +1,15 @@
 """From a record's bytes to what it is for scoring, quickly.
 
 msgspec reads the envelope, and what an event's data says is remembered by its bytes: few distinct ones make up most of
-the traffic. All that is new or unusual goes through `shared.events.decode`,
-which alone decides what is undecodable. So the fast way may refuse more than the slow one, but it accepts nothing
-else and reads nothing otherwise.
+the traffic. All that is new or unusual goes through `shared.events.decode`, which alone decides what is undecodable.
+So the fast way may refuse more than the slow one, but it accepts nothing else and reads nothing otherwise.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -26,7 +25,6 @@ _REMEMBERED: Final = 20_000
 """How many data are remembered; then all are forgotten at once."""
 _SIGNAL: Final = wire_type(SignalReceived)
 _BACKSLASH: Final = ord("\\")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LEAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _AGGREGATE: Final = re.compile(r"[a-z]+:[A-Za-z0-9_-]{1,64}").fullmatch
@@ -111,8 +109,7 @@ class Decoder:
             or not 2 < recorded.year < 9998
         ):
             return happened(decode(raw))
-        since = at - _EPOCH
-        at_ms = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+        at_ms = milliseconds(at)
         if recorded - at > HISTORY_AFTER:
             recorded_ms = milliseconds(recorded)
             return Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, recorded_ms, True)

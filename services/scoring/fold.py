@@ -26,7 +26,7 @@ from services.scoring.state import RUNG, Output, Promotion
 from services.scoring.telling import Teller
 from services.scoring.transport import Record
 from shared import metrics
-from shared.bus.letters import dead_letter
+from shared.bus.letters import dead_letter, replayed
 from shared.bus.topics import HEAT, REPLAYS, SCORING_STATE, Topics
 from shared.clock import milliseconds
 from shared.errors import Refused, Undecodable
@@ -80,7 +80,7 @@ class Heat:
         self._alarms = Alarms()
         self._changed: list[Lead] = []
         self._told: list[Output] = []
-        self._rung: list[tuple[Lead, CrossingEvent]] = []
+        self._rung: list[CrossingEvent] = []
         self._heat_topic = topics.name(HEAT.name)
         self._state_topic = topics.name(SCORING_STATE.name)
 
@@ -158,7 +158,7 @@ class Heat:
                         lead.as_of_ms = max(lead.as_of_ms, state.counts.newest_ms or -NEVER)
                 crossings = promote(lead, state, before.get(lead.rules), rules, effective_ms)
                 self._list(lead)
-                self._rung += [(lead, crossing) for crossing in crossings]
+                self._rung += crossings
             if number % _STEP == 0:
                 yield number
 
@@ -170,13 +170,11 @@ class Heat:
             self._fold(short, records, now)
             return
         for record in records:
-            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-            if headers.get("consumer") == CONSUMER:
-                self._fold(
-                    headers["topic"], [record], now, (int(headers["partition"]), int(headers["offset"]))
-                )
-            else:
+            place = replayed(record.headers, CONSUMER)
+            if place is None:
                 metrics.CONSUMED.labels(CONSUMER, short, "passed").inc()
+            else:
+                self._fold(place[0], [record], now, place[1:])
 
     def _fold(
         self,
@@ -186,7 +184,7 @@ class Heat:
         place: tuple[int, int] | None = None,
     ) -> None:
         """Fold records of a topic (its short name); `place` is where a record stood that is sent back."""
-        read, leads, rules, changed = self._read, self._leads, self._rules, self._changed
+        read, leads, rules = self._read, self._leads, self._rules
         duplicates = letters = 0
         for record in records:
             try:
@@ -199,8 +197,7 @@ class Heat:
             lead = found if isinstance(found, Lead) else self._unpack(new.lead_id, found)
             is_new, crossings = take_in(lead, new, rules)
             if lead.is_changed and not lead.is_listed:
-                lead.is_listed = True
-                changed.append(lead)
+                self._list(lead)
             for crossing in crossings:
                 self._tell(crossing, now)
             if not is_new:
@@ -291,7 +288,7 @@ class Heat:
         self._set_alarm(found, now_ms)
         if found.is_changed:
             self._list(found)
-        self._rung += [(found, crossing) for crossing in crossings]
+        self._rung += crossings
 
     def _list(self, lead: Lead) -> None:
         if not lead.is_listed:
@@ -301,7 +298,7 @@ class Heat:
     def _tell_rung(self, now: datetime) -> None:
         """Tell what time alone has brought about, in its order."""
         rung, self._rung = self._rung, []
-        for _, crossing in sorted(rung, key=lambda each: each[1].at):
+        for crossing in sorted(rung, key=lambda each: each.at):
             self._tell(crossing, now)
 
     def _tell(self, crossing: CrossingEvent, now: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from services.scoring.domain import Lead
 from services.scoring.facts import Decoder
 from services.scoring.transport import Record
+from shared.bus.letters import replayed
 from shared.bus.topics import REPLAYS
 from shared.errors import Undecodable
 from shared.events import decode
@@ -68,9 +69,7 @@ class Shadow:
     def fold(self, topic: str, records: Sequence[Record]) -> None:
         """Fold records of a topic (its short name); those that cannot be decoded are dead letters already."""
         for record in records:
-            if topic == REPLAYS.name and (b"consumer", self._consumer.encode()) not in [
-                (name.encode(), value) for name, value in record.headers
-            ]:
+            if topic == REPLAYS.name and replayed(record.headers, self._consumer) is None:
                 continue
             try:
                 new = self._read(record.value or b"")

@@ -6,9 +6,9 @@ import json
 from hashlib import sha1
 from typing import Final
 
-from services.scoring.domain import HEAT_NAMES, Lead, heat_of
+from services.scoring.domain import HEAT_NAMES, Lead, risk_of
 from shared.clock import from_milliseconds
-from shared.events.base import data_of, rfc3339, wire_type
+from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
 from shared.scorecard.heat import Gauges
 
@@ -39,18 +39,15 @@ class Teller:
         half_lives = self._half_lives
         parts = ",".join([f"{half_lives[half_life]}{held!r}]" for half_life, held in rules.fading(points)])
         rest = f',"base":{base!r}' if base else ""
-        if lead.risk is not None:
-            rest += self._risk(lead)
+        risk = risk_of(lead, self._rules)
+        if risk is not None:
+            rest += f',"risk":{json.dumps(risk.model_dump(mode="json", exclude_none=True), separators=(",", ":"))}'
         return (
             f'{self._before}{heat_id(name, lead.told)}{self._after_id}{name}","time":"{self._time(at)}'
             f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.told},"aggregate":"heat:{name}",'
             f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
             f'"parts":[{parts}]{rest}}}}}'
         ).encode()
-
-    def _risk(self, lead: Lead) -> str:
-        risk = data_of(heat_of(lead, self._rules)).get("risk")
-        return "" if risk is None else f',"risk":{json.dumps(risk, separators=(",", ":"))}'
 
     def _time(self, at_ms: int) -> str:
         minute, rest = divmod(at_ms, 60_000)

@@ -58,6 +58,14 @@ class DeadLetter:
         )
 
 
+def replayed(headers: Iterable[tuple[str, bytes | None]], consumer: str) -> tuple[str, int, int] | None:
+    """Where a record that is sent back to `consumer` stood: topic, partition and offset; None if it is another's."""
+    said = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    if said.get("consumer") != consumer:
+        return None
+    return said["topic"], int(said["partition"]), int(said["offset"])
+
+
 def dead_letter(
     consumer: str,
     topic: str,

@@ -96,9 +96,6 @@ class DecayedCounts:
         self._units: dict[int, int] = {}  # by code and bucket in one number: a lead has many of them
         self.newest_ms: int | None = None
 
-    def __len__(self) -> int:
-        return len(self._units)
-
     def add(self, code: int, at_ms: int, half_life_ms: int) -> None:
         """Count one fact that happened at `at_ms`."""
         bucket, part = divmod(at_ms, half_life_ms)

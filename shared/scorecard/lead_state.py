@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from shared.errors import Refused
 from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.record import Reader, UnreadableRecord
+from shared.scorecard.rules import Counter
 
 REMEMBERED_SIGNALS: Final = 256
 WON: Final = "lead.won"
@@ -41,15 +42,6 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     sequence: int | None = None
     attributes: Mapping[str, Any] | None = None
     """What else the event says, for rules with conditions. None where no one asks."""
-
-
-class Counter(Protocol):
-    """A count that a fact adds one to."""
-
-    @property
-    def code(self) -> int: ...
-    @property
-    def half_life_ms(self) -> int: ...
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from shared.errors import Refused
+from shared.yaml_lines import LineError
 
 MOST_BYTES: Final = 250_000
 """So that rules, escaped as JSON, still fit in a record."""
@@ -16,12 +16,11 @@ MOST_NAMES: Final = 500
 _DEEPEST: Final = 8
 
 
-class RulesError(Refused):
-    """Rules that cannot be used; `line` (from 1) is where, the sentence says what would be right."""
+class RulesError(LineError):
+    """Rules that cannot be used."""
 
     def __init__(self, source: str, line: int, sentence: str) -> None:
-        super().__init__("rules-wrong", f"{source}, line {line}: {sentence}")
-        self.line = line
+        super().__init__("rules-wrong", source, line, sentence)
 
 
 @dataclass(frozen=True, slots=True)
