@@ -11,7 +11,6 @@ Risk is told of customers in the same way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import inf
 from struct import Struct
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -34,16 +33,16 @@ from shared.events.scoring import (
     RiskEvent,
 )
 from shared.events.signals import SignalReceived
-from shared.scorecard.heat import MARGIN, Gauge, Gauges
+from shared.scorecard.heat import Gauge, Gauges
 from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.outlook import Outlook
 from shared.scorecard.record import seal, unseal
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 NEVER: Final = 2**63 - 1
 NO_WAKE: Final = 2**32 - 1
 
 _NAMES: Final = uuid5(NAMESPACE_URL, "urn:ascua:scoring")
-HEAT_NAMES: Final = _NAMES.bytes
 _HEAD: Final = Struct(">BqIqIBIBI")
 _REST: Final = Struct(">qIqIBIBI")
 _ALARM: Final = Struct(">qI")
@@ -120,13 +119,29 @@ def attributes_of(event: Event) -> Mapping[str, Any]:
 class Track:
     """Where a lead stands on one scorecard, as it was told."""
 
-    __slots__ = ("band", "episode", "room")
+    __slots__ = ("band", "episode", "outlook", "room")
 
     def __init__(self, band: str, episode: int = 0) -> None:
         self.band = band
         self.episode = episode
         self.room = 0.0
         """Weights of facts that come to less than this do not lift the lead out of its band."""
+        self.outlook: Outlook | None = None
+        """As of the last look; None before the first."""
+
+    def keeps(self, lead: Lead, weight: float) -> bool:
+        """Whether the band surely stays, up to the lead's alarm, with a fact of that weight counted."""
+        outlook = self.outlook
+        if outlook is None:
+            return False
+        if weight > 0.0:
+            outlook.warm(self.room - weight, lead.as_of_ms)
+            self.room = outlook.room
+        else:
+            outlook.cool(-weight)
+        if outlook.alarm < lead.alarm_ms:
+            lead.alarm_ms = int(outlook.alarm)
+        return lead.alarm_ms > lead.as_of_ms
 
 
 class Lead:
@@ -230,15 +245,15 @@ def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
     if step.counters:
         lead.has_news = True
     heat, risk = lead.heat, lead.risk
-    if step.heat > 0.0:
-        heat.room -= step.heat
-        is_settled = heat.room > 0.0
+    weight = step.heat
+    # Most facts are within their room: `keeps`, written out.
+    if weight > 0.0 and heat.room > weight:
+        heat.room -= weight
+        is_settled = True
     else:
-        is_settled = step.heat == 0.0 or heat.band == Band.COLD
-    if risk is not None and is_settled and step.risk:
-        if step.risk > 0.0:
-            risk.room -= step.risk
-        is_settled = risk.room > 0.0 if step.risk > 0.0 else risk.band == RiskBand.OK
+        is_settled = weight == 0.0 or heat.keeps(lead, weight)
+    if risk is not None and step.risk and is_settled:
+        is_settled = risk.keeps(lead, step.risk)
     if is_settled and not step.is_turn:
         return True, crossings
     if risk is None and state.is_customer:
@@ -309,25 +324,32 @@ def _tracks(lead: Lead, rules: Gauges) -> Iterator[tuple[Gauge, Track]]:
 
 def _look(lead: Lead, instant_ms: int, rules: Gauges, is_told: bool) -> list[CrossingEvent]:
     """Look at the scores of an instant, set the bands by them, and tell the crossings."""
-    crossings = []
-    state = lead.state
+    crossings: list[CrossingEvent] = []
     lead.as_of_ms = instant_ms
-    alarm = inf
-    for gauge, track in _tracks(lead, rules):
-        points = gauge.read(state.counts).points(instant_ms)
-        constant = gauge.constant(state.attributes)
-        score = gauge.total(points, constant)
-        before, track.band = track.band, gauge.band(track.band, score)
-        track.room, earliest = gauge.outlook(points, constant, track.band, instant_ms)
-        track.room -= MARGIN
-        alarm = min(alarm, earliest)
-        if track.band != before:
-            lead.is_changed = lead.has_news = True
-            if is_told:
-                track.episode += 1
-                crossings.append(_crossing(lead, track, before, score, rules))
-    lead.alarm_ms = NEVER if alarm == inf else int(alarm)
+    lead.alarm_ms = NEVER
+    _look_at(rules.heat, lead.heat, lead, rules, crossings if is_told else None)
+    if lead.risk is not None and rules.risk is not None:
+        _look_at(rules.risk, lead.risk, lead, rules, crossings if is_told else None)
     return crossings
+
+
+def _look_at(
+    gauge: Gauge, track: Track, lead: Lead, rules: Gauges, crossings: list[CrossingEvent] | None
+) -> None:
+    state, instant = lead.state, lead.as_of_ms
+    points = gauge.read(state.counts).points(instant)
+    constant = gauge.constant(state.attributes)
+    score = gauge.total(points, constant)
+    before, track.band = track.band, gauge.band(track.band, score)
+    track.outlook = outlook = gauge.outlook(points, constant, track.band, instant)
+    track.room = outlook.room
+    if outlook.alarm < lead.alarm_ms:
+        lead.alarm_ms = int(outlook.alarm)
+    if track.band != before:
+        lead.is_changed = lead.has_news = True
+        if crossings is not None:
+            track.episode += 1
+            crossings.append(_crossing(lead, track, before, score, rules))
 
 
 def _crossing(lead: Lead, track: Track, before: str, score: float, rules: Gauges) -> CrossingEvent:

@@ -1,13 +1,14 @@
 """Decayed counts as integers: the same set of facts gives the same bytes, in whatever order it came.
 
-With half-life h, a count at instant T is S(T) = Σ 2^(-(T - tᵢ)/h). A fact at t adds the integer
-2⁴⁰·2^frac(t/h) to the bucket ⌊t/h⌋; integer addition commutes, where a sum of floats would not. Powers of two
-come from tables made by integer arithmetic alone, so every machine gets the same integers.
+With half-life h, a count at instant T is S(T) = Σ 2^(-(T - tᵢ)/h). A fact at t adds the integer nearest to
+2⁴⁰·2^frac(t/h) to the bucket ⌊t/h⌋; integer addition commutes, where a sum of floats would not. Powers of two come
+from a table made by integer arithmetic and a polynomial of additions, multiplications and divisions alone, which
+IEEE 754 rounds in one way: every machine gets the same integers, whatever its libm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import ItemsView
 from math import isqrt, ldexp
 from struct import Struct
 from typing import Final
@@ -18,51 +19,44 @@ KEPT_HALF_LIVES: Final = 64
 LONGEST_HALF_LIFE_MS: Final = 3650 * 86_400_000
 
 _UNIT_BITS: Final = 40
-_BITS: Final = 96  # fixed point of the tables
-_ROUND: Final = 1 << (_BITS - _UNIT_BITS - 1)
-_STEP: Final = 12  # bits of the exponent that one table resolves
-_STEP_MASK: Final = (1 << _STEP) - 1
+_STEP_BITS: Final = 12
+_STEPS: Final = float(1 << _STEP_BITS)
+_STEP: Final = 0.6931471805599453 / _STEPS
+"""ln 2 of a step."""
 
 
-def _tables() -> tuple[list[int], list[int], list[int]]:
-    """2^(i/2^12), 2^(i/2^24) and 2^(i/2^36) for i in 0…2^12, in units of 2^-96.
+def _table(unit_bits: int) -> tuple[float, ...]:
+    """2^(unit_bits + i/2^12) for i in 0…2^12 - 1, correctly rounded.
 
-    The roots 2^(1/2), 2^(1/4)… are a chain of integer square roots, carried with 32 guard bits.
+    The roots 2^(1/2), 2^(1/4)… are a chain of integer square roots, carried with 128 bits.
     """
-    guarded = _BITS + 32
-    root = 2 << guarded
-    tables = []
-    for _ in range(3):
-        powers, last = [1 << guarded], root
-        for _ in range(_STEP):
-            root = isqrt(root << guarded)
-            powers = [product for power in powers for product in (power, power * root >> guarded)]
-        powers.append(last)
-        tables.append([(power + (1 << 31)) >> 32 for power in powers])
-    return tables[0], tables[1], tables[2]
+    bits = 128
+    powers, root = [1 << bits], 2 << bits
+    for _ in range(_STEP_BITS):
+        root = isqrt(root << bits)
+        powers = [product for power in powers for product in (power, power * root >> bits)]
+    return tuple((power << unit_bits) / (1 << bits) for power in powers)
 
 
-_COARSE, _MIDDLE, _FINE = _tables()
+_POWERS: Final = _table(0)
+_UNITS: Final = _table(_UNIT_BITS)
 
 
-def power_of_two(part: int, whole: int) -> int:
-    """2^(part/whole) for 0 <= part < whole, in units of 2^-96, with a relative error below 2^-74.
+def power_of_two(part: int, whole: int) -> float:
+    """2^(part/whole) for 0 <= part < whole, with a relative error below 2^-50.
 
-    Two tables give the first 24 bits of the exponent, the third the next 12 with a straight line between its
-    entries. Strictly increasing in `part` for any `whole` up to LONGEST_HALF_LIFE_MS.
+    Strictly increasing in `part` for any `whole` up to LONGEST_HALF_LIFE_MS.
     """
-    exponent, rest = divmod(part << 3 * _STEP, whole)
-    fine = exponent & _STEP_MASK
-    low = _FINE[fine]
-    low += (_FINE[fine + 1] - low) * rest // whole
-    high = _COARSE[exponent >> 2 * _STEP] * _MIDDLE[(exponent >> _STEP) & _STEP_MASK] >> _BITS
-    return high * low >> _BITS
+    steps = part / whole * _STEPS
+    step = int(steps)
+    rest = (steps - step) * _STEP
+    return _POWERS[step] * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
 
 
 def decay(elapsed_ms: int, half_life_ms: int) -> float:
     """2^(-elapsed/half-life): what is left of one point. The same float on every machine."""
     halvings, part = divmod(elapsed_ms, half_life_ms)
-    return ldexp((1 << _BITS) / power_of_two(part, half_life_ms), -halvings)
+    return ldexp(1.0 / power_of_two(part, half_life_ms), -halvings)
 
 
 def scale(part: int, whole: int) -> float:
@@ -70,15 +64,67 @@ def scale(part: int, whole: int) -> float:
     return power_of_two(part, whole) * _UNIT
 
 
-_UNIT: Final = 2.0 ** (_UNIT_BITS - _BITS)
-_SHIFT: Final = _BITS - _UNIT_BITS
-_BUCKET_BITS: Final = 40
-_BUCKET: Final = (1 << _BUCKET_BITS) - 1
-_ORIGIN: Final = 1 << (_BUCKET_BITS - 1)  # makes the number of every bucket positive
-_PIECE: Final = Struct(
-    ">IBIQ"
-)  # code, bucket in 5 bytes, units; a sum of more than 64 bits is several pieces
-_MOST: Final = 2**64 - 1
+_UNIT: Final = 2.0**_UNIT_BITS
+_HEAD: Final = Struct(">IBIHB")
+"""Code, newest bucket in 5 bytes, how many bytes the older ones take, and the units of the newest."""
+_OLDER: Final = Struct(">BB")
+"""How many buckets before the newest, and how many bytes its units take."""
+_LOW: Final = 2**32 - 1
+_ORIGIN: Final = 2**39  # makes the number of every bucket positive
+
+
+class Count:
+    """How often one kind of fact happened: `units` of its newest `bucket`, and those of `older` ones by bucket.
+
+    `faded` is what the older ones come to in units of the newest bucket: a function of them, whatever their order.
+    `packed` is the byte form, while it is true.
+    """
+
+    __slots__ = ("_tail", "bucket", "faded", "older", "packed", "units")
+
+    def __init__(self, bucket: int, units: int, older: dict[int, int] | None = None) -> None:
+        self.bucket = bucket
+        self.units = units
+        self.packed: bytes | None = None
+        self.older = older or {}
+        self._settle()
+
+    def add(self, bucket: int, units: int) -> None:
+        """Add to any bucket, unless it is too old; what has become too old goes."""
+        self.packed = None
+        if bucket == self.bucket:
+            self.units += units
+            return
+        if bucket > self.bucket:
+            self.older[self.bucket] = self.units
+            self.bucket, self.units = bucket, units
+            for old in [old for old in self.older if old < bucket - KEPT_HALF_LIVES]:
+                del self.older[old]
+        elif bucket >= self.bucket - KEPT_HALF_LIVES:
+            self.older[bucket] = self.older.get(bucket, 0) + units
+        self._settle()
+
+    def _settle(self) -> None:
+        self._tail: bytes | None = None
+        self.faded = 0.0
+        if self.older:
+            oldest = min(self.older)
+            whole = sum(units << (bucket - oldest) for bucket, units in self.older.items())
+            self.faded = ldexp(whole, oldest - self.bucket)  # correctly rounded
+
+    def pack(self, code: int) -> bytes:
+        """The one byte form, under a code."""
+        if self._tail is None:
+            tail = bytearray()
+            for bucket, units in sorted(self.older.items()):
+                width = (units.bit_length() + 7) // 8
+                tail += _OLDER.pack(self.bucket - bucket, width)
+                tail += units.to_bytes(width, "big")
+            self._tail = bytes(tail)
+        place, width = self.bucket + _ORIGIN, (self.units.bit_length() + 7) // 8
+        head = _HEAD.pack(code, place >> 32, place & _LOW, len(self._tail), width)
+        self.packed = packed = head + self.units.to_bytes(width, "big") + self._tail
+        return packed
 
 
 class DecayedCounts:
@@ -90,42 +136,35 @@ class DecayedCounts:
     caller's. Dropped facts count for less than 2^-64 each.
     """
 
-    __slots__ = ("_units", "newest_ms")
+    __slots__ = ("_counts", "newest_ms")
 
     def __init__(self) -> None:
-        self._units: dict[int, int] = {}  # by code and bucket in one number: a lead has many of them
+        self._counts: dict[int, Count] = {}  # ascending by code
         self.newest_ms: int | None = None
 
     def add(self, code: int, at_ms: int, half_life_ms: int) -> None:
         """Count one fact that happened at `at_ms`."""
         bucket, part = divmod(at_ms, half_life_ms)
         # `power_of_two`, written out: this is done for every fact.
-        exponent, rest = divmod(part << 36, half_life_ms)
-        low = _FINE[exponent & _STEP_MASK]
-        low += (_FINE[(exponent & _STEP_MASK) + 1] - low) * rest // half_life_ms
-        high = _COARSE[exponent >> 24] * _MIDDLE[exponent >> 12 & _STEP_MASK] >> _BITS
-        units = ((high * low >> _BITS) + _ROUND) >> _SHIFT
-        place, kept = code << _BUCKET_BITS | bucket + _ORIGIN, self._units
-        if place in kept:
-            kept[place] += units
+        steps = part / half_life_ms * _STEPS
+        step = int(steps)
+        rest = (steps - step) * _STEP
+        units = int(_UNITS[step] * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0))) + 0.5)
+        count = self._counts.get(code)
+        if count is None:
+            self._counts[code] = Count(bucket, units)
+            self._counts = dict(sorted(self._counts.items()))
+        elif count.bucket == bucket:
+            count.units += units
+            count.packed = None
         else:
-            self._begin(place, units)
+            count.add(bucket, units)
         if self.newest_ms is None or at_ms > self.newest_ms:
             self.newest_ms = at_ms
 
-    def _begin(self, place: int, units: int) -> None:
-        """Keep the first units of a bucket, unless it is too old; then, what has become too old goes."""
-        same = [other for other in self._units if other >> _BUCKET_BITS == place >> _BUCKET_BITS]
-        if not same or place > max(same) - KEPT_HALF_LIVES - 1:
-            self._units[place] = units
-        for other in same:
-            if other < place - KEPT_HALF_LIVES:
-                del self._units[other]
-
-    def items(self) -> Iterator[tuple[int, int, int]]:
-        """Code of the counter, bucket and units."""
-        for place, units in self._units.items():
-            yield place >> _BUCKET_BITS, (place & _BUCKET) - _ORIGIN, units
+    def items(self) -> ItemsView[int, Count]:
+        """What was counted, by the code of its counter, ascending."""
+        return self._counts.items()
 
     def value(self, code: int, half_life_ms: int, at_ms: int) -> float:
         """The decayed count at `at_ms`; 0.0 for one never counted. The same float on every machine.
@@ -133,37 +172,41 @@ class DecayedCounts:
         Never increasing in `at_ms`. An instant before the newest fact of any kind is read as the instant of
         that fact: a state holds no past, and a fact a little ahead of the clock counts as happening now.
         """
-        buckets = {bucket: units for other, bucket, units in self.items() if other == code}
-        if not buckets or self.newest_ms is None:
+        count = self._counts.get(code)
+        if count is None or self.newest_ms is None:
             return 0.0
         halvings, part = divmod(max(at_ms, self.newest_ms), half_life_ms)
-        oldest = min(buckets)
-        total = sum(units << (bucket - oldest) for bucket, units in buckets.items())
-        # Both are exact integers here: Python rounds their quotient correctly, without libm.
-        return ldexp((total << _SHIFT) / power_of_two(part, half_life_ms), oldest - halvings)
+        return ldexp((count.units + count.faded) / scale(part, half_life_ms), count.bucket - halvings)
 
     def codes(self) -> set[int]:
         """The counters that counted anything."""
-        return {place >> _BUCKET_BITS for place in self._units}
+        return set(self._counts)
 
     def pack(self, out: bytearray) -> None:
-        """Append the one byte form of the counts: of each bucket its counter, number and units."""
-        for place, units in sorted(self._units.items()):
-            where = place >> _BUCKET_BITS, (place >> 32) & 0xFF, place & 0xFFFFFFFF
-            while units > _MOST:
-                out += _PIECE.pack(*where, _MOST)
-                units -= _MOST
-            out += _PIECE.pack(*where, units)
+        """Append the one byte form of the counts."""
+        for code, count in self._counts.items():
+            out += count.packed or count.pack(code)
 
     @classmethod
     def unpack(cls, packed: bytes, newest_ms: int | None) -> DecayedCounts:
         """What `pack` wrote. Raises UnreadableRecord."""
         counts = cls()
         counts.newest_ms = newest_ms
-        kept = counts._units
-        if len(packed) % _PIECE.size:
-            raise UnreadableRecord("the record ends in the middle of a count")
-        for code, high, low, units in _PIECE.iter_unpack(packed):
-            place = code << _BUCKET_BITS | high << 32 | low
-            kept[place] = kept.get(place, 0) + units
+        at, end, number = 0, len(packed), int.from_bytes
+        while at < end:
+            begin, at = at, at + _HEAD.size
+            if at > end:
+                raise UnreadableRecord("the record ends in the middle of a count")
+            code, high, low, tail, width = _HEAD.unpack_from(packed, begin)
+            bucket, units, older = (high << 32 | low) - _ORIGIN, number(packed[at : at + width], "big"), {}
+            at += width
+            stop = at + tail
+            if stop > end:
+                raise UnreadableRecord("the record ends in the middle of a count")
+            while at < stop:
+                back, width = packed[at], packed[at + 1]
+                older[bucket - back] = number(packed[at + 2 : at + 2 + width], "big")
+                at += 2 + width
+            count = counts._counts[code] = Count(bucket, units, older)
+            count.packed = packed[begin:at]
         return counts

@@ -7,21 +7,22 @@ so independent of order. Heat and risk are two scorecards of the same make.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import floor, fsum, inf, ldexp, log2
+from functools import lru_cache, partial
+from math import fsum, inf, ldexp
 from typing import Final, NamedTuple
 
 from shared.errors import Refused
-from shared.scorecard.counts import DecayedCounts, decay, scale
+from shared.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, decay, scale
 from shared.scorecard.lead_state import QUALIFIED, WON, Fact
+from shared.scorecard.outlook import Outlook, Sure
 from shared.scorecard.rules import Counter, KindRule, Rules, Scorecard
 
+_MOST_HALVINGS: Final = 960  # of what a float may hold, a sum of units is far below the rest
 # After so many half-lives every count is 0.0 as a float, however many facts it holds.
 _FADED_HALF_LIVES: Final = 1200
 _KINDS_KEPT: Final = 10_000
-MARGIN: Final = 1e-9  # for bounds, which are not correctly rounded
 
 
 class _Group(NamedTuple):
@@ -39,28 +40,22 @@ class Reading:
     divided by the units of a fact of the instant. Each cell is exactly monotone in the instant.
     """
 
-    __slots__ = ("_cells", "_newest_ms", "_sums")
+    __slots__ = ("_half_lives", "_newest_ms", "_sums")
 
     def __init__(self, gauge: Gauge, counts: DecayedCounts) -> None:
-        self._cells = gauge.cells
+        self._half_lives = gauge.half_life_of
         self._newest_ms = newest = counts.newest_ms or 0
         worth = gauge.worth
         sums: dict[int, float] = {}
-        several: dict[int, list[float]] = {}
-        for code, bucket, units in counts.items():
+        for code, count in counts.items():
             found = worth.get(code)
             if found is None:
                 continue
             cell, half_life, weight = found
-            points = weight * ldexp(units, bucket - newest // half_life)
-            if cell not in sums:
-                sums[cell] = points
-            elif cell not in several:
-                several[cell] = [sums[cell], points]
-            else:
-                several[cell].append(points)
-        for cell, parts in several.items():
-            sums[cell] = parts[0] + parts[1] if len(parts) == 2 else fsum(parts)
+            points = weight * (count.units + count.faded)
+            if shift := count.bucket - newest // half_life:
+                points = ldexp(points, shift)
+            sums[cell] = sums[cell] + points if cell in sums else points
         self._sums = sums
 
     def points(self, at_ms: int) -> dict[int, float]:
@@ -70,11 +65,16 @@ class Reading:
         units: dict[int, float] = {}
         found = {}
         for cell, total in self._sums.items():
-            half_life = self._cells[cell].half_life_ms
-            if half_life not in units:
-                units[half_life] = scale(instant % half_life, half_life)
-            shift = newest // half_life - instant // half_life
-            found[cell] = ldexp(total / units[half_life], shift) if shift else total / units[half_life]
+            half_life = self._half_lives[cell]
+            unit = units.get(half_life)
+            if unit is None:
+                bucket, part = divmod(instant, half_life)
+                elapsed = bucket - newest // half_life
+                unit = scale(part, half_life)
+                if elapsed:
+                    unit = ldexp(unit, elapsed) if elapsed < _MOST_HALVINGS else inf
+                units[half_life] = unit
+            found[cell] = total / unit
         return found
 
 
@@ -98,6 +98,10 @@ class Gauge:
         self.bands = scorecard.bands
         self.half_lives = tuple(sorted({kind.half_life_ms for kind in kinds}))
         self._levels = {band.name: level for level, band in enumerate(self.bands)}
+        enters = [*(band.enter for band in self.bands), inf]
+        self._limits = {self.lowest: (-inf, enters[0])}
+        for level, band in enumerate(self.bands):
+            self._limits[band.name] = (band.leave, enters[level + 1])
         names = sorted({(kind.group or "", kind.half_life_ms) for kind in kinds})
         self._groups = _tree(scorecard, names)
         own = {cell: group for group, rule in enumerate(self._groups) for cell in rule.cells}
@@ -108,6 +112,8 @@ class Gauge:
             else _Cell(half_life, own[cell], inf)
             for cell, (_, half_life) in enumerate(names)
         )
+        self.half_life_of = tuple(cell.half_life_ms for cell in self.cells)
+        self.caps = tuple(cell.cap for cell in self.cells)
         self._plain = frozenset(
             cell for cell in range(len(names)) if own[cell] == whole or self._is_alone(own[cell])
         )
@@ -135,12 +141,12 @@ class Gauge:
 
     def total(self, points: Mapping[int, float], constant: float) -> float:
         """The score that cells make: groups within their caps, plus what does not fade, never below 0."""
-        cells, plain = self.cells, self._plain
+        caps, plain = self.caps, self._plain
         parts = [constant]
         others: dict[int, float] = {}
         for cell, found in points.items():
             if cell in plain:
-                cap = cells[cell].cap
+                cap = caps[cell]
                 parts.append(found if -cap <= found <= cap else cap if found > 0.0 else -cap)
             else:
                 others[cell] = found
@@ -153,24 +159,6 @@ class Gauge:
             parts.append(sums[-1])
         score = fsum(parts)
         return score if score > 0.0 else 0.0
-
-    def _held(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
-        """What counts in the whole, each with the half-life by which it fades, as far as that can be said.
-
-        What a group holds back by its cap is taken from its cells in proportion.
-        """
-        cells, plain = self.cells, self._plain
-        held = []
-        others: dict[int, float] = {}
-        for cell, found in points.items():
-            if cell in plain:
-                half_life, _, cap = cells[cell]
-                held.append((half_life, found if -cap <= found <= cap else cap if found > 0.0 else -cap))
-            else:
-                others[cell] = found
-        if others:
-            held += self._held_in_groups(others)
-        return held
 
     def _held_in_groups(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
         within: list[list[tuple[int, float]]] = []
@@ -190,10 +178,23 @@ class Gauge:
         return self.total(self.read(counts).points(at_ms), self.constant(attributes or {}))
 
     def fading(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
-        """The points by half-life (ms), those of a group that is held by its cap scaled down with it."""
+        """The points by half-life (ms), as far as that can be said.
+
+        What a group holds back by its cap is taken from its cells in proportion.
+        """
+        caps, plain, half_lives = self.caps, self._plain, self.half_life_of
         fading: dict[int, float] = {}
-        for half_life, held in sorted(self._held(points)):  # whatever was counted first
-            fading[half_life] = fading[half_life] + held if half_life in fading else held
+        others: dict[int, float] = {}
+        for cell, found in points.items():
+            if cell in plain:
+                cap, half_life = caps[cell], half_lives[cell]
+                held = found if -cap <= found <= cap else cap if found > 0.0 else -cap
+                fading[half_life] = fading[half_life] + held if half_life in fading else held
+            else:
+                others[cell] = found
+        if others:
+            for half_life, held in self._held_in_groups(others):
+                fading[half_life] = fading.get(half_life, 0.0) + held
         return sorted(fading.items())
 
     def band(self, previous: str, points: float) -> str:
@@ -202,6 +203,9 @@ class Gauge:
         A band is entered at its `enter` and kept down to its `leave`; to be in one is to be in those below it. Below
         them all it is `lowest`.
         """
+        keep, enter = self.limits(previous)
+        if keep <= points < enter and previous in self._limits:
+            return previous
         reached = self._levels.get(previous, -1)
         for level in reversed(range(len(self.bands))):
             band = self.bands[level]
@@ -211,59 +215,57 @@ class Gauge:
 
     def limits(self, band: str) -> tuple[float, float]:
         """A score is in `band` from the first up to below the second."""
-        level = self._levels.get(band, -1)
-        keep = self.bands[level].leave if level >= 0 else -inf
-        return keep, self.bands[level + 1].enter if level + 1 < len(self.bands) else inf
+        return self._limits[band if band in self._limits else self.lowest]
 
-    def outlook(
-        self, points: Mapping[int, float], constant: float, band: str, at_ms: int
-    ) -> tuple[float, float]:
-        """Bounds that cost little: room and alarm.
-
-        While the weights of what happens come to less than the room, the score does not rise into a higher band; and
-        time alone does not take it out of `band` before the alarm (ms, or inf). From the points of `at_ms`:
-        what is above 0 fades no faster than by the shortest half-life, what is below 0 only fades, and a cap lets a
-        group move later still: score(t) >= warm * 2^(-(t - at)/shortest) - cool and
-        score(t) <= warm - cool * 2^(-(t - at)/shortest), with a mixed capped group counted at its worst in each.
-        """
-        keep, enter = self.limits(band)
-        warm, cool, warm_fading, cool_fading = self._signs(points)
-        shortest = self.half_lives[0] if self.half_lives else 1
-        alarm = inf
-        if keep > -inf and (need := keep - constant + cool) > 0.0:
-            alarm = at_ms + (_halving(warm_fading / need, shortest) if warm_fading > need else 0)
-        if enter == inf:
-            return inf, alarm
-        gap = enter - constant - warm
-        if gap > 0.0 or not cool:
-            return gap, alarm
-        # What cools may fade so far that the lead rises: half of what is missing is left to that, until the alarm.
-        missing = gap + cool_fading
-        if missing <= 0.0:
-            return 0.0, at_ms
-        rise = at_ms + _halving(cool_fading / (cool_fading - missing / 2), shortest)
-        return missing / 2, min(alarm, rise)
-
-    def _signs(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
-        """What warms and what cools at most from here on, and what of each is sure to be there but for fading."""
+    def outlook(self, points: Mapping[int, float], constant: float, band: str, at_ms: int) -> Outlook:
+        """Bounds within which the score stays in `band`, from the points of `at_ms`."""
         warm = cool = 0.0
+        warm_half_life = cool_half_life = LONGEST_HALF_LIFE_MS
         others: dict[int, float] = {}
-        cells, plain = self.cells, self._plain
+        caps, plain, half_lives = self.caps, self._plain, self.half_life_of
         for cell, found in points.items():
             if cell not in plain:
                 others[cell] = found
-            elif found > 0.0:
-                cap = cells[cell].cap
+                continue
+            cap, half_life = caps[cell], half_lives[cell]
+            if found > 0.0:
                 warm += found if found < cap else cap
+                if half_life < warm_half_life:
+                    warm_half_life = half_life
             else:
-                cap = cells[cell].cap
                 cool -= found if found > -cap else -cap
-        if not others:
-            return warm, cool, warm, cool
-        group_warm, group_cool, group_warm_fading, group_cool_fading = self._signs_in_groups(others)
-        return warm + group_warm, cool + group_cool, warm + group_warm_fading, cool + group_cool_fading
+                if half_life < cool_half_life:
+                    cool_half_life = half_life
+        warming, cooling = warm, cool
+        if others:
+            group_warm, group_cool, group_warming, group_cooling = self._signs(others)
+            warm += group_warm
+            cool += group_cool
+            warming += group_warming
+            cooling += group_cooling
+            warm_half_life = cool_half_life = self.half_lives[0]
+        keep, enter = self.limits(band)
+        return Outlook(
+            at_ms,
+            keep - constant + cool,
+            enter - constant - warm,
+            Sure(warming, warm_half_life),
+            Sure(cooling, cool_half_life),
+            partial(self._melting, points),
+        )
 
-    def _signs_in_groups(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
+    def _melting(self, points: Mapping[int, float]) -> Iterator[tuple[float, int]]:
+        """What warms and is held by no cap, with its half-lives."""
+        for cell, found in points.items():
+            if 0.0 < found < self.caps[cell] and cell in self._plain:
+                yield found, self.half_life_of[cell]
+
+    def _signs(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
+        """What warms and what cools at most, and of each what is sure to be there but for fading.
+
+        A group that its cap holds may move later than what is in it, and either way when it holds both signs: it is
+        counted at its worst in each.
+        """
         within: list[tuple[float, float, float, float]] = []
         for group in self._groups:
             found = [points[cell] for cell in group.cells if cell in points]
@@ -393,11 +395,6 @@ class Gauges:
 def gauges(rules: Rules) -> Gauges:
     """The gauges of some rules, made once."""
     return Gauges(rules)
-
-
-def _halving(ratio: float, half_life_ms: int) -> int:
-    """How long, at least, a factor of `ratio` takes to fade."""
-    return max(0, floor(half_life_ms * log2(ratio) * (1 - MARGIN)) - 1)
 
 
 def _tree(scorecard: Scorecard, names: Sequence[tuple[str, int]]) -> tuple[_Group, ...]:

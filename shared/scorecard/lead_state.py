@@ -6,12 +6,12 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import Any, Final
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
 from shared.errors import Refused
 from shared.scorecard.counts import DecayedCounts
@@ -44,10 +44,9 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     """What else the event says, for rules with conditions. None where no one asks."""
 
 
-@lru_cache(maxsize=4096)
 def _fingerprint(name: str) -> int:
     """64 bits of a name; two names of one lead share them with a chance of n²/2^65."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+    return xxh3_64_intdigest(name.encode())
 
 
 class LeadState:
@@ -176,7 +175,7 @@ class LeadState:
 
     def remember_signal(self, fact: Fact) -> bool:
         """False when the signal is among the latest."""
-        mark = int.from_bytes(blake2b(fact.id.encode(), digest_size=8).digest(), "big")
+        mark = xxh3_64_intdigest(fact.id.encode())
         times, marks, known, at_ms = self._times, self._marks, self._known, fact.at_ms
         number = len(times)
         if known is None:

@@ -259,29 +259,44 @@ def test_a_change_is_the_first_millisecond_outside_the_band(
 
 
 @deterministic
-@given(facts_of_a_lead, facts_of_a_lead, st.integers(0, 3 * DAY), ANY_RULES)
-def test_nothing_happens_before_the_alarm_nor_within_the_room(
-    facts: list[Fact], more: list[Fact], later: int, rules: Rules
+@given(facts_of_a_lead, facts_of_a_lead, st.integers(DAY, 20 * DAY), ANY_RULES)
+def test_a_score_stays_in_its_band_up_to_the_alarm_whatever_comes_within_the_outlook(
+    facts: list[Fact], more: list[Fact], over: int, rules: Rules
 ) -> None:
     gauge = gauges(rules).heat
     counts, constant = counted(facts, rules), gauge.constant({})
     points = gauge.read(counts).points(NOW)
     held = gauge.band("cold", gauge.total(points, constant))
-    _, enter = gauge.limits(held)
+    keep, enter = gauge.limits(held)
 
-    room, alarm = gauge.outlook(points, constant, held, NOW)
+    outlook = gauge.outlook(points, constant, held, NOW)
 
     change = next_change(counts, rules, held, NOW)
-    assert change is None or alarm <= change
-    # What warms within the room, whenever before the alarm, does not lift the lead.
-    warming, used = [], 0.0
-    for fact in more:
+    assert change is None or outlook.alarm <= change
+    room, before = outlook.room, NOW
+    for fact in sorted(more, key=lambda fact: fact.at_ms):
+        at_ms = NOW + over - (NOW - fact.at_ms) * over // (60 * DAY)
+        if outlook.alarm <= at_ms:
+            break
+        assert all(
+            keep - 1e-9 <= heat(counts, rules, at) < enter + 1e-9
+            for at in range(before, at_ms, max(1, (at_ms - before) // 7))
+        )
+        counts = counted([*facts, Fact(f"more {fact.id}", fact.kind, at_ms)], rules)
+        facts = [*facts, Fact(f"more {fact.id}", fact.kind, at_ms)]
         rule = rules.heat.kinds.get(fact.kind)
-        if rule is not None and 0 < rule.weight < room - used:
-            used += rule.weight
-            warming.append(Fact(f"more {fact.id}", fact.kind, min(NOW + later, fact.at_ms + 60 * DAY)))
-    if alarm > NOW + later:
-        assert heat(counted(facts + warming, rules), rules, NOW + later) < enter + 1e-9
+        weight = rule.weight if rule is not None else 0.0
+        if weight > 0.0:
+            room -= weight
+            if room <= 0.0:
+                outlook.warm(room, at_ms)
+                room = outlook.room
+        else:
+            outlook.cool(-weight)
+        if outlook.alarm <= at_ms:
+            break
+        assert keep - 1e-9 <= heat(counts, rules, at_ms) < enter + 1e-9
+        before = at_ms
 
 
 def test_a_dip_is_found_where_fading_trouble_lifts_heat_again_within_the_hour() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from services.scoring import fold as module
 from services.scoring.alarms import Alarms
-from services.scoring.domain import HEAT_NAMES, Lead, crossing_id, heat_of
+from services.scoring.domain import Lead, crossing_id, heat_of
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.state import Output
@@ -97,18 +97,12 @@ def test_a_heat_record_is_what_encode_makes_of_the_heat_of_the_lead() -> None:
                 continue
             lead = heat.lead(output.key.decode())
             event = heat_of(lead, RULES)
-            expected = Recorded(module_heat_id(lead), event, MONDAY, lead.told, event.aggregate)
+            expected = Recorded(f"{lead.id}/heat/{lead.told}", event, MONDAY, lead.told, event.aggregate)
             assert output.value == encode(expected)
             assert isinstance(decode(output.value or b"").event, HeatChanged)
             told += 1
     assert told > 300
     assert any(heat.lead(lead).risk is not None for lead in LEADS)
-
-
-def module_heat_id(lead: Lead) -> str:
-    from uuid import UUID, uuid5
-
-    return str(uuid5(UUID(bytes=HEAT_NAMES), f"{lead.id}/heat/told/{lead.told}"))
 
 
 @pytest.mark.parametrize("unpacked", [2, 16_384])

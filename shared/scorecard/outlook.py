@@ -1,0 +1,96 @@
+"""What a score may do before it is looked at again, in bounds that cost little.
+
+They follow from the points of one exact look, for what there is only fades: the score does not rise out of its band
+while facts that warm it come to less than `room`, and time alone does not take it out before `alarm`. As facts come,
+both are moved without another look: what warms uses up room and then brings the alarm nearer, as does what cools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import floor, inf, log2
+from typing import Final, NamedTuple
+
+MARGIN: Final = 1e-9  # for bounds, which are not correctly rounded
+
+
+class Sure(NamedTuple):
+    """Points that are there but for fading, none of them faster than by a half-life."""
+
+    points: float
+    half_life_ms: int
+
+    def lasts(self, need: float) -> int:
+        """For how many milliseconds, at least, they come to `need`, which is above 0."""
+        if self.points <= need:
+            return 0
+        return max(0, floor(self.half_life_ms * log2(self.points / need) * (1.0 - MARGIN)) - 1)
+
+
+class Outlook:
+    """The bounds of a score from a look at `at_ms`.
+
+    The score falls out of its band when what surely warms it comes to `need`. It does not rise out of it while what
+    warms comes to `room` more; where that is not above 0, it does not as long as what surely cools makes up for it.
+    `melting` are the points, and the half-lives (ms), of what surely fades of all that warms.
+    """
+
+    __slots__ = (
+        "_at_ms",
+        "_cooling",
+        "_melted",
+        "_melting",
+        "_need",
+        "_reserve",
+        "_warming",
+        "alarm",
+        "room",
+    )
+
+    def __init__(
+        self,
+        at_ms: int,
+        need: float,
+        room: float,
+        warming: Sure,
+        cooling: Sure,
+        melting: Callable[[], Iterable[tuple[float, int]]],
+    ) -> None:
+        self._at_ms = at_ms
+        self._need = need
+        self._warming = warming
+        self._cooling = cooling
+        self._melting = melting
+        self._melted = 0.0
+        self.alarm = self._fall()
+        self._give(room - MARGIN)
+
+    def warm(self, left: float, at_ms: int) -> None:
+        """Facts up to `at_ms` left so much of the room, which is not above 0; but what warmed has faded."""
+        elapsed = at_ms - self._at_ms
+        melted = sum(points - points * 2.0 ** (-elapsed / half_life) for points, half_life in self._melting())
+        grown = max(0.0, melted * (1.0 - MARGIN) - self._melted)
+        self._melted += grown
+        self._give(left - self._reserve + grown)
+
+    def cool(self, points: float) -> None:
+        """A fact takes away so many points."""
+        self._need += points
+        self.alarm = min(self.alarm, self._fall())
+
+    def _fall(self) -> float:
+        """The score does not fall out of its band before this instant (ms, or inf)."""
+        return self._at_ms + self._warming.lasts(self._need) if self._need > 0.0 else inf
+
+    def _give(self, room: float) -> None:
+        """Where there is no room, what cools holds the score down: half of what it may still lose is room, too."""
+        self.room, self._reserve = room, 0.0
+        if room > 0.0:
+            return
+        missing = self._cooling.points + room
+        if missing > 0.0:
+            self.room = missing / 2
+            self._reserve = missing / 2 - room
+            self.alarm = min(self.alarm, self._at_ms + self._cooling.lasts(self._reserve))
+        else:
+            self.alarm = self._at_ms
