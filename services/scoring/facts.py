@@ -8,7 +8,7 @@ So the fast way may refuse more than the slow one, but it accepts nothing else a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -16,6 +16,7 @@ import msgspec
 
 from services.scoring.domain import Happened, happened
 from shared.clock import milliseconds
+from shared.errors import Undecodable
 from shared.events import decode, wire_type
 from shared.events.base import HISTORY_AFTER
 from shared.events.signals import LARGEST_NUMBER, SignalReceived
@@ -71,49 +72,83 @@ class Decoder:
     """A reader of records that remembers what data say. For one thread."""
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(_Envelope).decode
+        self._decode_lines = msgspec.json.Decoder(_Envelope).decode_lines
         self._decode_signal = msgspec.json.Decoder(_Signal).decode
         self._said: dict[tuple[str, bytes], tuple[str, Mapping[str, Any]]] = {}
+        self._names: set[str] = set()
 
     def read(self, raw: bytes) -> Happened:
         """What a record tells. Raises `Undecodable`."""
-        # msgspec does not look into what it skips: bytes that are not UTF-8, half of an escaped surrogate pair.
-        if not raw.isascii() or _BACKSLASH in raw:
-            return happened(decode(raw))
-        try:
-            envelope = self._decode(raw)
+        (found,) = self.read_all([raw])
+        if isinstance(found, Undecodable):
+            raise found
+        return found
+
+    def read_all(self, values: Sequence[bytes]) -> list[Happened | Undecodable]:
+        """What each record tells, or why it tells nothing."""
+        envelopes = self._envelopes(values)
+        if envelopes is None:
+            if len(values) == 1:
+                return [_slowly(values[0])]
+            return [found for value in values for found in self.read_all([value])]
+        said, names = self._said, self._names
+        if len(names) > _REMEMBERED:
+            names.clear()
+        found: list[Happened | Undecodable] = []
+        for raw, envelope in zip(values, envelopes, strict=True):
+            id, lead_id, at, recorded = envelope.id, envelope.subject, envelope.time, envelope.recordedtime
             aggregate, sequence = envelope.aggregate, envelope.sequence
             if aggregate is None and sequence is None:
                 data = bytes(envelope.data)
-                said = self._said.get((envelope.type, data)) or self._signal(envelope.type, data)
-                if said is None:
-                    return happened(decode(raw))
-                kind, attributes = said
-            elif aggregate is None or sequence is None:
-                return happened(decode(raw))
+                told = said.get((envelope.type, data)) or self._signal(envelope.type, data)
+            elif aggregate is not None and sequence is not None and 0 < sequence <= _LARGEST:
+                data = _PASSING.sub(b"", envelope.data)
+                told = said.get((envelope.type, data)) or self._learn(raw, envelope.type, data)
+                if aggregate not in names:
+                    if _AGGREGATE(aggregate) is None:
+                        told = None
+                    else:
+                        names.add(aggregate)
             else:
-                kind, attributes = self._said[envelope.type, _PASSING.sub(b"", envelope.data)]
-                if _AGGREGATE(aggregate) is None or not 0 < sequence <= _LARGEST:
-                    return happened(decode(raw))
-        except KeyError:
-            return self._learn(raw, envelope)
+                told = None
+            if lead_id not in names:
+                if _LEAD(lead_id) is None:
+                    told = None
+                else:
+                    names.add(lead_id)
+            if (
+                told is None
+                or not id
+                or len(id) > 128
+                or not envelope.source
+                or not 2 < at.year < 9998
+                or not 2 < recorded.year < 9998
+            ):
+                found.append(_slowly(raw))
+                continue
+            kind, attributes = told
+            at_ms = milliseconds(at)
+            is_history = recorded - at > HISTORY_AFTER
+            effect_ms = milliseconds(recorded) if is_history else at_ms
+            found.append(
+                Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, effect_ms, is_history)
+            )
+        return found
+
+    def _envelopes(self, values: Sequence[bytes]) -> list[_Envelope] | None:
+        """All envelopes at once, when none of them needs a closer look.
+
+        A record that ends with a brace, a new line, and one that begins with a brace can only be two whole values.
+        """
+        lines = b"\n".join(values)
+        # msgspec does not look into what it skips: bytes that are not UTF-8, half of an escaped surrogate pair.
+        if not lines.isascii() or _BACKSLASH in lines or lines.count(b"}\n{") != len(values) - 1:
+            return None
+        try:
+            envelopes = self._decode_lines(lines)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return happened(decode(raw))
-        id, lead_id, at, recorded = envelope.id, envelope.subject, envelope.time, envelope.recordedtime
-        if (
-            _LEAD(lead_id) is None
-            or not id
-            or len(id) > 128
-            or not envelope.source
-            or not 2 < at.year < 9998
-            or not 2 < recorded.year < 9998
-        ):
-            return happened(decode(raw))
-        at_ms = milliseconds(at)
-        if recorded - at > HISTORY_AFTER:
-            recorded_ms = milliseconds(recorded)
-            return Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, recorded_ms, True)
-        return Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, at_ms)
+            return None
+        return envelopes if len(envelopes) == len(values) else None
 
     def _signal(self, type: str, data: bytes) -> tuple[str, Mapping[str, Any]] | None:
         """What a signal's data say, if they are as they should be; for it is signals whose data may be many."""
@@ -132,9 +167,18 @@ class Decoder:
             self._said.clear()
         self._said[what] = said
 
-    def _learn(self, raw: bytes, envelope: _Envelope) -> Happened:
-        """Read the slow way, and remember what can come again."""
-        new = happened(decode(raw))
-        data = _PASSING.sub(b"", envelope.data)
-        self._remember((envelope.type, data), (new.kind, new.attributes or {}))
-        return new
+    def _learn(self, raw: bytes, type: str, data: bytes) -> tuple[str, Mapping[str, Any]] | None:
+        """What data say that have not come yet, read the slow way."""
+        new = _slowly(raw)
+        if isinstance(new, Undecodable):
+            return None
+        said = new.kind, new.attributes or {}
+        self._remember((type, data), said)
+        return said
+
+
+def _slowly(raw: bytes) -> Happened | Undecodable:
+    try:
+        return happened(decode(raw))
+    except Undecodable as error:
+        return error

@@ -70,7 +70,6 @@ class Heat:
         self._rules = rules
         self._letters_left = letters
         self._decoder = decoder
-        self._read = decoder.read
         self._book = book
         self._is_restored = False
         self._unreadable: set[str] = set()
@@ -184,22 +183,23 @@ class Heat:
         place: tuple[int, int] | None = None,
     ) -> None:
         """Fold records of a topic (its short name); `place` is where a record stood that is sent back."""
-        read, leads, rules = self._read, self._leads, self._rules
+        leads, rules = self._leads, self._rules
         duplicates = letters = 0
-        for record in records:
-            try:
-                new = read(record.value or b"")
-            except Undecodable as error:
+        facts = self._decoder.read_all([record.value or b"" for record in records])
+        for record, new in zip(records, facts, strict=True):
+            if isinstance(new, Undecodable):
                 letters += 1
-                self._put_aside(topic, place or (self._number, record.offset), record, error, now)
+                self._put_aside(topic, place or (self._number, record.offset), record, new, now)
                 continue
             found = leads.get(new.lead_id)
             lead = found if isinstance(found, Lead) else self._unpack(new.lead_id, found)
             is_new, crossings = take_in(lead, new, rules)
             if lead.is_changed and not lead.is_listed:
-                self._list(lead)
-            for crossing in crossings:
-                self._tell(crossing, now)
+                lead.is_listed = True
+                self._changed.append(lead)
+            if crossings:
+                for crossing in crossings:
+                    self._tell(crossing, now)
             if not is_new:
                 duplicates += 1
         for outcome, count in (

@@ -278,24 +278,19 @@ class Partition:
 
     async def _send(self, outputs: Sequence[Output]) -> list[asyncio.Future[Any]]:
         sent = []
-        batches: dict[TopicPartition, Any] = {}
-        for output in outputs:
-            number = self.number if output.partition is None else output.partition
-            partition = TopicPartition(output.topic, number)
-            batch = batches.get(partition)
-            while True:
-                if batch is None:
-                    batch = batches[partition] = self._producer.create_batch()
-                if batch.append(
-                    key=output.key, value=output.value, timestamp=None, headers=list(output.headers)
-                ):
-                    break
-                sent.append(await self._producer.send_batch(batch, output.topic, partition=number))
-                batch = None
-        for partition, batch in batches.items():
-            sent.append(
-                await self._producer.send_batch(batch, partition.topic, partition=partition.partition)
-            )
+        create = self._producer.create_batch
+        batches: dict[tuple[str, int], Any] = {}
+        for topic, key, value, number, headers in outputs:
+            place = topic, self.number if number is None else number
+            batch = batches.get(place)
+            while batch is None or not batch.append(
+                key=key, value=value, timestamp=None, headers=list(headers) if headers else []
+            ):
+                if batch is not None:
+                    sent.append(await self._producer.send_batch(batch, topic, partition=place[1]))
+                batch = batches[place] = create()
+        for (topic, to), batch in batches.items():
+            sent.append(await self._producer.send_batch(batch, topic, partition=to))
         return sent
 
 

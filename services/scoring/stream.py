@@ -221,8 +221,6 @@ def new_app(log: Log, state: State, patience: Patience) -> App:
         broker_rebalance_timeout=patience.rebalance,
         broker_heartbeat_interval=patience.heartbeat,
         broker_request_timeout=max(15.0, patience.session),
-        broker_max_poll_records=1_000,
-        broker_check_crcs=True,
     )
     app.transport = BatchTransport(app.conf.broker_consumer, app, state)
     for topic in log.facts:
