@@ -16,7 +16,7 @@ from bench.scoring.cluster import TESTED, now_ms, progress
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import RESULTS, kept
-from services.scoring.domain import Lead, take_in
+from services.scoring.domain import Happened, Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.telling import Teller
@@ -53,14 +53,13 @@ async def measure(plan: Plan) -> None:
 
 
 def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
-    read = Decoder().read
-    facts, reading = _timed(lambda: [read(each.value) for each in drawn])
+    values = [each.value for each in drawn]
+    facts, reading = _timed(lambda: _read(values))
     rare = [
         each.value.replace(b'"attributes":{', b'"attributes":{"seconds":%d,' % number)
         for number, each in enumerate(drawn)
     ]
-    read_anew = Decoder().read
-    _, reading_anew = _timed(lambda: [read_anew(value) for value in rare])
+    _, reading_anew = _timed(lambda: _read(rare))
     leads = {fact.lead_id: Lead.new(fact.lead_id) for fact in facts}
 
     def folded() -> None:
@@ -79,14 +78,22 @@ def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
     _, packing = _timed(lambda: [lead.encode() for lead in changed])
     heat_folding, heat_taking = _played(drawn)
     return {
-        "Decoder.read": reading,
-        "Decoder.read, where no signal says what another said": reading_anew,
+        "Decoder.read_all": reading,
+        "Decoder.read_all, where no signal says what another said": reading_anew,
         "take_in": folding,
         f"Teller.record, {len(changed) / EVENTS:.2f} an event": telling,
         f"Lead.encode, {len(changed) / EVENTS:.2f} an event": packing,
-        "Heat.fold (read, take_in and its own)": heat_folding,
+        "Heat.fold (read_all, take_in and its own)": heat_folding,
         "Heat.take (record, encode and its own)": heat_taking,
     }
+
+
+def _read(values: Sequence[bytes]) -> list[Happened]:
+    decoder = Decoder()
+    found = [
+        fact for at in range(0, len(values), BATCH) for fact in decoder.read_all(values[at : at + BATCH])
+    ]
+    return [fact for fact in found if isinstance(fact, Happened)]
 
 
 def _played(drawn: Sequence[Drawn]) -> tuple[float, float]:

@@ -65,8 +65,8 @@ def scale(part: int, whole: int) -> float:
 
 
 _UNIT: Final = 2.0**_UNIT_BITS
-_HEAD: Final = Struct(">IBIHB")
-"""Code, newest bucket in 5 bytes, how many bytes the older ones take, and the units of the newest."""
+_HEAD: Final = Struct(">IBIBB")
+"""Code, newest bucket in 5 bytes, how many older ones, how many bytes the units of the newest take."""
 _OLDER: Final = Struct(">BB")
 """How many buckets before the newest, and how many bytes its units take."""
 _LOW: Final = 2**32 - 1
@@ -122,7 +122,7 @@ class Count:
                 tail += units.to_bytes(width, "big")
             self._tail = bytes(tail)
         place, width = self.bucket + _ORIGIN, (self.units.bit_length() + 7) // 8
-        head = _HEAD.pack(code, place >> 32, place & _LOW, len(self._tail), width)
+        head = _HEAD.pack(code, place >> 32, place & _LOW, len(self.older), width)
         self.packed = packed = head + self.units.to_bytes(width, "big") + self._tail
         return packed
 
@@ -197,16 +197,17 @@ class DecayedCounts:
             begin, at = at, at + _HEAD.size
             if at > end:
                 raise UnreadableRecord("the record ends in the middle of a count")
-            code, high, low, tail, width = _HEAD.unpack_from(packed, begin)
+            code, high, low, others, width = _HEAD.unpack_from(packed, begin)
             bucket, units, older = (high << 32 | low) - _ORIGIN, number(packed[at : at + width], "big"), {}
             at += width
-            stop = at + tail
-            if stop > end:
-                raise UnreadableRecord("the record ends in the middle of a count")
-            while at < stop:
+            for _ in range(others):
+                if at + 2 > end:
+                    break
                 back, width = packed[at], packed[at + 1]
                 older[bucket - back] = number(packed[at + 2 : at + 2 + width], "big")
                 at += 2 + width
+            if at > end or len(older) < others:
+                raise UnreadableRecord("the record ends in the middle of a count")
             count = counts._counts[code] = Count(bucket, units, older)
             count.packed = packed[begin:at]
         return counts

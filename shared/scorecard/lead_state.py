@@ -24,9 +24,9 @@ QUALIFIED: Final = "lead.qualified"
 
 _FEW: Final = 12  # so many are looked through faster than put into a set
 
-_HEAD: Final = Struct(
-    ">qBQHHH"
-)  # newest fact, customer, sequence and length of attributes, aggregates, signals
+_HEAD: Final = Struct(">qBHH")  # newest fact, flags, how many aggregates, how many signals
+_CUSTOMER, _QUALIFIED = 1, 2
+_QUALIFICATION: Final = Struct(">QH")  # sequence, length of the attributes
 _SEEN: Final = Struct(">QQH")
 _SEQUENCE: Final = Struct(">Q")
 _NONE: Final = -(2**63)
@@ -76,20 +76,13 @@ class LeadState:
 
     def pack(self, out: bytearray) -> None:
         """Append the one byte form of this state."""
-        newest = self.counts.newest_ms
-        attributes = b""
-        if self.attributes:
+        newest, seen = self.counts.newest_ms, self._seen
+        flags = (_CUSTOMER if self.is_customer else 0) | (_QUALIFIED if self._qualified else 0)
+        out += _HEAD.pack(_NONE if newest is None else newest, flags, len(seen), len(self._times))
+        if self._qualified:
             attributes = msgspec.json.encode(self.attributes, order="sorted")
-        seen = self._seen
-        out += _HEAD.pack(
-            _NONE if newest is None else newest,
-            self.is_customer,
-            self._qualified,
-            len(attributes),
-            len(seen),
-            len(self._times),
-        )
-        out += attributes
+            out += _QUALIFICATION.pack(self._qualified, len(attributes))
+            out += attributes
         for aggregate in sorted(seen):
             sequences = seen[aggregate]
             out += _SEEN.pack(aggregate, sequences[0], len(sequences) - 1)
@@ -103,9 +96,10 @@ class LeadState:
     def unpack(cls, reader: Reader) -> LeadState:
         """The state that `pack` wrote. Raises UnreadableRecord."""
         state = cls()
-        newest, is_customer, state._qualified, length, seen, signals = reader.take(_HEAD)
-        state.is_customer = is_customer == 1
-        if length:
+        newest, flags, seen, signals = reader.take(_HEAD)
+        state.is_customer = flags & _CUSTOMER != 0
+        if flags & _QUALIFIED:
+            state._qualified, length = reader.take(_QUALIFICATION)
             try:
                 state.attributes = msgspec.json.decode(reader.piece(length), type=dict[str, str])
             except msgspec.DecodeError:

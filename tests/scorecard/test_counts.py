@@ -117,7 +117,7 @@ def test_the_byte_form_is_golden() -> None:
     counts = counted([(CAPTURED, NOW), (CAPTURED, NOW - 8 * DAY), (VIEWED, NOW)])
 
     assert packed(counts).hex() == (
-        "0000000780000027c9000006012310003e29ffffffff8000000b5e0008060109901d3fc3020601e10da463d0"
+        "0000000780000027c90006012310003e29ffffffff8000000b5e01060109901d3fc3020601e10da463d0"
     )
 
 

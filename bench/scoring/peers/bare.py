@@ -14,8 +14,8 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from bench.scoring.peers.score import COMMIT_SECONDS, RULES, Stopwatch, crossed, read, told
-from services.scoring.domain import Lead, take_in
+from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
+from services.scoring.domain import Happened, Lead, take_in
 from shared.bus import Topics
 from shared.bus.topics import PARTITIONS
 
@@ -38,8 +38,8 @@ class Partition:
 
     def fold(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         leads, changed = self.leads, self.changed
-        for record in records:
-            new = read(record.value)
+        for new in DECODER.read_all([record.value for record in records]):
+            assert isinstance(new, Happened)
             lead = leads.get(new.lead_id)
             if lead is None:
                 lead = leads[new.lead_id] = Lead.new(new.lead_id)

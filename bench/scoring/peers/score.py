@@ -19,14 +19,14 @@ from shared.scorecard.rules import default_rules
 
 RULES = gauges(default_rules())
 COMMIT_SECONDS = 0.5
-read = Decoder().read
+DECODER = Decoder()
 gc.set_threshold(100_000, 50, 100)  # as services.scoring.main does
 _tell = Teller(RULES).record
 
 
 def score(lead: Lead, value: bytes) -> Crossings:
     """Fold a record's fact into its lead."""
-    return take_in(lead, read(value), RULES)[1]
+    return take_in(lead, DECODER.read(value), RULES)[1]
 
 
 def told(lead: Lead) -> bytes | None:
