@@ -7,7 +7,7 @@ so independent of order. Heat and risk are two scorecards of the same make.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import fsum, inf, ldexp
@@ -254,11 +254,14 @@ class Gauge:
             partial(self._melting, points),
         )
 
-    def _melting(self, points: Mapping[int, float]) -> Iterator[tuple[float, int]]:
-        """What warms and is held by no cap, with its half-lives."""
+    def _melting(self, points: Mapping[int, float]) -> tuple[float, int]:
+        """What warms and is held by no cap, and the longest half-life (ms) in it."""
+        melting, longest = 0.0, 1
         for cell, found in points.items():
             if 0.0 < found < self.caps[cell] and cell in self._plain:
-                yield found, self.half_life_of[cell]
+                melting += found
+                longest = max(longest, self.half_life_of[cell])
+        return melting, longest
 
     def _signs(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
         """What warms and what cools at most, and of each what is sure to be there but for fading.

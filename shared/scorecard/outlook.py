@@ -7,7 +7,7 @@ both are moved without another look: what warms uses up room and then brings the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import floor, inf, log2
 from typing import Final, NamedTuple
 
@@ -32,7 +32,7 @@ class Outlook:
 
     The score falls out of its band when what surely warms it comes to `need`. It does not rise out of it while what
     warms comes to `room` more; where that is not above 0, it does not as long as what surely cools makes up for it.
-    `melting` are the points, and the half-lives (ms), of what surely fades of all that warms.
+    `melting` tells which points surely fade of all that warms, and the longest half-life (ms) of them.
     """
 
     __slots__ = (
@@ -54,24 +54,28 @@ class Outlook:
         room: float,
         warming: Sure,
         cooling: Sure,
-        melting: Callable[[], Iterable[tuple[float, int]]],
+        melting: Callable[[], tuple[float, int]],
     ) -> None:
         self._at_ms = at_ms
         self._need = need
         self._warming = warming
         self._cooling = cooling
-        self._melting = melting
+        self._melting: Callable[[], tuple[float, int]] | tuple[float, int] = melting
         self._melted = 0.0
         self.alarm = self._fall()
         self._give(room - MARGIN)
 
     def warm(self, left: float, at_ms: int) -> None:
         """Facts up to `at_ms` left so much of the room, which is not above 0; but what warmed has faded."""
-        elapsed = at_ms - self._at_ms
-        melted = sum(points - points * 2.0 ** (-elapsed / half_life) for points, half_life in self._melting())
-        grown = max(0.0, melted * (1.0 - MARGIN) - self._melted)
-        self._melted += grown
-        self._give(left - self._reserve + grown)
+        if not isinstance(self._melting, tuple):
+            self._melting = self._melting()
+        points, half_life = self._melting
+        melted = points * (1.0 - MARGIN - 2.0 ** ((self._at_ms - at_ms) / half_life))
+        room = left - self._reserve
+        if melted > self._melted:
+            room += melted - self._melted
+            self._melted = melted
+        self._give(room)
 
     def cool(self, points: float) -> None:
         """A fact takes away so many points."""
