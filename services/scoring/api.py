@@ -28,7 +28,10 @@ class HeatAnswer(BaseModel):
 
 
 class TermAnswer(BaseModel):
+    """`lead_id` is the lead or the member that the event is about."""
+
     event_id: str
+    lead_id: str
     kind: str
     topic: str
     partition: int
@@ -84,7 +87,10 @@ class CurveAnswer(BaseModel):
 
 
 class EntryAnswer(BaseModel):
+    """`lead_id` is the lead or the member that the event is about."""
+
     event_id: str
+    lead_id: str
     type: str
     kind: str
     at: Instant
@@ -161,7 +167,8 @@ def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
             base=explanation.base,
             terms=[
                 TermAnswer(
-                    event_id=term.event_id,
+                    event_id=entries[term.event_id].event_id,
+                    lead_id=entries[term.event_id].lead_id,
                     kind=term.kind,
                     topic=entries[term.event_id].topic,
                     partition=entries[term.event_id].partition,
@@ -230,6 +237,7 @@ def _line(publication: Publication, now: Publication) -> dict[str, Any]:
 def _entry(entry: Entry) -> EntryAnswer:
     return EntryAnswer(
         event_id=entry.event_id,
+        lead_id=entry.lead_id,
         type=entry.type,
         kind=entry.kind,
         at=from_milliseconds(entry.at_ms),

@@ -5,7 +5,7 @@ band and the crossings, follows the order of arrival:
 - A live fact takes effect when it happened, a historic one when it was recorded, a late one not before what was told.
 - A crossing by time alone that is due before a fact takes effect is told first.
 - What a historic fact changes is not told as a crossing.
-Risk is told of customers in the same way.
+Risk is told of customers in the same way. Of a lead that is part of another one nothing is told, until it is split off.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from shared.events.scoring import (
 from shared.events.signals import SignalReceived
 from shared.scorecard.heat import Gauge, Gauges
 from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.members import TYING, Part, Ties
 from shared.scorecard.outlook import Outlook
 from shared.scorecard.record import seal, unseal
 
@@ -153,12 +154,16 @@ class Lead:
 
     __slots__ = (
         "alarm_ms", "as_of_ms", "has_news", "heat", "id", "is_changed", "is_listed",
-        "record", "risk", "rules", "state", "told", "wakes",
+        "record", "risk", "rules", "state", "ties", "told", "wakes", "whole",
     )  # fmt: skip
 
     def __init__(self, lead_id: str, state: LeadState) -> None:
         self.id = lead_id
         self.state = state
+        self.ties: Ties | None = None
+        """What it has to do with other leads; mostly nothing."""
+        self.whole = state
+        """What its scores are read of: its state, and what its members count."""
         self.heat = Track(Band.COLD)
         self.risk = Track(RiskBand.OK) if state.is_customer else None
         self.rules = 0
@@ -179,6 +184,31 @@ class Lead:
     @classmethod
     def new(cls, lead_id: str) -> Lead:
         return cls(lead_id, LeadState())
+
+    def join(self) -> None:
+        """Read its scores of its state and ties as they are now."""
+        self.whole = self.state if self.ties is None else self.ties.joined(self.state)
+        if self.risk is None and self.whole.is_customer:
+            self.risk = Track(RiskBand.OK)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is told of it for now."""
+        return self.ties is not None and self.ties.is_quiet(self.rules)
+
+    def part(self) -> Part:
+        """What it tells the lead that it is part of."""
+        assert self.ties is not None, "it is part of none"
+        state, ties = self.state, self.ties
+        return Part(
+            turn=ties.turn,
+            rules=self.rules,
+            as_of_ms=self.as_of_ms,
+            is_history=ties.is_history is True,
+            is_customer=state.is_customer,
+            attributes=state.attributes,
+            counts=state.counts,
+        )
 
     def resume(self, crossing: CrossingEvent) -> None:
         """Stand where a crossing that was told left it."""
@@ -216,7 +246,8 @@ class Lead:
         lead = cls(lead_id, LeadState.unpack(reader))
         lead.alarm_ms, lead.rules, lead.as_of_ms, lead.told = alarm, rules, as_of, told
         lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat], heat_episode
-        if lead.risk is not None:
+        if risk or risk_episode:  # it may have been a customer by a member alone
+            lead.risk = lead.risk or Track(RiskBand.OK)
             lead.risk.band, lead.risk.episode = _RISK_BANDS[risk], risk_episode
         return lead
 
@@ -244,6 +275,8 @@ def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
         lead.as_of_ms = effect
     if step.counters:
         lead.has_news = True
+    if lead.ties is not None:
+        return True, [*crossings, *_tied(lead, lead.ties, new, rules)]
     heat, risk = lead.heat, lead.risk
     weight = step.heat
     # Most facts are within their room: `keeps`, written out.
@@ -256,10 +289,40 @@ def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
         is_settled = risk.keeps(lead, step.risk)
     if is_settled and not step.is_turn:
         return True, crossings
+    if new.kind in TYING:
+        lead.ties = Ties()
+        return True, [*crossings, *_tied(lead, lead.ties, new, rules)]
     if risk is None and state.is_customer:
         lead.risk = Track(RiskBand.OK)
     more = _look(lead, lead.as_of_ms, rules, is_told=not new.is_history)
     return True, [*crossings, *more] if more else crossings
+
+
+def _tied(lead: Lead, ties: Ties, new: Happened, rules: Gauges) -> Crossings:
+    """Look anew at a lead with ties, after a fact of its own."""
+    if new.kind in TYING:
+        ties.hear(new)
+        lead.has_news = True
+    ties.is_history = new.is_history and ties.is_history is not False
+    lead.join()
+    return _look(lead, lead.as_of_ms, rules, is_told=not new.is_history)
+
+
+def take_part(lead: Lead, member: str, part: Part | None, rules: Gauges) -> Crossings:
+    """Take in what a member counts, None when it has left; the crossings to tell."""
+    crossings: Crossings = _NOTHING
+    if part is not None and lead.alarm_ms <= part.as_of_ms:
+        crossings = settle(lead, part.as_of_ms, rules)
+    if lead.ties is None:
+        lead.ties = Ties()
+    lead.is_changed = True
+    if not lead.ties.take(member, part) or lead.as_of_ms == -NEVER:
+        return crossings
+    lead.has_news = True
+    lead.join()
+    as_of_ms = lead.as_of_ms if part is None else max(lead.as_of_ms, part.as_of_ms)
+    is_told = part is None or not part.is_history
+    return [*crossings, *_look(lead, as_of_ms, rules, is_told)]
 
 
 def settle(lead: Lead, until_ms: int, rules: Gauges) -> Crossings:
@@ -272,7 +335,7 @@ def settle(lead: Lead, until_ms: int, rules: Gauges) -> Crossings:
         if told or lead.alarm_ms - lead.as_of_ms > (lead.as_of_ms - before) // 8:
             continue
         # The bounds hardly come nearer any more.
-        state = lead.state
+        state = lead.whole
         changes = [
             gauge.next_change(state.counts, state.attributes, track.band, lead.as_of_ms)
             for gauge, track in _tracks(lead, rules)
@@ -291,12 +354,10 @@ def promote(
     """
     crossings = list(settle(lead, effective_ms, before)) if before is not None else []
     lead.state, lead.rules = state, after.code
-    if after.risk is None or not state.is_customer:
-        lead.risk = None
-    elif lead.risk is None:
-        lead.risk = Track(RiskBand.OK)
-    lead.is_changed = lead.has_news = True
+    lead.join()
+    lead.is_changed = True
     if lead.as_of_ms > -NEVER:
+        lead.has_news = True
         crossings += _look(lead, max(lead.as_of_ms, effective_ms), after, is_told=True)
     return crossings
 
@@ -318,7 +379,7 @@ def band_of(crossing: CrossingEvent) -> str:
 
 def _tracks(lead: Lead, rules: Gauges) -> Iterator[tuple[Gauge, Track]]:
     yield rules.heat, lead.heat
-    if lead.risk is not None and rules.risk is not None:
+    if lead.risk is not None and rules.risk is not None and lead.whole.is_customer:
         yield rules.risk, lead.risk
 
 
@@ -327,16 +388,29 @@ def _look(lead: Lead, instant_ms: int, rules: Gauges, is_told: bool) -> list[Cro
     crossings: list[CrossingEvent] = []
     lead.as_of_ms = instant_ms
     lead.alarm_ms = NEVER
-    _look_at(rules.heat, lead.heat, lead, rules, crossings if is_told else None)
-    if lead.risk is not None and rules.risk is not None:
-        _look_at(rules.risk, lead.risk, lead, rules, crossings if is_told else None)
+    if lead.ties is not None and lead.ties.is_quiet(lead.rules):
+        return crossings
+    told = crossings if is_told else None
+    _look_at(rules.heat, lead.heat, lead, rules, told)
+    risk = lead.risk
+    if risk is None:
+        return crossings
+    if lead.whole.is_customer:
+        if rules.risk is not None:
+            _look_at(rules.risk, risk, lead, rules, told)
+    elif risk.band != RiskBand.OK:
+        # The member that was the customer has left.
+        risk.band = RiskBand.OK
+        if is_told:
+            risk.episode += 1
+            crossings.append(_crossing(lead, risk, RiskBand.AT_RISK, 0.0, rules))
     return crossings
 
 
 def _look_at(
     gauge: Gauge, track: Track, lead: Lead, rules: Gauges, crossings: list[CrossingEvent] | None
 ) -> None:
-    state, instant = lead.state, lead.as_of_ms
+    state, instant = lead.whole, lead.as_of_ms
     points = gauge.read(state.counts).points(instant)
     constant = gauge.constant(state.attributes)
     score = gauge.total(points, constant)
@@ -388,7 +462,7 @@ def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
 
 def risk_of(lead: Lead, rules: Gauges) -> Risk | None:
     """The risk of a customer, as of the last instant looked at."""
-    if lead.risk is None or rules.risk is None:
+    if lead.risk is None or rules.risk is None or not lead.whole.is_customer:
         return None
     points, parts, base = _score(lead, rules.risk)
     return Risk(points=points, band=RiskBand(lead.risk.band), parts=parts, base=base)
@@ -396,8 +470,8 @@ def risk_of(lead: Lead, rules: Gauges) -> Risk | None:
 
 def _score(lead: Lead, gauge: Gauge) -> tuple[float, tuple[tuple[float, float], ...], float | None]:
     """A lead's score, its parts by half-life in seconds, and what of it does not fade."""
-    points = gauge.read(lead.state.counts).points(lead.as_of_ms)
-    base = gauge.constant(lead.state.attributes)
+    points = gauge.read(lead.whole.counts).points(lead.as_of_ms)
+    base = gauge.constant(lead.whole.attributes)
     parts = tuple((half_life / 1000, held) for half_life, held in gauge.fading(points))
     return gauge.total(points, base), parts, base or None
 
@@ -410,15 +484,3 @@ def crossing_id(crossing: CrossingEvent) -> str:
 
 def _named(name: str) -> str:
     return str(uuid5(_NAMES, name))
-
-
-def lead_at(lead_id: str, facts: Iterable[Fact], rules: Gauges, at_ms: int) -> Lead:
-    """The lead that facts make up to an instant, had each been known when it happened.
-
-    Those of one instant count in the order in which they are given.
-    """
-    lead = Lead.new(lead_id)
-    for fact in sorted(facts, key=lambda fact: fact.at_ms):
-        take_in(lead, live(lead_id, fact), rules)
-    settle(lead, at_ms, rules)
-    return lead

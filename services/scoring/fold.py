@@ -19,6 +19,7 @@ from services.scoring.domain import (
     promote,
     settle,
     take_in,
+    take_part,
 )
 from services.scoring.facts import Decoder
 from services.scoring.promotion import Book, Shadow, by_code
@@ -27,7 +28,7 @@ from services.scoring.telling import Teller
 from services.scoring.transport import Record
 from shared import metrics
 from shared.bus.letters import dead_letter, replayed
-from shared.bus.topics import HEAT, REPLAYS, SCORING_STATE, Topics
+from shared.bus.topics import HEAT, REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics
 from shared.clock import milliseconds
 from shared.errors import Refused, Undecodable
 from shared.events import Recorded, encode
@@ -35,6 +36,7 @@ from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
 from shared.scorecard.heat import Gauges, gauges
+from shared.scorecard.members import Ties, key_of, told_in
 from shared.scorecard.record import is_whole
 
 CONSUMER: Final = "scoring"
@@ -45,6 +47,9 @@ UNPACKED: Final = 16_384
 
 NO_RULES: Final = 0
 
+TIES: Final = "/ties"
+"""Ends the key of the record that keeps a lead's ties."""
+
 _STEP: Final = 500
 _WAKE: Final = Struct(">I")
 
@@ -52,7 +57,8 @@ _WAKE: Final = Struct(">I")
 class Heat:
     """A `Fold` of facts into the heat of leads.
 
-    A lead at rest is its state record, after four bytes with the second for which its alarm is set. Raises
+    A lead at rest is its state record, after four bytes with the second for which its alarm is set; the ties of the few
+    leads that have any stay as they are, and have a state record of their own. Raises
     `Refused("too-many-dead-letters")` when more than `letters` records could not be decoded.
     """
 
@@ -76,12 +82,14 @@ class Heat:
         self._teller = Teller(rules)
         self._leads: dict[str, Lead | bytes] = {}
         self._unpacked: dict[str, Lead] = {}
+        self._ties: dict[str, Ties] = {}
         self._alarms = Alarms()
         self._changed: list[Lead] = []
         self._told: list[Output] = []
         self._rung: list[CrossingEvent] = []
         self._heat_topic = topics.name(HEAT.name)
         self._state_topic = topics.name(SCORING_STATE.name)
+        self._members_topic = topics.name(SCORING_MEMBERS.name)
 
     def short(self, topic: str) -> str:
         return self._topics.short(topic)
@@ -95,6 +103,9 @@ class Heat:
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         lead_id = key.decode()
+        if lead_id.endswith(TIES):
+            self._restore_ties(lead_id, value)
+            return
         self._unreadable.discard(lead_id)
         if value is None:
             self._leads.pop(lead_id, None)
@@ -108,8 +119,22 @@ class Heat:
         wakes = NO_WAKE if alarm == NEVER else self._alarms.set(lead_id, alarm, 0)
         self._leads[lead_id] = _WAKE.pack(wakes) + value
 
+    def _restore_ties(self, key: str, value: bytes | None) -> None:
+        self._unreadable.discard(key)
+        lead_id = key.removesuffix(TIES)
+        self._ties.pop(lead_id, None)
+        if value is not None:
+            try:
+                self._ties[lead_id] = Ties.decode(value)
+            except Undecodable:
+                self._unreadable.add(key)
+
     def due(self, now: datetime) -> Promotion | None:
+        # Without its ties a lead is forgotten as a whole.
+        self._unreadable = {key.removesuffix(TIES) for key in self._unreadable}
         for lead_id in self._unreadable:
+            self._leads.pop(lead_id, None)
+            self._ties.pop(lead_id, None)
             logger().error("state_unreadable", lead=lead_id, mended="its facts are folded anew")
         if self._book is None:
             rules, effective_ms = self._rules, -NEVER
@@ -145,6 +170,7 @@ class Heat:
             lead = self._unpack(lead_id, None)
             if shadow is not None:
                 shadow.remembered(lead)
+                lead.ties = shadow.ties.get(lead_id)
                 lead.rules = NO_RULES
         self._unreadable.clear()
         for number, lead_id in enumerate(list(self._leads), 1):
@@ -165,12 +191,17 @@ class Heat:
         if self._rung:
             self._tell_rung(now)
         short = self._topics.short(topic)
+        if short == SCORING_MEMBERS.name:
+            self._join(records, now)
+            return
         if short != REPLAYS.name:
             self._fold(short, records, now)
             return
         for record in records:
             place = replayed(record.headers, CONSUMER)
-            if place is None:
+            if (
+                place is None or place[0] == SCORING_MEMBERS.name
+            ):  # what a member counts now it has told since
                 metrics.CONSUMED.labels(CONSUMER, short, "passed").inc()
             else:
                 self._fold(place[0], [record], now, place[1:])
@@ -210,6 +241,20 @@ class Heat:
             if count:
                 metrics.CONSUMED.labels(CONSUMER, topic, outcome).inc(count)
 
+    def _join(self, records: Sequence[Record], now: datetime) -> None:
+        """Take in what members count."""
+        for record in records:
+            try:
+                lead_id, member, part = told_in(record.key, record.value)
+            except Undecodable as error:
+                self._put_aside(SCORING_MEMBERS.name, (self._number, record.offset), record, error, now)
+                continue
+            lead = self.lead(lead_id)
+            for crossing in take_part(lead, member, part, self._rules):
+                self._tell(crossing, now)
+            self._list(lead)
+        metrics.CONSUMED.labels(CONSUMER, SCORING_MEMBERS.name, "handled").inc(len(records))
+
     def ring(self, now: datetime) -> int:
         now_ms = milliseconds(now)
         due = self._alarms.due(now_ms, RUNG)
@@ -228,6 +273,8 @@ class Heat:
         record, heat_topic, state_topic = self._teller.record, self._heat_topic, self._state_topic
         for lead in changed:
             key = lead.id.encode()
+            if lead.ties is not None:
+                outputs += self._tell_ties(lead, lead.ties)
             if lead.has_news:
                 lead.told += 1
                 outputs.append(Output(heat_topic, key, record(lead, recorded)))
@@ -248,6 +295,9 @@ class Heat:
             lead = Lead.decode(lead_id, record)
             lead.record = record
             (lead.wakes,) = _WAKE.unpack_from(kept)
+        if lead_id in self._ties:
+            lead.ties = self._ties[lead_id]
+            lead.join()
         self._leads[lead_id] = self._unpacked[lead_id] = lead
         return lead
 
@@ -306,6 +356,20 @@ class Heat:
         self._told.append(
             Output(self._topics.name(crossing.topic), crossing.lead_id.encode(), encode(recorded))
         )
+
+    def _tell_ties(self, lead: Lead, ties: Ties) -> Iterator[Output]:
+        """The record of a lead's ties, and what it tells its survivor; of a quiet lead nothing else is told."""
+        self._ties[lead.id] = ties
+        yield Output(self._state_topic, f"{lead.id}{TIES}".encode(), ties.encode())
+        for survivor in ties.left:
+            yield Output(self._members_topic, key_of(survivor, lead.id), None, survivor.encode())
+        ties.left.clear()
+        if ties.survivor is not None:
+            key, part = key_of(ties.survivor, lead.id), lead.part().encode()
+            yield Output(self._members_topic, key, part, ties.survivor.encode())
+        ties.is_history = None
+        if ties.is_quiet(lead.rules):
+            lead.has_news = False
 
     def _put_aside(
         self, topic: str, place: tuple[int, int], record: Record, error: Undecodable, now: datetime

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from services.scoring.domain import happened, lead_at
+from msgspec.structs import replace
+
+from services.scoring.domain import Happened, happened, live, settle
+from services.scoring.merging import Merged, absorbed_in, lead_at
 from services.scoring.rulebook import Rulebook
 from services.scoring.store import Entry, Ledger
 from shared.bus import Handle, Received
@@ -20,7 +23,7 @@ from shared.events.base import data_of
 from shared.events.scoring import Band, RiskBand
 from shared.scorecard import heat as scorecard
 from shared.scorecard.heat import Explanation, gauges
-from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.members import Ties
 from shared.scorecard.rules import HEAT, Rules
 
 GROUP = "scoring-ledger"
@@ -66,22 +69,28 @@ def entry_of(received: Received) -> Entry:
 async def facts_at(
     ledger: Ledger, lead_id: str, at: datetime | None, clock: Clock
 ) -> tuple[list[Entry], int]:
-    """What counts at an instant, newest first, and that instant in milliseconds; without one, at this moment.
+    """What is known at an instant, and that instant in milliseconds; without one, at this moment.
 
-    Raises `NotFound` when nothing at all is known of the lead.
+    It is the facts of the lead and of those that were ever merged into it, each lead's newest first. Raises `NotFound` when nothing at all is known of the lead.
     """
     at_ms = milliseconds(at or clock())
     # A fact may be a little ahead of the clock; it counts now, as it does in the stream.
     until_ms = at_ms if at is not None else milliseconds(clock() + AHEAD)
-    entries = [entry async for entry in ledger.of_lead(lead_id, until_ms)]
+    return await _with_others(ledger, lead_id, until_ms), at_ms
+
+
+async def _with_others(ledger: Ledger, lead_id: str, until_ms: int) -> list[Entry]:
+    entries = [entry async for entry in ledger.of_leads([lead_id], until_ms)]
     if not entries and not await ledger.knows(lead_id):
         raise NotFound("lead-unknown", f"no fact about a lead {lead_id} has reached scoring")
-    return entries, at_ms
+    if absorbed := absorbed_in(entry.fact for entry in entries):
+        entries += [entry async for entry in ledger.of_leads(absorbed, until_ms)]
+    return entries
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A score with its reasons; `counts` is the decayed count of each kind, `places` each fact by its event id."""
+    """A score with its reasons; `counts` is the decayed count of each kind, `places` each fact by its term's id."""
 
     score: Explanation
     band: Band | RiskBand
@@ -92,31 +101,39 @@ class Explained:
 async def explain(
     ledger: Ledger, lead_id: str, at: datetime | None, rules: Rules, clock: Clock, card: str = HEAT
 ) -> Explained:
-    """Heat, or another score, at an instant.
+    """Heat, or another score, at an instant: that of a lead with its members, or of an absorbed one by itself.
 
     Raises `Refused` when the rules have no such scorecard, and for the risk of a lead that was not won by then.
     """
     entries, at_ms = await facts_at(ledger, lead_id, at, clock)
     in_order = sorted(entries, key=lambda entry: (entry.recorded_ms, entry.topic, entry.offset))
-    instant = max([at_ms, *(entry.at_ms for entry in entries)])
-    lead = lead_at(lead_id, (entry.fact for entry in in_order), gauges(rules), instant)
-    facts = (entry.fact for entry in entries)
-    score = scorecard.explain(facts, rules, at_ms, lead.state.attributes, card)
+    lead = lead_at(lead_id, (_happened(entry) for entry in in_order), gauges(rules), at_ms)
+    counted = {lead_id, *(member for member, _ in (lead.ties or Ties()).counted())}
+    places = {entry.name: entry for entry in entries if entry.lead_id in counted}
+    facts = (replace(entry.fact, id=name) for name, entry in places.items())
+    score = scorecard.explain(facts, rules, at_ms, lead.whole.attributes, card)
+    settle(lead, score.at_ms, gauges(rules))
+    gauge = gauges(rules).of(card)
     if card == HEAT:
-        band: Band | RiskBand = Band(lead.heat.band)
-    elif lead.risk is not None:
-        band = RiskBand(lead.risk.band)
+        # An absorbed lead stands where it was last told to; split off now, it would be looked at.
+        band: Band | RiskBand = Band(gauge.band(lead.heat.band, score.heat))
+    elif lead.risk is not None and lead.whole.is_customer:
+        band = RiskBand(gauge.band(lead.risk.band, score.heat))
     else:
         raise Refused(
             "no-customer", f"lead {lead_id} had not become a customer; only a customer can be at risk"
         )
-    counts, known = lead.state.counts, lead.state.counts.codes()
+    counts, known = lead.whole.counts, lead.whole.counts.codes()
     found = {
         kind.name: counts.value(kind.counter.code, kind.half_life_ms, score.at_ms)
-        for kind in gauges(rules).of(card).scorecard.kinds.values()
+        for kind in gauge.scorecard.kinds.values()
         if kind.counter.code in known
     }
-    return Explained(score, band, found, {entry.event_id: entry for entry in entries})
+    return Explained(score, band, found, places)
+
+
+def _happened(entry: Entry) -> Happened:
+    return live(entry.lead_id, entry.fact)
 
 
 async def curve(
@@ -130,10 +147,8 @@ async def curve(
     start_ms, end_ms = milliseconds(start), milliseconds(end)
     if end_ms <= start_ms:
         raise Refused("empty-span", "`from` must be before `to`")
-    found = [entry.fact async for entry in ledger.of_lead(lead_id, end_ms)]
-    if not found and not await ledger.knows(lead_id):
-        raise NotFound("lead-unknown", f"no fact about a lead {lead_id} has reached scoring")
-    facts = sorted(found, key=lambda fact: fact.at_ms)
+    entries = await _with_others(ledger, lead_id, end_ms)
+    facts = sorted(map(_happened, entries), key=lambda fact: fact.at_ms)
     instants = {start_ms + (end_ms - start_ms) * step // (points - 1) for step in range(points)}
     jumps = {fact.at_ms for fact in facts} | {each.effective_ms for each in rulebook.versions()}
     jumps = {at_ms for at_ms in jumps if start_ms < at_ms <= end_ms}
@@ -141,30 +156,32 @@ async def curve(
         instants |= jumps | {at_ms - 1 for at_ms in jumps}
     drawn: list[tuple[int, float]] = []
     for publication, stretch in groupby(sorted(instants), rulebook.in_force):
-        drawn += _drawn(facts, publication.rules, list(stretch))
+        drawn += _drawn(Merged(lead_id, gauges(publication.rules)), facts, list(stretch))
     return drawn
 
 
-def _drawn(facts: Sequence[Fact], rules: Rules, instants: Sequence[int]) -> list[tuple[int, float]]:
+def _drawn(merged: Merged, facts: Sequence[Happened], instants: Sequence[int]) -> list[tuple[int, float]]:
     """Heat at instants, ascending, under rules as if they had always been in force."""
     waiting = deque(facts)
-    gauge, state = gauges(rules).heat, LeadState()
     drawn = []
     for instant in instants:
         while waiting and waiting[0].at_ms <= instant:
-            fact = waiting.popleft()
-            fold(state, fact, rules.counters(fact.kind, fact.attributes or {}))
-        drawn.append((instant, gauge.score(state.counts, instant, state.attributes)))
+            merged.take_in(waiting.popleft())
+        drawn.append((instant, merged.heat(instant)))
     return drawn
 
 
 async def timeline(
     ledger: Ledger, lead_id: str, before: str | None, limit: int
 ) -> tuple[list[Entry], str | None]:
-    """A page of a lead's facts from the newest, those behind the cursor `before`; and the cursor of the next page."""
+    """A page of a lead's and its members' facts from the newest, those behind the cursor `before`; and the next cursor."""
     last = _read_cursor(before) if before is not None else None
     page: list[Entry] = []
-    async for entry in ledger.of_lead(lead_id, last[0] if last else milliseconds(from_milliseconds(2**45))):
+    ties = Ties()
+    for tying in await ledger.tying(lead_id):
+        ties.hear(tying.fact)
+    until_ms = last[0] if last else milliseconds(from_milliseconds(2**45))
+    async for entry in ledger.of_leads([lead_id, *ties.members], until_ms):
         if last is not None and entry.place >= last:
             continue
         if len(page) == limit:

@@ -15,12 +15,13 @@ from services.scoring.domain import Lead
 from services.scoring.facts import Decoder
 from services.scoring.transport import Record
 from shared.bus.letters import replayed
-from shared.bus.topics import REPLAYS
+from shared.bus.topics import REPLAYS, SCORING_MEMBERS
 from shared.errors import Undecodable
 from shared.events import decode
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.scorecard.heat import Gauges, gauges
 from shared.scorecard.lead_state import LeadState, fold
+from shared.scorecard.members import TYING, Ties, told_in
 from shared.scorecard.record import Reader
 from shared.scorecard.rules import Rules
 
@@ -64,10 +65,15 @@ class Shadow:
         self._covers_all = covers_all
         self._states: dict[str, LeadState | bytes] = {}
         self._unpacked: list[str] = []
+        self.ties: dict[str, Ties] = {}
+        """The ties of the leads that were forgotten."""
         self._told: dict[str, tuple[int, list[CrossingEvent]]] = {}
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
         """Fold records of a topic (its short name); those that cannot be decoded are dead letters already."""
+        if topic == SCORING_MEMBERS.name:
+            self._join(records)
+            return
         for record in records:
             if topic == REPLAYS.name and replayed(record.headers, self._consumer) is None:
                 continue
@@ -77,6 +83,17 @@ class Shadow:
                 continue
             if self.covers(new.lead_id):
                 fold(self._state(new.lead_id), new, self._rules.step(new).counters)
+                if new.kind in TYING and new.lead_id in self._forgotten:
+                    self.ties.setdefault(new.lead_id, Ties()).hear(new)
+
+    def _join(self, records: Sequence[Record]) -> None:
+        for record in records:
+            try:
+                lead_id, member, part = told_in(record.key, record.value)
+            except Undecodable:
+                continue
+            if lead_id in self._forgotten:
+                self.ties.setdefault(lead_id, Ties()).take(member, part)
 
     def remind(self, record: Record) -> None:
         """Learn from what was told of a lead how often, and with what band, that was done."""

@@ -21,17 +21,18 @@ from typing import Any, NamedTuple, Protocol
 import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.transport import Record, unless
 from shared.bus.positions import committed
-from shared.bus.topics import REPLAYS, SCORING_STATE, Topics, admin
+from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
 
 FOLDED = ("leads", "followup", "tickets", "signals")
-"""The topics whose facts make heat; replays of dead letters come on top."""
+"""The topics whose facts make heat; replays of dead letters and what merged leads count come on top."""
 
 MOST_SECONDS = 0.5
 """At least so often a busy partition commits."""
@@ -63,12 +64,15 @@ GRACE = 3.0
 
 
 class Output(NamedTuple):
-    """A record to send. `topic` is the full name; no `partition` means the number of the partition that tells it."""
+    """A record to send. `topic` is the full name.
+
+    `partition` is a number, or the key of whose records it joins; none means the number of the partition that tells it.
+    """
 
     topic: str
     key: bytes
     value: bytes | None
-    partition: int | None = None
+    partition: int | bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -123,7 +127,7 @@ class Log:
     @property
     def facts(self) -> list[str]:
         """The full names of the topics that are folded."""
-        return [self.topics.name(name) for name in (*FOLDED, REPLAYS.name)]
+        return [self.topics.name(name) for name in (*FOLDED, REPLAYS.name, SCORING_MEMBERS.name)]
 
     @property
     def state(self) -> str:
@@ -199,6 +203,12 @@ class Partition:
         self._positions[TopicPartition(topic, self.number)] = records[-1].offset + 1
         self._facts += len(records)
         self._want()
+
+    def passed(self, tp: TopicPartition, position: int) -> None:
+        """Stand behind the markers of transactions that follow what was folded last."""
+        if self.flows.is_set() and position > self.folded.get(tp, position):
+            self._positions[tp] = position
+            self._want()
 
     def ring(self) -> bool:
         """Let happen what is due; true when there may be more."""
@@ -280,18 +290,24 @@ class Partition:
         sent = []
         create = self._producer.create_batch
         batches: dict[tuple[str, int], Any] = {}
-        for topic, key, value, number, headers in outputs:
-            place = topic, self.number if number is None else number
-            batch = batches.get(place)
+        for topic, key, value, partition, headers in outputs:
+            number = self.number if partition is None else await self._number_of(topic, partition)
+            batch = batches.get((topic, number))
             while batch is None or not batch.append(
                 key=key, value=value, timestamp=None, headers=list(headers) if headers else []
             ):
                 if batch is not None:
-                    sent.append(await self._producer.send_batch(batch, topic, partition=place[1]))
-                batch = batches[place] = create()
+                    sent.append(await self._producer.send_batch(batch, topic, partition=number))
+                batch = batches[topic, number] = create()
         for (topic, to), batch in batches.items():
             sent.append(await self._producer.send_batch(batch, topic, partition=to))
         return sent
+
+    async def _number_of(self, topic: str, partition: int | bytes) -> int:
+        if isinstance(partition, int):
+            return partition
+        numbers = sorted(await self._producer.partitions_for(topic))
+        return int(DefaultPartitioner()(partition, numbers, numbers))
 
 
 class State:
@@ -418,6 +434,10 @@ class State:
                     if len(known) < len(records):
                         reader.seek(tp, folded[tp])
                     await asyncio.sleep(0)
+
+    def passed(self, positions: Mapping[TopicPartition, int]) -> None:
+        for tp, position in positions.items():
+            self.partitions[tp.partition].passed(tp, position)
 
     async def let_go(self) -> None:
         gone, self.partitions = self.partitions, {}

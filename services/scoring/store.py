@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from shared.events.base import JsonObject
 from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
 from shared.scorecard.lead_state import Fact
+from shared.scorecard.members import TYING
 
 _DUPLICATE = 11000
 
@@ -63,14 +64,24 @@ class Ledger:
             if any(each["code"] != _DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
                 raise
 
-    async def of_lead(self, lead_id: str, until_ms: int) -> AsyncIterator[Entry]:
-        """The facts of a lead up to an instant, from the newest."""
+    async def of_leads(self, lead_ids: Sequence[str], until_ms: int) -> AsyncIterator[Entry]:
+        """The facts of some leads up to an instant, from the newest."""
+        leads = lead_ids[0] if len(lead_ids) == 1 else {"$in": list(lead_ids)}
         with reaching():
-            found = self._entries.find({"lead_id": lead_id, "at_ms": {"$lte": until_ms}})
+            found = self._entries.find({"lead_id": leads, "at_ms": {"$lte": until_ms}})
             async for document in found.sort([("at_ms", -1), ("recorded_ms", -1), ("_id", -1)]):
-                del document["_id"]
-                yield Entry(**document)
+                yield _entry(document)
+
+    async def tying(self, lead_id: str) -> list[Entry]:
+        """The facts that merged a lead with others, or split them."""
+        with reaching():
+            found = self._entries.find({"lead_id": lead_id, "kind": {"$in": sorted(TYING)}})
+            return [_entry(document) async for document in found]
 
     async def knows(self, lead_id: str) -> bool:
         with reaching():
             return await self._entries.find_one({"lead_id": lead_id}, {"_id": 1}) is not None
+
+
+def _entry(document: Document) -> Entry:
+    return Entry(**{name: value for name, value in document.items() if name != "_id"})

@@ -30,7 +30,7 @@ class Teller:
 
     def record(self, lead: Lead, now: str) -> bytes:
         """The record of `lead`'s heat, told the `told`-th time; `now` is the time of recording."""
-        rules, state, at, name = self._rules.heat, lead.state, lead.as_of_ms, lead.id
+        rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
         points = rules.read(state.counts).points(at)
         base = rules.constant(state.attributes)
         heat = rules.total(points, base)

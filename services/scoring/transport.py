@@ -64,6 +64,9 @@ class Folding(Protocol):
     def fold(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         """Fold records that follow each other in one partition; never waits."""
 
+    def passed(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Nothing is left to fold before these positions, which may lie behind markers of transactions."""
+
     async def let_go(self) -> None:
         """Commit what was folded, if that is still allowed, and forget everything."""
 
@@ -95,6 +98,18 @@ class Thread(driver.AIOKafkaConsumerThread):
             if subscriptions.reassignment_in_progress:
                 return {}
             return await _taken(fetcher, owned)
+
+    async def positions(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
+        return await self.call_thread(self._positions, partitions)  # type: ignore[no-any-return]
+
+    async def _positions(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
+        assigned = self._ensure_consumer()._subscription.subscription.assignment
+        states = {tp: assigned.state_value(tp) for tp in partitions}
+        return {
+            tp: state.position
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
 
     async def pause(self, partitions: frozenset[TopicPartition]) -> None:
         await self.call_thread(self._pause, partitions)
@@ -262,7 +277,10 @@ class BatchConsumer(driver.Consumer):
     async def _fold_next(self, owned: frozenset[TopicPartition]) -> None:
         if not owned:
             return
-        for partition, records in (await self._thread.fetch(owned)).items():
+        fetched = await self._thread.fetch(owned)
+        if not fetched:
+            self.folding.passed(await self._thread.positions(owned))
+        for partition, records in fetched.items():
             for at in range(0, len(records), MOST_RECORDS):
                 self.folding.fold(partition.topic, partition.partition, records[at : at + MOST_RECORDS])
                 await asyncio.sleep(0)

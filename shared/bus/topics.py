@@ -51,13 +51,15 @@ class Topic:
 FACTS = tuple(Topic(name) for name in ("leads", "followup", "tickets", "signals", "scoring"))
 HEAT = Topic("heat", compacted=True)
 SCORING_STATE = Topic("scoring-state", compacted=True)
+SCORING_MEMBERS = Topic("scoring-members", compacted=True)
+"""What merged leads tell their survivors: keyed by `<survivor>/<member>`, in the survivor's partition."""
 REPLAYS = Topic("replays", retention_ms=30 * DAY_MS)
 """Dead letters on their way back: original bytes, with the consumer they are meant for in the headers."""
 DEAD_LETTERS = Topic("dead-letters", keyed_by_lead=False, retention_ms=30 * DAY_MS)
 RULES = Topic("rules", keyed_by_lead=False, compacted=True, broker_time=True)
 PLAYBOOKS = Topic("playbooks", keyed_by_lead=False)
 
-ALL = (*FACTS, HEAT, SCORING_STATE, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)
+ALL = (*FACTS, HEAT, SCORING_STATE, SCORING_MEMBERS, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)
 
 
 def compacted(topic: str) -> bool:

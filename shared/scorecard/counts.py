@@ -162,6 +162,19 @@ class DecayedCounts:
         if self.newest_ms is None or at_ms > self.newest_ms:
             self.newest_ms = at_ms
 
+    def join(self, other: DecayedCounts) -> None:
+        """Add all that another one counted."""
+        for code, theirs in other._counts.items():
+            count = self._counts.get(code)
+            if count is None:
+                self._counts[code] = Count(theirs.bucket, theirs.units, dict(theirs.older))
+            else:
+                for bucket, units in ((theirs.bucket, theirs.units), *theirs.older.items()):
+                    count.add(bucket, units)
+        self._counts = dict(sorted(self._counts.items()))
+        if self.newest_ms is None or (other.newest_ms is not None and other.newest_ms > self.newest_ms):
+            self.newest_ms = other.newest_ms
+
     def items(self) -> ItemsView[int, Count]:
         """What was counted, by the code of its counter, ascending."""
         return self._counts.items()

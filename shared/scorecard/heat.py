@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from shared.errors import Refused
 from shared.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, decay, scale
 from shared.scorecard.lead_state import QUALIFIED, WON, Fact
+from shared.scorecard.members import TYING
 from shared.scorecard.outlook import Outlook, Sure
 from shared.scorecard.rules import Counter, KindRule, Rules, Scorecard
 
@@ -23,6 +24,7 @@ _MOST_HALVINGS: Final = 960  # of what a float may hold, a sum of units is far b
 # After so many half-lives every count is 0.0 as a float, however many facts it holds.
 _FADED_HALF_LIVES: Final = 1200
 _KINDS_KEPT: Final = 10_000
+_TURNS: Final = TYING | {WON, QUALIFIED}
 
 
 class _Group(NamedTuple):
@@ -391,7 +393,7 @@ class Gauges:
             kind = self.rules.kind_of(scorecard, event, attributes)
             weights.append(kind.weight if kind is not None else 0.0)
         counters = self.rules.counters(event, attributes)
-        return Step(counters, weights[0], weights[1], event in (WON, QUALIFIED))
+        return Step(counters, weights[0], weights[1], event in _TURNS)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from services.lab.comparison import Comparison
 from services.lab.histories import AGES, HOUR_MS, History, history
 from services.lab.replay import play
-from services.scoring.domain import happened, lead_at
+from services.scoring.domain import happened, live
+from services.scoring.merging import lead_at
 from shared.clock import milliseconds
 from shared.events.scoring import LeadCooled, LeadWentHot
 from shared.scorecard.heat import Gauges, explain
@@ -73,7 +74,7 @@ def test_a_look_sees_exactly_the_facts_up_to_its_instant(
     played = play(lead, rules, instants, START + 11 * 24 * HOUR_MS)
 
     for instant, look in zip(instants, played.looks, strict=True):
-        known = [fact for fact in lead.facts if fact.at_ms <= instant]
+        known = [live("ana", fact) for fact in lead.facts if fact.at_ms <= instant]
         assert look.heat == explain(known, rules.rules, instant).heat
         assert look.band == lead_at("ana", known, rules, instant).heat.band
 
