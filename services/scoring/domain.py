@@ -10,7 +10,7 @@ Risk is told of customers in the same way. Of a lead that is part of another one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5

@@ -71,7 +71,8 @@ async def facts_at(
 ) -> tuple[list[Entry], int]:
     """What is known at an instant, and that instant in milliseconds; without one, at this moment.
 
-    It is the facts of the lead and of those that were ever merged into it, each lead's newest first. Raises `NotFound` when nothing at all is known of the lead.
+    It is the facts of the lead and of those that were ever merged into it, each lead's newest first. Raises `NotFound`
+    when nothing at all is known of the lead.
     """
     at_ms = milliseconds(at or clock())
     # A fact may be a little ahead of the clock; it counts now, as it does in the stream.
@@ -174,7 +175,7 @@ def _drawn(merged: Merged, facts: Sequence[Happened], instants: Sequence[int]) -
 async def timeline(
     ledger: Ledger, lead_id: str, before: str | None, limit: int
 ) -> tuple[list[Entry], str | None]:
-    """A page of a lead's and its members' facts from the newest, those behind the cursor `before`; and the next cursor."""
+    """A page of the facts of a lead and its members from the newest, behind the cursor `before`; and the next one."""
     last = _read_cursor(before) if before is not None else None
     page: list[Entry] = []
     ties = Ties()
