@@ -8,7 +8,8 @@ meanwhile. So a digest covers what the facts determine:
 - views: the 360 view of each lead, of its next step and its heat only that there is one;
 - ledger: every fact of the services and every signal by lead, aggregate, type, kind, time and data, with how often it
   is there;
-- heat: the decayed counts of each lead, from the newest state record in the log, to the byte.
+- heat: the decayed counts of each lead, and what it counts of which members, from the newest state records in the
+  log, to the byte.
 
 It leaves out what belongs to one run: ids of events, positions, versions, sequences, outboxes and what guards against
 repeats; when something was recorded; which next step was chosen, whose it is, when it is due and what was told of it,
@@ -195,6 +196,15 @@ async def _of_documents(collection: Collection[State], covered: Callable[[State]
 
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.domain import Lead
+    from services.scoring.fold import TIES
+    from shared.scorecard.members import Ties
+
+    def covered(key: str, value: bytes) -> bytes:
+        return (
+            Ties.decode(value).digest()
+            if key.endswith(TIES)
+            else Lead.decode(key, value).state.counts_digest()
+        )
 
     states: dict[str, bytes] = {}
     async for key, value in _records(topics, "scoring-state"):
@@ -202,12 +212,7 @@ async def _of_heat(topics: Topics) -> str:
             states.pop(key.decode(), None)
         else:
             states[key.decode()] = value
-    return _of_all(
-        [
-            _digest(lead_id.encode() + b" " + Lead.decode(lead_id, value).state.counts_digest())
-            for lead_id, value in states.items()
-        ]
-    )
+    return _of_all([_digest(key.encode() + b" " + covered(key, value)) for key, value in states.items()])
 
 
 async def _records(topics: Topics, topic: str) -> AsyncIterator[tuple[bytes, bytes | None]]:

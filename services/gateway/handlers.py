@@ -245,13 +245,18 @@ async def day(views: Views, rep: str, zone: ZoneInfo, now: datetime) -> Day:
 
 
 async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:
-    """All that happened to a lead: the facts from scoring's ledger, with the words their owners keep."""
+    """All that happened to a lead and its members: the facts from scoring's ledger, with the words their owners keep."""
     await backends.must_exist(lead_id)
-    facts, notes, words = await asyncio.gather(
-        backends.call("scoring", "GET", f"/leads/{lead_id}/timeline", before=cursor, limit=limit),
-        _notes(backends, lead_id),
-        _words(backends, lead_id),
-    )
+    path = f"/leads/{lead_id}/timeline"
+    facts = await backends.call("scoring", "GET", path, before=cursor, limit=limit)
+    notes: dict[str, str] = {}
+    words: dict[tuple[str | None, str | None], str] = {}
+    leads = sorted({entry["lead_id"] for entry in facts["entries"]})
+    for some, others in await asyncio.gather(
+        *(asyncio.gather(_notes(backends, each), _words(backends, each)) for each in leads)
+    ):
+        notes |= some
+        words |= others
     for entry in facts["entries"]:
         data, at = entry["data"], entry["at"]
         text = notes.get(data.get("activity_id")) if entry["type"].startswith("ascua.activity.") else None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -91,7 +92,7 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
             _if_there(handlers.timeline(backends, lead_id, None, FACTS)),
             _if_there(backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain")),
         )
-        facts = None if timeline is None else [phrases.fact(item) for item in timeline["items"]]
+        facts = None if timeline is None else [_fact(item, lead_id) for item in timeline["items"]]
         reasons = None if why is None else phrases.reasons(why)
         return render(name, view=view, facts=facts, reasons=reasons, shown=REASONS, position=position)
 
@@ -209,6 +210,11 @@ def _is_fragment(request: Request) -> bool:
 
 def _is_simulated(view: LeadView) -> bool:
     return view.origin == "simulated" or (view.campaign or "").startswith("sim_")
+
+
+def _fact(item: Mapping[str, Any], lead_id: str) -> phrases.Fact:
+    fact = phrases.fact(item)
+    return fact if item["lead_id"] == lead_id else replace(fact, member=item["lead_id"])
 
 
 async def _if_there(answer: Awaitable[T]) -> T | None:

@@ -28,7 +28,7 @@ DID = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of the timeline. `minor` ones are bookkeeping."""
+    """A line of the timeline, of a `member` if it is not about the lead itself. `minor` ones are bookkeeping."""
 
     at: datetime
     icon: str
@@ -36,6 +36,7 @@ class Fact:
     details: tuple[str, ...] = ()
     text: str | None = None
     minor: bool = False
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from shared.commands import (
     CaptureLead,
@@ -36,6 +37,10 @@ from shared.events.leads import (
     Money,
     Stage,
 )
+
+
+MOST_MEMBERS: Final = 100
+"""So that what scoring keeps of them fits in a record."""
 
 
 class Status(StrEnum):
@@ -176,6 +181,10 @@ def merge(lead: Lead | None, command: MergeLeads, at: datetime) -> Told:
         raise Refused("merge-with-itself", f"lead {lead.id} cannot be merged into itself")
     if command.absorb in lead.members:
         raise Conflict("merged-already", f"lead {command.absorb} is part of {lead.id} already")
+    if len(lead.members) == MOST_MEMBERS:
+        raise Refused(
+            "too-many-members", f"{MOST_MEMBERS} leads are part of {lead.id} already; split some off first"
+        )
     turn = lead.turns + 1
     merged = replace(lead, turns=turn, members={**lead.members, command.absorb: turn})
     return merged, [LeadsMerged(lead_id=lead.id, at=at, absorbed=command.absorb, turn=turn)]

@@ -165,6 +165,18 @@ async def test_a_merge_that_cannot_be_is_refused_and_changes_nothing(
     assert leads.held == before
 
 
+def test_a_lead_takes_in_a_hundred_others_and_no_more() -> None:
+    lead: Lead = _lead()
+    for number in range(100):
+        lead, _ = domain.merge(lead, MergeLeads(absorb=f"member-{number}"), NOON)
+
+    with pytest.raises(Refused) as caught:
+        domain.merge(lead, MergeLeads(absorb="one-more"), NOON)
+    assert caught.value.slug == "too-many-members"
+    lead, _ = domain.split(lead, SplitLead(member="member-7"), NOON)
+    domain.merge(lead, MergeLeads(absorb="one-more"), NOON)
+
+
 async def test_who_asks_an_absorbed_lead_is_sent_to_the_survivor() -> None:
     leads = await shelf("ana", "eva")
     await handlers.merge(leads, "ana", MergeLeads(absorb="eva"), None, clock)
