@@ -245,7 +245,7 @@ async def day(views: Views, rep: str, zone: ZoneInfo, now: datetime) -> Day:
 
 
 async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:
-    """All that happened to a lead and its members: the facts from scoring's ledger, with the words their owners keep."""
+    """All that happened to a lead and its members: facts from scoring's ledger, with the words their owners keep."""
     await backends.must_exist(lead_id)
     path = f"/leads/{lead_id}/timeline"
     facts = await backends.call("scoring", "GET", path, before=cursor, limit=limit)

@@ -144,6 +144,7 @@ class Comparison:
     def _end(self, lead_id: str, old: Played, new: Played) -> State:
         """Publish the rules at the end: a lead goes over to its new state with the band that it is in."""
         lead = old.lead
+        lead.ties = new.lead.ties  # its members have told what they count by then
         told = promote(lead, new.lead.state, self.in_force, self.on_trial, self.until_ms)
         self._on_publishing.update(type(crossing).__name__ for crossing in told)
         state = State(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.scoring.domain import Happened
 from shared.scorecard.lead_state import Fact
 
 CAPTURED: Final = "lead.captured"
@@ -20,7 +21,10 @@ AGES: Final = {"6h": 6 * HOUR_MS, "24h": 24 * HOUR_MS, "72h": 72 * HOUR_MS, "7d"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`captured_ms` is None for a lead whose capture is not among the facts; `ended_ms` while it is open."""
+    """`captured_ms` is None for a lead whose capture is not among the facts; `ended_ms` while it is open.
+
+    `others` are the facts of the leads that were ever merged into it, in the order in which they happened.
+    """
 
     lead_id: str
     facts: Sequence[Fact]
@@ -29,6 +33,7 @@ class History:
     is_won: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What may be compared between leads: words of its capture, and what it qualified with."""
+    others: Sequence[Happened] = ()
 
     def is_open(self, at_ms: int) -> bool:
         """Whether it was captured by then and neither won nor lost."""
@@ -43,7 +48,7 @@ class History:
         return self.is_won if self.ended_ms is not None and self.ended_ms < until_ms else None
 
 
-def history(lead_id: str, facts: Iterable[Fact]) -> History:
+def history(lead_id: str, facts: Iterable[Fact], others: Iterable[Happened] = ()) -> History:
     """Facts of one instant stay in the order in which they are given, that of the log."""
     ordered = sorted(facts, key=lambda fact: fact.at_ms)
     captured = ended = None
@@ -57,7 +62,8 @@ def history(lead_id: str, facts: Iterable[Fact]) -> History:
             attributes |= _words(fact.attributes)
         elif fact.kind in (WON, LOST) and ended is None:
             ended, is_won = fact.at_ms, fact.kind == WON
-    return History(lead_id, ordered, captured, ended, is_won, attributes)
+    merged = sorted(others, key=lambda fact: fact.at_ms)
+    return History(lead_id, ordered, captured, ended, is_won, attributes, merged)
 
 
 def _words(attributes: Mapping[str, object] | None) -> dict[str, str]:

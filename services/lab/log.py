@@ -11,9 +11,11 @@ from aiokafka.errors import KafkaError
 from services.lab.histories import History, history
 from services.scoring.domain import Happened
 from services.scoring.facts import Decoder
+from services.scoring.merging import absorbed_in
 from services.scoring.state import FOLDED
 from shared.bus.topics import Topics, admin
 from shared.errors import Unavailable, Undecodable
+from shared.scorecard.members import TYING
 
 Watch = Callable[[int, int], None]
 """Records read, and how many there are."""
@@ -32,7 +34,8 @@ class Read:
 class Facts:
     """The facts of the log as it stands now, the leads of one partition number after the other.
 
-    All facts of a lead lie in the partitions of one number, so that only those of one number are held at a time.
+    All facts of a lead lie in the partitions of one number, so that only those of one number are held at a time; and
+    those of leads that were merged, which may lie in several.
     """
 
     topics: Topics
@@ -41,6 +44,7 @@ class Facts:
 
     async def histories(self) -> AsyncIterator[History]:
         """Every lead's history. Raises `Unavailable` when the broker is away."""
+        merged: dict[str, list[Happened]] = {}
         names = [self.topics.name(topic) for topic in FOLDED]
         try:
             async with admin(self.topics.bootstrap) as client:
@@ -60,11 +64,18 @@ class Facts:
                 for number in numbers:
                     mine = {tp: end for tp, end in ends.items() if tp.partition == number}
                     for lead_id, facts in (await self._partition(reader, mine, total)).items():
-                        yield history(lead_id, facts)
+                        if any(fact.kind in TYING for fact in facts):
+                            merged[lead_id] = facts
+                        else:
+                            yield history(lead_id, facts)
         except KafkaError as error:
             raise Unavailable(
                 "kafka-unreachable", f"Kafka at {self.topics.bootstrap} does not answer: {error}"
             ) from error
+
+        for lead_id, facts in merged.items():
+            others = (fact for other in absorbed_in(facts) for fact in merged.get(other, ()))
+            yield history(lead_id, facts, others)
 
     async def _partition(
         self, reader: AIOKafkaConsumer, ends: dict[TopicPartition, int], total: int

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.lab.histories import History
-from services.scoring.domain import Lead, live, settle, take_in
+from services.scoring.domain import Lead, live, settle
+from services.scoring.merging import Merged
 from shared.clock import milliseconds
 from shared.events.scoring import Band, CrossingEvent
 from shared.scorecard.heat import Gauges
@@ -42,18 +43,23 @@ def play(
 
     At an instant, what happened in its very millisecond is known.
     """
-    lead = Lead.new(history.lead_id)
+    merged = Merged(history.lead_id, rules)
+    lead = merged.lead
+    facts = [live(history.lead_id, fact) for fact in history.facts]
+    if history.others:
+        others = [live(fact.lead_id, fact) for fact in history.others]
+        facts = sorted([*facts, *others], key=lambda fact: fact.at_ms)
     looks: list[Look] = []
     told: list[CrossingEvent] = []
     waiting = iter([*instants, None])
     instant = next(waiting)
-    for fact in history.facts:
+    for fact in facts:
         if fact.at_ms >= until_ms:
             break
         while instant is not None and instant < fact.at_ms:
             looks.append(_look(lead, instant, rules, told))
             instant = next(waiting)
-        told += take_in(lead, live(history.lead_id, fact), rules)[1]
+        told += merged.take_in(fact)
     while instant is not None:
         looks.append(_look(lead, instant, rules, told))
         instant = next(waiting)
@@ -65,5 +71,5 @@ def play(
 
 def _look(lead: Lead, at_ms: int, rules: Gauges, told: list[CrossingEvent]) -> Look:
     told += settle(lead, at_ms, rules)
-    heat = rules.heat.score(lead.state.counts, at_ms, lead.state.attributes)
+    heat = rules.heat.score(lead.whole.counts, at_ms, lead.whole.attributes)
     return Look(heat, lead.heat.band)

@@ -38,7 +38,6 @@ from shared.events.leads import (
     Stage,
 )
 
-
 MOST_MEMBERS: Final = 100
 """So that what scoring keeps of them fits in a record."""
 

@@ -94,3 +94,67 @@ async def test_what_a_lead_is_shows_in_its_view_and_what_concerns_the_person_goe
     withdrawn = await gateway.post(f"/v1/leads/{ana}/consent-withdrawal", json={})
     assert (withdrawn.json()["person"], withdrawn.json()["consent"]) == ({}, None)
     await until(lambda: it_shows({"budget": "confirmed"}))
+
+
+async def on_board(gateway: httpx.AsyncClient, lead: str) -> float | None:
+    """The heat of a lead on the board of hot ones; None when it is not there."""
+    lines = (await gateway.get("/v1/boards/heat", params={"band": "hot", "limit": 100})).json()["items"]
+    return next((line["heat"] for line in lines if line["lead"]["lead_id"] == lead), None)
+
+
+async def explained(gateway: httpx.AsyncClient, lead: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await gateway.get(f"/v1/leads/{lead}/heat/explain")).json()
+    return found
+
+
+async def test_merged_leads_stand_as_one_on_the_board_and_say_whose_each_reason_is(
+    gateway: httpx.AsyncClient,
+) -> None:
+    ana, eva = await captured(gateway), await captured(gateway)
+    for kind in ("demo_requested", "demo_requested", "chat_message", "pricing_viewed"):
+        assert (await gateway.post("/v1/signals", json={"lead_id": eva, "kind": kind})).is_success
+    note = {"kind": "call", "result": "interested", "note": "wants the blue one"}
+    assert (await gateway.post(f"/v1/leads/{eva}/activities", json=note)).is_success
+    await until(lambda: on_board(gateway, eva))
+    alone = await explained(gateway, eva)
+    assert await on_board(gateway, ana) is None
+
+    assert (await gateway.post(f"/v1/leads/{ana}/merge", json={"absorb": eva})).is_success
+
+    async def ana_stands_for_both() -> bool:
+        return await on_board(gateway, eva) is None and (await on_board(gateway, ana) or 0) > alone["heat"]
+
+    await until(ana_stands_for_both)
+    assert (await gateway.post("/v1/signals", json={"lead_id": eva, "kind": "form_started"})).is_success
+
+    async def all_is_explained() -> bool:
+        why = await explained(gateway, ana)
+        return {"form_started"} <= {term["kind"].removeprefix("signal.") for term in why["terms"]}
+
+    await until(all_is_explained)
+    why = await explained(gateway, ana)
+    assert {term["lead_id"] for term in why["terms"]} == {ana, eva}
+    points = [each["points"] for part in ("terms", "fit", "caps") for each in why[part]]
+    assert why["base"] + sum(points) == pytest.approx(why["heat"], abs=1e-9)
+    told = (await view(gateway, ana))["heat"]
+    then = (await gateway.get(f"/v1/leads/{ana}/heat", params={"at": told["at"]})).json()
+    assert (then["heat"], then["band"]) == (pytest.approx(told["points"], abs=1e-9), told["band"])
+    items = (await gateway.get(f"/v1/leads/{ana}/timeline", params={"limit": 100})).json()["items"]
+    assert {item["lead_id"] for item in items} == {ana, eva}
+    assert [item["lead_id"] for item in items if item.get("text") == "wants the blue one"] == [eva]
+    before = (await gateway.get(f"/v1/leads/{ana}/heat", params={"at": alone["at"]})).json()
+    assert before["heat"] < alone["heat"]  # what was then, stays
+    drawn = (await gateway.get(f"/leads/{ana}/curve")).json()["points"]
+    assert max(point["heat"] for point in drawn) > alone["heat"]
+    page = (await gateway.get(f"/leads/{eva}")).text
+    assert f'href="/leads/{ana}"' in page
+    assert f'href="/leads/{eva}"' in (await gateway.get(f"/leads/{ana}")).text
+
+    assert (await gateway.post(f"/v1/leads/{ana}/split", json={"member": eva})).is_success
+
+    async def each_stands_for_itself() -> bool:
+        return await on_board(gateway, ana) is None and (await on_board(gateway, eva) or 0) > 0
+
+    await until(each_stands_for_itself)
+    assert {term["lead_id"] for term in (await explained(gateway, ana))["terms"]} == {ana}
+    assert {term["lead_id"] for term in (await explained(gateway, eva))["terms"]} == {eva}

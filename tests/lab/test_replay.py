@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,14 @@ from services.lab.comparison import Comparison
 from services.lab.histories import AGES, HOUR_MS, History, history
 from services.lab.replay import play
 from services.scoring.domain import happened, live
-from services.scoring.merging import lead_at
+from services.scoring.merging import absorbed_in, lead_at
 from shared.clock import milliseconds
 from shared.events.scoring import LeadCooled, LeadWentHot
 from shared.scorecard.heat import Gauges, explain
 from shared.scorecard.lead_state import Fact
 from shared.scorecard.rules import DEFAULTS, default_rules, parse_rules
 from tests.lab.facts import NEW_RULES, published_later, told_facts
+from tests.scoring import merged
 
 OLD = Gauges(default_rules())
 NEW = Gauges(
@@ -171,3 +173,26 @@ def test_a_predicted_state_is_the_one_that_scoring_has_once_rules_are_published(
         (before, after) for before, row in comparison.report().moves.items() for after in row if row[after]
     }
     assert hours > 20 or len(moved) > 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_merged_leads_are_predicted_with_what_their_members_count(seed: int) -> None:
+    story, world = merged.drawn(Random(seed), 50), merged.World()
+    for fact in story.facts:
+        world.put(fact)
+        world.rest()
+    world.book.publish(merged.LONGER.rules)
+    world.rest()
+    end = milliseconds(merged.NOW)
+    comparison = Comparison(merged.RULES, merged.LONGER, 0, end)
+
+    for lead in {fact.lead_id for fact in story.facts}:
+        own = [happened(fact) for fact in story.of(lead)]
+        others = [happened(fact) for fact in story.of(*absorbed_in(own))]
+        state, stands = comparison.add(history(lead, own, others)), world.lead(lead)
+
+        assert state is not None
+        assert state.digest == stands.state.digest().hex()
+        whole = stands.whole
+        assert state.heat == merged.LONGER.heat.score(whole.counts, end, whole.attributes)
+        assert state.band == stands.heat.band

@@ -22,7 +22,7 @@ from shared.mongo import Mongo
 from shared.scorecard.members import Ties
 from shared.scorecard.rules import default_rules
 from tests.scoring.log import Reader, producer, records
-from tests.scoring.test_merging import RULES, Story, check_crossings, state_of
+from tests.scoring.merged import RULES, Story, check_crossings, state_of
 from tests.scoring.test_service import Channel, process
 from tests.servers import Addresses
 from tests.waiting import until
