@@ -15,7 +15,9 @@ from services.scoring.store import Ledger
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics
 from shared.clock import utc_now
+from shared.errors import Refused
 from shared.events import decode
+from shared.events.leads import LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.tickets import TicketOpened
 from shared.mongo import Mongo
@@ -108,6 +110,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             running.kill()
             await flow
         async with process(servers, topics) as running:
+            story.tell(LeadWon, lea)
             story.merge(ana, lea)
             story.signal(lea, "demo_requested")
             story.tell(TicketOpened, bea, ticket_id=f"t-{bea}", category="complaint", priority="high")
@@ -154,6 +157,12 @@ async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
     points = [each.points for each in found.score.terms] + [each.points for each in found.score.caps]
     assert fsum(points) == pytest.approx(event.heat, abs=1e-9)
     assert found.band == event.band
+    if event.risk is not None:
+        risk = (await explain(ledger, lead, event.at, default_rules(), utc_now, "risk")).score
+        assert risk.heat == pytest.approx(event.risk.points, abs=1e-9)
+    else:
+        with pytest.raises(Refused, match="only a customer can be at risk"):
+            await explain(ledger, lead, event.at, default_rules(), utc_now, "risk")
     return {found.places[term.event_id].lead_id for term in found.score.terms}
 
 

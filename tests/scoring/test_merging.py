@@ -16,6 +16,7 @@ from services.scoring.fold import TIES, Heat
 from services.scoring.merging import lead_at
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
+from shared.events import Recorded
 from shared.events.leads import LeadCaptured, LeadsMerged, LeadSplit, LeadWon
 from shared.events.scoring import (
     CustomerRecovered,
@@ -24,12 +25,14 @@ from shared.events.scoring import (
     LeadWarmed,
     LeadWentHot,
 )
+from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
 from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.members import Ties
 from tests.scoring.merged import (
     LEADS,
     LONGER,
+    MONDAY,
     NOW,
     PARTITIONS,
     RULES,
@@ -179,6 +182,22 @@ def test_a_customer_by_a_member_alone_has_a_risk_only_as_long_as_the_member_stay
     told = world.crossings("ana", "risk")
     assert len(told) == 6
     assert isinstance(told[-1].event, CustomerRecovered)
+
+
+def test_what_an_import_says_of_a_member_changes_the_survivor_and_fires_nothing() -> None:
+    story, world = Story(), World()
+    story.signal("ana", "page_viewed")
+    story.merge("ana", "bea")
+    for fact in story.facts:
+        world.put(fact)
+    world.rest()
+    for number in range(4):
+        old = SignalReceived(lead_id="bea", at=MONDAY, kind="demo_requested")
+        world.put(Recorded(f"old-{number}", old, MONDAY + timedelta(days=2)))
+    world.rest()
+
+    assert world.last_heat("ana").band == world.lead("ana").heat.band == "hot"
+    assert not world.crossings("ana")
 
 
 @pytest.mark.parametrize("first", ["ana", "bea"])
