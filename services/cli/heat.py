@@ -83,8 +83,9 @@ def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json
             column.justify = "right"
         for term in heat["terms"]:
             place = f"{term['topic']}/{term['partition']}/{term['offset']}"
+            whose = "" if term["lead_id"] == heat["lead_id"] else f" of {term['lead_id']}"
             table.add_row(
-                term["kind"], term["at"][:19].replace("T", " "), _age(term["age_seconds"]),
+                term["kind"] + whose, term["at"][:19].replace("T", " "), _age(term["age_seconds"]),
                 f"{term['factor']:.3f}", f"{term['points']:+.2f}", place,
             )  # fmt: skip
         if heat["base"]:

@@ -273,7 +273,7 @@ def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
     lead.is_changed = True
     if effect > lead.as_of_ms:
         lead.as_of_ms = effect
-    if step.counters:
+    if step.counters or step.is_turn:
         lead.has_news = True
     if lead.ties is not None:
         return True, [*crossings, *_tied(lead, lead.ties, new, rules)]
@@ -302,7 +302,6 @@ def _tied(lead: Lead, ties: Ties, new: Happened, rules: Gauges) -> Crossings:
     """Look anew at a lead with ties, after a fact of its own."""
     if new.kind in TYING:
         ties.hear(new)
-        lead.has_news = True
     ties.is_history = new.is_history and ties.is_history is not False
     lead.join()
     return _look(lead, lead.as_of_ms, rules, is_told=not new.is_history)

@@ -17,7 +17,7 @@ from services.scoring.merging import lead_at
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded
-from shared.events.leads import LeadCaptured, LeadsMerged, LeadSplit, LeadWon
+from shared.events.leads import LeadCaptured, LeadQualified, LeadsMerged, LeadSplit, LeadWon
 from shared.events.scoring import (
     CustomerRecovered,
     HeatChanged,
@@ -271,3 +271,15 @@ def test_the_ties_of_a_lead_are_kept_beside_its_state_and_of_others_nothing() ->
     for fact in story.of("lea"):
         take_in(plain, happened(fact), RULES)
     assert plain.whole is plain.state
+
+
+def test_what_a_lead_is_said_to_be_is_told_as_heat_also_in_the_band_that_it_is_in() -> None:
+    story, world = Story(), World()
+    story.signal("ana", "chat_message", 5)
+    story.tell(LeadQualified, "ana", attributes={"budget": "confirmed"})
+    for fact in story.facts:
+        world.put(fact)
+        world.rest()
+
+    assert world.last_heat("ana").base == 10
+    check(world, story)
