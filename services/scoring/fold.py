@@ -199,9 +199,8 @@ class Heat:
             return
         for record in records:
             place = replayed(record.headers, CONSUMER)
-            if (
-                place is None or place[0] == SCORING_MEMBERS.name
-            ):  # what a member counts now it has told since
+            # What a member counts is not sent back: it tells all of it anew.
+            if place is None or place[0] == SCORING_MEMBERS.name:
                 metrics.CONSUMED.labels(CONSUMER, short, "passed").inc()
             else:
                 self._fold(place[0], [record], now, place[1:])
