@@ -44,8 +44,10 @@ NEVER: Final = 2**63 - 1
 NO_WAKE: Final = 2**32 - 1
 
 _NAMES: Final = uuid5(NAMESPACE_URL, "urn:ascua:scoring")
-_HEAD: Final = Struct(">BqIqIBIBI")
-_REST: Final = Struct(">qIqIBIBI")
+_HEAD: Final = Struct(">BqIqIBI")
+_REST: Final = Struct(">qIqIBI")
+_RISK: Final = Struct(">BI")
+_WITH_RISK: Final = 0x80
 _ALARM: Final = Struct(">qI")
 _HEAT_BANDS: Final = tuple(Band)
 _RISK_BANDS: Final = tuple(RiskBand)
@@ -229,12 +231,12 @@ class Lead:
                 self.rules,
                 self.as_of_ms,
                 self.told,
-                _LEVELS[heat.band],
+                _LEVELS[heat.band] | (0 if risk is None else _WITH_RISK),
                 heat.episode,
-                0 if risk is None else _LEVELS[risk.band],
-                0 if risk is None else risk.episode,
             )
         )
+        if risk is not None:
+            out += _RISK.pack(_LEVELS[risk.band], risk.episode)
         self.state.pack(out)
         return seal(out)
 
@@ -242,13 +244,14 @@ class Lead:
     def decode(cls, lead_id: str, record: bytes) -> Lead:
         """Raises `Undecodable` (state-unreadable)."""
         reader = unseal(record, FORMAT)
-        alarm, rules, as_of, told, heat, heat_episode, risk, risk_episode = reader.take(_REST)
+        alarm, rules, as_of, told, heat, episode = reader.take(_REST)
+        risk = reader.take(_RISK) if heat & _WITH_RISK else None
         lead = cls(lead_id, LeadState.unpack(reader))
         lead.alarm_ms, lead.rules, lead.as_of_ms, lead.told = alarm, rules, as_of, told
-        lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat], heat_episode
-        if risk or risk_episode:  # it may have been a customer by a member alone
+        lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat & ~_WITH_RISK], episode
+        if risk is not None:  # it may have become a customer by a member alone
             lead.risk = lead.risk or Track(RiskBand.OK)
-            lead.risk.band, lead.risk.episode = _RISK_BANDS[risk], risk_episode
+            lead.risk.band, lead.risk.episode = _RISK_BANDS[risk[0]], risk[1]
         return lead
 
 

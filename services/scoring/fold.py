@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from struct import Struct
 from typing import Final
 
 from services.scoring.alarms import Alarms
@@ -23,6 +22,7 @@ from services.scoring.domain import (
 )
 from services.scoring.facts import Decoder
 from services.scoring.promotion import Book, Shadow, by_code
+from services.scoring.resting import Key, Resting, id_of, key_of
 from services.scoring.state import RUNG, Output, Promotion
 from services.scoring.telling import Teller
 from services.scoring.transport import Record
@@ -36,7 +36,7 @@ from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
 from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.members import Ties, key_of, told_in
+from shared.scorecard.members import Ties, member_key, told_in
 from shared.scorecard.record import is_whole
 
 CONSUMER: Final = "scoring"
@@ -51,14 +51,12 @@ TIES: Final = "/ties"
 """Ends the key of the record that keeps a lead's ties."""
 
 _STEP: Final = 500
-_WAKE: Final = Struct(">I")
 
 
 class Heat:
     """A `Fold` of facts into the heat of leads.
 
-    A lead at rest is its state record, after four bytes with the second for which its alarm is set; the ties of the few
-    leads that have any stay as they are, and have a state record of their own. Raises
+    The ties of the few leads that have any stay when these rest, and have a state record of their own. Raises
     `Refused("too-many-dead-letters")` when more than `letters` records could not be decoded.
     """
 
@@ -80,8 +78,8 @@ class Heat:
         self._is_restored = False
         self._unreadable: set[str] = set()
         self._teller = Teller(rules)
-        self._leads: dict[str, Lead | bytes] = {}
-        self._unpacked: dict[str, Lead] = {}
+        self._leads: dict[str, Lead] = {}
+        self._resting = Resting()
         self._ties: dict[str, Ties] = {}
         self._alarms = Alarms()
         self._changed: list[Lead] = []
@@ -95,11 +93,10 @@ class Heat:
         return self._topics.short(topic)
 
     def __len__(self) -> int:
-        return len(self._leads)
+        return len(self._leads) + len(self._resting)
 
     def lead(self, lead_id: str) -> Lead:
-        found = self._leads.get(lead_id)
-        return found if isinstance(found, Lead) else self._unpack(lead_id, found)
+        return self._leads.get(lead_id) or self._unpack(lead_id)
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         lead_id = key.decode()
@@ -107,17 +104,17 @@ class Heat:
             self._restore_ties(lead_id, value)
             return
         self._unreadable.discard(lead_id)
+        at = key_of(lead_id)
         if value is None:
-            self._leads.pop(lead_id, None)
+            self._resting.pop(at)
             return
         if not is_whole(value, FORMAT):
             self._unreadable.add(lead_id)
-            self._leads.pop(lead_id, None)
+            self._resting.pop(at)
             return
         self._is_restored = True
         alarm, _ = alarm_in(value)
-        wakes = NO_WAKE if alarm == NEVER else self._alarms.set(lead_id, alarm, 0)
-        self._leads[lead_id] = _WAKE.pack(wakes) + value
+        self._resting.put(at, value, NO_WAKE if alarm == NEVER else self._alarms.set(at, alarm, 0))
 
     def _restore_ties(self, key: str, value: bytes | None) -> None:
         self._unreadable.discard(key)
@@ -133,7 +130,7 @@ class Heat:
         # Without its ties a lead is forgotten as a whole.
         self._unreadable = {key.removesuffix(TIES) for key in self._unreadable}
         for lead_id in self._unreadable:
-            self._leads.pop(lead_id, None)
+            self._resting.pop(key_of(lead_id))
             self._ties.pop(lead_id, None)
             logger().error("state_unreadable", lead=lead_id, mended="its facts are folded anew")
         if self._book is None:
@@ -158,7 +155,7 @@ class Heat:
         if not self._is_restored:
             return set()
         self._is_restored = False
-        return {alarm_in(kept, _WAKE.size)[1] for kept in self._leads.values() if isinstance(kept, bytes)}
+        return self._resting.rules()
 
     def promote(
         self, rules: Gauges, effective_ms: int, before: Mapping[int, Gauges | None], shadow: Shadow | None
@@ -167,13 +164,13 @@ class Heat:
         self._rules = rules
         self._teller = Teller(rules)
         for lead_id in sorted(self._unreadable):
-            lead = self._unpack(lead_id, None)
+            lead = self._unpack(lead_id)
             if shadow is not None:
                 shadow.remembered(lead)
                 lead.ties = shadow.ties.get(lead_id)
                 lead.rules = NO_RULES
         self._unreadable.clear()
-        for number, lead_id in enumerate(list(self._leads), 1):
+        for number, lead_id in enumerate([*self._leads, *self._resting], 1):
             lead = self.lead(lead_id)
             if lead.rules != rules.code:
                 state = lead.state
@@ -221,8 +218,7 @@ class Heat:
                 letters += 1
                 self._put_aside(topic, place or (self._number, record.offset), record, new, now)
                 continue
-            found = leads.get(new.lead_id)
-            lead = found if isinstance(found, Lead) else self._unpack(new.lead_id, found)
+            lead = leads.get(new.lead_id) or self._unpack(new.lead_id)
             is_new, crossings = take_in(lead, new, rules)
             if lead.is_changed and not lead.is_listed:
                 lead.is_listed = True
@@ -257,8 +253,8 @@ class Heat:
     def ring(self, now: datetime) -> int:
         now_ms = milliseconds(now)
         due = self._alarms.due(now_ms, RUNG)
-        for lead_id, second in due:
-            self._wake(lead_id, second, now_ms)
+        for key, second in due:
+            self._wake(key, second, now_ms)
         if len(due) < RUNG and self._rung:
             self._tell_rung(now)
         return len(due)
@@ -281,57 +277,52 @@ class Heat:
             outputs.append(Output(state_topic, key, lead.record))
             lead.is_changed = lead.is_listed = lead.has_news = False
             self._set_alarm(lead, now_ms)
-        if len(self._unpacked) > UNPACKED:
-            self._pack()
+        if len(self._leads) > UNPACKED:
+            self._rest()
         return outputs
 
-    def _unpack(self, lead_id: str, kept: bytes | None) -> Lead:
+    def _unpack(self, lead_id: str) -> Lead:
+        kept = self._resting.pop(key_of(lead_id))
         if kept is None:
             lead = Lead.new(lead_id)
             lead.rules = self._rules.code
         else:
-            record = kept[_WAKE.size :]
+            record, wakes = kept
             lead = Lead.decode(lead_id, record)
-            lead.record = record
-            (lead.wakes,) = _WAKE.unpack_from(kept)
+            lead.record, lead.wakes = record, wakes
         if lead_id in self._ties:
             lead.ties = self._ties[lead_id]
             lead.join()
-        self._leads[lead_id] = self._unpacked[lead_id] = lead
+        self._leads[lead_id] = lead
         return lead
 
-    def _pack(self) -> None:
+    def _rest(self) -> None:
         """Let the leads rest that were unpacked first: half of them."""
-        for lead_id, lead in list(self._unpacked.items())[: len(self._unpacked) // 2]:
+        for lead_id, lead in list(self._leads.items())[: len(self._leads) // 2]:
             if not lead.is_listed:
-                del self._unpacked[lead_id]
-                if lead.record:
-                    self._leads[lead_id] = _WAKE.pack(lead.wakes) + lead.record
-                else:  # nothing of it was new
-                    del self._leads[lead_id]
+                del self._leads[lead_id]
+                if lead.record:  # something of it was new
+                    self._resting.put(key_of(lead_id), lead.record, lead.wakes)
 
     def _set_alarm(self, lead: Lead, now_ms: int) -> None:
         """Wake up for a lead at its alarm, unless that is going to happen before anyway."""
         if lead.alarm_ms < NEVER and lead.alarm_ms // 1000 < lead.wakes:
-            lead.wakes = self._alarms.set(lead.id, lead.alarm_ms, now_ms)
+            lead.wakes = self._alarms.set(key_of(lead.id), lead.alarm_ms, now_ms)
 
-    def _wake(self, lead_id: str, second: int, now_ms: int) -> None:
-        found = self._leads.get(lead_id)
-        if found is None:
-            return
-        if not isinstance(found, Lead):
-            (wakes,) = _WAKE.unpack_from(found)
-            if wakes != second:
+    def _wake(self, key: Key, second: int, now_ms: int) -> None:
+        found = self._leads.get(id_of(key))
+        if found is not None:
+            if found.wakes != second:
                 return
-            alarm, _ = alarm_in(found, _WAKE.size)
+        else:
+            resting = self._resting.alarm(key)
+            if resting is None or resting[1] != second:
+                return
+            alarm = resting[0]
             if alarm > now_ms:
-                self._leads[lead_id] = (
-                    _WAKE.pack(self._alarms.set(lead_id, alarm, now_ms)) + found[_WAKE.size :]
-                )
+                self._resting.set_alarm(key, self._alarms.set(key, alarm, now_ms))
                 return
-            found = self._unpack(lead_id, found)
-        elif found.wakes != second:
-            return
+            found = self._unpack(id_of(key))
         found.wakes = NO_WAKE
         crossings = settle(found, now_ms, self._rules)
         self._set_alarm(found, now_ms)
@@ -361,10 +352,10 @@ class Heat:
         self._ties[lead.id] = ties
         yield Output(self._state_topic, f"{lead.id}{TIES}".encode(), ties.encode())
         for survivor in ties.left:
-            yield Output(self._members_topic, key_of(survivor, lead.id), None, survivor.encode())
+            yield Output(self._members_topic, member_key(survivor, lead.id), None, survivor.encode())
         ties.left.clear()
         if ties.survivor is not None:
-            key, part = key_of(ties.survivor, lead.id), lead.part().encode()
+            key, part = member_key(ties.survivor, lead.id), lead.part().encode()
             yield Output(self._members_topic, key, part, ties.survivor.encode())
         ties.is_history = None
         if ties.is_quiet(lead.rules):

@@ -479,7 +479,7 @@ class State:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=1024 * 1024,
         ) as reader:
             waiting = {TopicPartition(self._log.state, number) for number in self.partitions}
             reader.assign(waiting)

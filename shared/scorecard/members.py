@@ -83,7 +83,7 @@ class Part:
         return cls(turn, rules, as_of, is_history == 1, is_customer == 1, attributes, counts)
 
 
-def key_of(survivor: str, member: str) -> bytes:
+def member_key(survivor: str, member: str) -> bytes:
     """The key under which a member tells what it counts."""
     return f"{survivor}/{member}".encode()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import Undecodable
 from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.lead_state import Fact, LeadState, fold
-from shared.scorecard.members import MERGED, SPLIT, Part, Ties, key_of, told_in
+from shared.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, told_in
 from shared.scorecard.record import UnreadableRecord
 from shared.scorecard.rules import default_rules
 
@@ -186,7 +186,7 @@ def test_records_that_are_damaged_are_never_taken_for_something_else() -> None:
 
 
 def test_a_record_names_its_survivor_and_member() -> None:
-    lead, member, found = told_in(key_of("ana", "eva"), part(3).encode())
+    lead, member, found = told_in(member_key("ana", "eva"), part(3).encode())
     assert (lead, member, found and found.turn) == ("ana", "eva", 3)
     assert told_in(b"ana/eva", None) == ("ana", "eva", None)
     for key in (None, b"", b"ana", b"ana/", b"/eva", b"ana/eva/lea", b"an a/eva", b"\xff/eva"):
