@@ -24,7 +24,7 @@ from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Conflict, Refused
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
-from shared.mongo import BulkWriteError, Collection, Document, reaching
+from shared.mongo import BulkWriteError, Collection, Document, named, reaching
 
 T = TypeVar("T")
 
@@ -188,9 +188,11 @@ class Documents(Generic[T]):
     async def _load(self, ids: Sequence[str]) -> dict[str, _Held[T]]:
         """Those that are there, in the order of `ids`: what is told of many comes out in the order it was asked."""
         wanted = list(dict.fromkeys(ids))
+        found = {}
         with reaching():
-            cursor = self.collection.find({"_id": {"$in": wanted}})
-            found = {doc["_id"]: self._held(doc) async for doc in cursor}
+            for some in named(wanted):
+                async for doc in self.collection.find({"_id": {"$in": some}}):
+                    found[doc["_id"]] = self._held(doc)
         return {id: found[id] for id in wanted if id in found}
 
     def _held(self, doc: Document) -> _Held[T]:
@@ -225,9 +227,11 @@ class Documents(Generic[T]):
         return lost
 
     async def _lost(self, documents: Sequence[_Held[T]], stamp: str) -> set[str]:
+        won = set()
         with reaching():
-            mine = self.collection.find({"_id": {"$in": [d.id for d in documents]}}, {"stamps": 1})
-            won = {doc["_id"] async for doc in mine if stamp in doc["stamps"]}
+            for some in named([d.id for d in documents]):
+                mine = self.collection.find({"_id": {"$in": some}}, {"stamps": 1})
+                won |= {doc["_id"] async for doc in mine if stamp in doc["stamps"]}
         return {d.id for d in documents} - won
 
     def _write(self, held: _Held[T], stamp: str) -> InsertOne[Document] | UpdateOne:

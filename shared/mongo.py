@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,25 @@ from shared.errors import Unavailable
 Collection = AsyncIOMotorCollection
 Document = dict[str, Any]
 
-__all__ = ["BulkWriteError", "Collection", "Document", "DuplicateKeyError", "Index", "Mongo", "reaching"]
+__all__ = [
+    "BulkWriteError",
+    "Collection",
+    "Document",
+    "DuplicateKeyError",
+    "Index",
+    "Mongo",
+    "named",
+    "reaching",
+]
+
+
+NAMED_AT_ONCE = 50
+"""Ids in one `$in`: the embedded store from PyPI compares each document that it finds with all of them."""
+
+
+def named(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in portions for one `$in` each."""
+    return (ids[at : at + NAMED_AT_ONCE] for at in range(0, len(ids), NAMED_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 
 from shared import metrics
 from shared.bus import Outgoing, Publisher
@@ -22,7 +23,7 @@ from shared.documents import Documents
 from shared.errors import AscuaError, Unavailable
 from shared.events.base import JsonObject, rfc3339
 from shared.logs import logger
-from shared.mongo import Index, reaching
+from shared.mongo import Index, named, reaching
 
 OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
 LEFT_BEHIND = timedelta(seconds=2)
@@ -119,16 +120,19 @@ class Relay:
 
     async def _find_left_behind(self) -> None:
         """Line up what is in an outbox for long and not on its way here: another process wrote it, or it failed."""
+        before = rfc3339(self._clock() - LEFT_BEHIND)
+        # Only while something is pending are the young ones worth a read, for their number.
+        looked_at = {"$gt": ""} if self._pending else {"$lt": before}
         with reaching():
-            found = self._collection.find({"outbox.recordedtime": {"$gt": ""}}, {"outbox": 1}).limit(BULK)
+            found = self._collection.find({"outbox.recordedtime": looked_at}, {"outbox": 1}).limit(BULK)
             outboxes = {doc["_id"]: doc["outbox"] async for doc in found}
         others = {
             id: facts for id, facts in outboxes.items() if id not in self._fresh and id not in self._under_way
         }
-        before = rfc3339(self._clock() - LEFT_BEHIND)
         left = {id: facts for id, facts in others.items() if facts and facts[0]["recordedtime"] < before}
         self._pending = len(others) - len(left)
-        self._fresh.update(left)
+        by_age = sorted(left, key=lambda told: str(left[told][0]["id"]))
+        self._fresh.update({id: left[id] for id in by_age})
         if left:
             self._wake.set()
 
@@ -157,15 +161,21 @@ class Relay:
             going = {id: facts for id, facts in going.items() if facts}
         self._done = {**dict(list(self._done.items())[-REMEMBERED:]), **arrived}
         if arrived:
-            with reaching():
-                await self._collection.bulk_write(
-                    [
-                        UpdateOne({"_id": id}, {"$pull": {"outbox": {"sequence": {"$lte": sequence}}}})
-                        for id, sequence in arrived.items()
-                    ],
-                    ordered=False,
-                )
+            await self._take_out(arrived)
         return stopped
+
+    async def _take_out(self, arrived: Mapping[str, int]) -> None:
+        """Remove what is in the log. Documents that have told as much share a statement, which is what costs."""
+        by_sequence: dict[int, list[str]] = defaultdict(list)
+        for id, sequence in arrived.items():
+            by_sequence[sequence].append(id)
+        removals = [
+            UpdateMany({"_id": {"$in": some}}, {"$pull": {"outbox": {"sequence": {"$lte": sequence}}}})
+            for sequence, ids in by_sequence.items()
+            for some in named(ids)
+        ]
+        with reaching():
+            await self._collection.bulk_write(removals, ordered=False)
 
 
 def _json(fact: JsonObject) -> bytes:

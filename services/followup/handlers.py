@@ -55,7 +55,7 @@ from shared.history import take_history
 from shared.reactions import Reactions
 
 SUBSCRIBES = ("leads", "tickets", "signals")
-FIRED_AT_ONCE = 500
+FIRED_AT_ONCE = 100  # the first of a portion waits for its last
 MOVED_AT_ONCE = 500
 
 

@@ -1,0 +1,100 @@
+"""The clock of the steps, by a clock that the test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from services.followup import handlers
+from services.followup.domain.followup import FollowUp
+from services.followup.store import Books, followups
+from services.followup.timers import Timers
+from shared.bus import Outgoing, Received
+from shared.documents import Documents
+from shared.events.base import Event, Recorded, decode
+from shared.events.followup import StepDue
+from shared.events.leads import Channel, LeadCaptured
+from shared.mongo import Mongo
+from shared.outbox import Relay
+from tests.waiting import until
+
+STOPPED = datetime(2026, 3, 2, 10, tzinfo=UTC)
+PROMISE = timedelta(minutes=5)
+"""Within which the default playbooks call a lead from the web."""
+
+
+class Log:
+    """What relays published, each fact once, in their order: a repeat is known by its sequence."""
+
+    def __init__(self) -> None:
+        self.facts: dict[tuple[str, int | None], Event] = {}
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> list[tuple[int, int]]:
+        for recorded in (decode(record.value or b"") for record in records):
+            self.facts.setdefault((recorded.lead_id, recorded.sequence), recorded.event)
+        return [(0, 0)] * len(records)
+
+    def due(self) -> list[StepDue]:
+        return [event for event in self.facts.values() if isinstance(event, StepDue)]
+
+
+@pytest.fixture
+async def kept(mongo: Mongo) -> Documents[FollowUp]:
+    own = followups(mongo)
+    await mongo.start()
+    return own
+
+
+async def captured(own: Documents[FollowUp], books: Books, first_dues: Sequence[datetime]) -> None:
+    batch = []
+    for number, due in enumerate(first_dues):
+        event = LeadCaptured(lead_id=f"lead-{number}", at=due - PROMISE, channel=Channel.WEB)
+        recorded = Recorded(f"e{number}", event, event.at, 1, event.aggregate)
+        batch.append(Received(recorded, "leads", 0, number))
+    assert await handlers.follow(own, books, batch) == [None] * len(batch)
+
+
+async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_first(
+    kept: Documents[FollowUp], mongo: Mongo
+) -> None:
+    dues = [STOPPED + timedelta(seconds=2 * number) for number in range(301)]  # the last one after the stop
+    Random(4).shuffle(dues)
+    books, log = Books(mongo), Log()
+    relay = Relay("followup", kept, log, "followup")  # type: ignore[arg-type]
+    await relay.start()
+    await captured(kept, books, dues)
+    await until(lambda: len(log.facts) == 301, within=30)
+
+    now = STOPPED + timedelta(minutes=10) - timedelta(seconds=1)
+    timers = Timers(kept, books, lambda: now)
+    await timers.start()
+    await until(lambda: len(log.due()) == 300, within=30)
+    now += timedelta(seconds=1)
+    await until(lambda: len(log.due()) == 301, within=10)
+    await timers.stop()
+    await relay.stop()
+
+    assert [event.due for event in log.due()] == sorted(dues)
+    assert len({event.step_id for event in log.due()}) == 301
+
+
+async def test_two_processes_that_look_at_once_tell_each_step_once(
+    kept: Documents[FollowUp], mongo: Mongo
+) -> None:
+    books = Books(mongo)
+    await captured(kept, books, [STOPPED] * 250)
+    log, relays, timers = Log(), [], []
+    for own in (Documents(kept.collection, FollowUp) for _ in range(2)):
+        relays.append(Relay("followup", own, log, "followup"))  # type: ignore[arg-type]
+        timers.append(Timers(own, books, lambda: STOPPED))
+    for part in (*relays, *timers):
+        await part.start()
+    await until(lambda: len(log.due()) == 250, within=30)
+    for part in (*timers, *relays):
+        await part.stop()
+
+    assert sorted(event.step_id for event in log.due()) == sorted(f"lead-{n}.1" for n in range(250))
+    assert {sequence for _, sequence in log.facts} == {1, 2}
