@@ -157,7 +157,42 @@ TABLE = [
     ("llamé, pide que le llame el jueves a las 18:00", "es call call_back → call Thu 26 Nov 18:00 (action)"),
     ("called, asked me to call back friday 11am", "en call call_back → call Fri 27 Nov 11:00 (action)"),
     ("called, she does not need it, not now", "en call objection need"),
-    ("", "en"),
+    (
+        "no contesta, le dejo mensaje en el buzón, vuelvo a probar mañana",
+        "es call voicemail → call Wed 25 Nov 09:00 (time, kind)",
+    ),
+    ("está de vacaciones hasta el 10, llamar el 11", "es → call Fri 11 Dec 09:00 (time) ✗ vacaciones hasta"),
+    (
+        "she's on holiday until dec 7, call back then",
+        "en → call Mon 7 Dec 09:00 (time) ✗ she's | holiday until",
+    ),
+    ("tel. apagado, reintento esta tarde a las 6", "es call no_answer → call Tue 24 Nov 18:00"),
+    ("colgó, no quiere que le llamemos más", "es call not_interested (kind)"),
+    ("no era buen momento, mejor el lunes", "es call_back → ? Mon 30 Nov 09:00 (time) ✗ mejor"),
+    (
+        "acordamos videollamada el martes 1 a las 9:30",
+        "es meeting appointment → meeting Tue 1 Dec 09:30 (kind)",
+    ),
+    ("no le interesa, ya compró en otro sitio", "es not_interested competitor"),
+    ("left vm, will try tmrw morning", "en call voicemail → call Wed 25 Nov 09:00 (kind)"),
+    (
+        "had coffee with Sarah, very keen, sending contract thursday",
+        "en meeting interested → email Thu 26 Nov 09:00 (time) ✗ Sarah very",
+    ),
+    ("no show for the demo, reschedule next tue 3pm", "en demo no_answer → demo Tue 1 Dec 15:00 (next_week)"),
+    (
+        "called twice no pickup, trying again at 4",
+        "en call no_answer → call Tue 24 Nov 16:00 (afternoon) ✗ twice",
+    ),
+    (
+        "budget frozen till Q1, check back in january",
+        "en objection price → ? Fri 1 Jan 09:00 (time) ✗ till Q1 check",
+    ),
+    ("demo went well, call fri", "en demo interested → call Fri 27 Nov 09:00 (time)"),
+    ("he hung up", "en call answered (kind)"),
+    ("line busy, again in 20 min", "en call no_answer → call Tue 24 Nov 11:20 (kind)"),
+    ("just sent the proposal, let's talk next wednesday", "en email → call Wed 25 Nov 09:00 (time) ✗ just"),
+    ("bought from a competitor", "en objection competitor"),
     ("", "en"),
 ]
 

@@ -19,7 +19,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.gateway.lines import moments, words
-from services.gateway.lines.moments import NUMBER, Assumed
+from services.gateway.lines.moments import NUMBER, Assumed, Moment
 from shared.events.base import Instant
 from shared.events.followup import ActivityKind as Kind
 from shared.events.followup import ActivityResult as Result
@@ -72,6 +72,7 @@ _BREAK: Final = re.compile(
 )
 _HALF_HOUR: Final = re.compile(r"\b(?:media hora|half an hour)\b")
 _HOURS_AND_MINUTES: Final = re.compile(r"\b(\d) ?h ?(\d{1,2})(?: ?(?:min|m))?\b")
+_UNTIL: Final = re.compile(r"\b(?:hasta|until|till)(?: (?:el|la|the))? ?$")
 _LASTED: Final = re.compile(rf"\b({NUMBER}) ?(h|hr|hrs|horas?|hours?|m|min|mins|minutos?|minutes?|')(?!\w)")
 
 
@@ -89,6 +90,8 @@ class _Reading:
     objection: Objection | None = None
     at: datetime | None = None
     due: datetime | None = None
+    away: Moment | None = None
+    """Until when somebody is away: the next step's time if the line says no other."""
     again: bool = False
     talked: bool = False
     assumed: dict[Assumed, None] = field(default_factory=dict)
@@ -102,7 +105,14 @@ class _Reading:
                 return match
         return None
 
+    def mark(self, moment: Moment) -> None:
+        for span in moment.spans:
+            self.read.update(range(*span))
+
     def proposal(self, language: Language) -> Proposal:
+        if self.due is None and self.away is not None:
+            self.due = self.away.at
+            self.assumed.update(dict.fromkeys(self.away.assumed))
         kind, action = self.kind, self.action
         if kind is None and self.talked:
             kind = Kind.CALL
@@ -160,10 +170,13 @@ def _read_clause(reading: _Reading, start: int, end: int, now: datetime, zone: Z
             reading.direction = reading.direction or direction
     is_past = any(pattern.search(reading.text, start, end) for pattern, _ in words.DONE)
     moment = moments.find(reading.text, start, end, now, zone, is_past)
+    if moment is not None and moment.at > now and _UNTIL.search(reading.text, start, moment.spans[0][0]):
+        reading.away = moment
+        reading.mark(moment)
+        moment = moments.find(reading.text, max(close for _, close in moment.spans), end, now, zone, is_past)
     if moment is not None:
         reading.assumed.update(dict.fromkeys(moment.assumed))
-        for span in moment.spans:
-            reading.read.update(range(*span))
+        reading.mark(moment)
     reading.duration = reading.duration or _duration(reading, start, end)
     is_ahead = moment is not None and moment.at > now
     wanted = [kind for pattern, kind in words.WANTED if is_ahead and pattern.search(reading.text, start, end)]

@@ -66,7 +66,7 @@ _DAY = re.compile(
     r"(?P<after>pasado manana|(?:the )?day after tomorrow)"
     r"|(?P<before>anteayer|antes de ayer|(?:the )?day before yesterday)"
     r"|(?P<today>hoy|today|esta (?=manana|tarde|noche)|this (?=morning|afternoon|evening)|tonight)"
-    r"|(?P<tomorrow>(?<!la )manana|tomorrow)|(?P<yesterday>ayer|yesterday|last night|anoche)"
+    r"|(?P<tomorrow>(?<!la )manana|tomorrow|tmrw|tmw)|(?P<yesterday>ayer|yesterday|last night|anoche)"
     rf"|(?:en|dentro de|in) (?:(?P<half>media hora|half an hour)|(?P<n>{NUMBER}) ?(?P<unit>minutos?|min|"
     rf"minutes?|"
     r"horas?|h|hours?|dias?|days?|semanas?|weeks?|mes(?:es)?|months?))"
@@ -76,6 +76,7 @@ _DAY = re.compile(
     rf"|{_ON}(?P<weekday>{_WEEKDAYS})(?: que viene| proximo)?(?: (?P<nth>\d{{1,2}})(?! ?(?:h|am|pm|min|:)))?"
     r"|(?P<iso>\d{4}-\d{2}-\d{2})"
     rf"|{_ON}(?P<slashed>\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?)"
+    rf"|(?:in|en|early in|(?:a )?principios de) (?P<in_month>{_MONTHS})(?! \d)"
     rf"|{_ON}(?P<written>\d{{1,2}}(?:st|nd|rd|th)?(?: de| of)? {_MONTHS}|{_MONTHS} \d{{1,2}}(?:st|nd|rd|th)?)"
     r"|(?:el|on the|the) (?:dia )?(?P<of_month>\d{1,2})(?:st|nd|rd|th)?(?! ?(?:h|am|pm|min|:))"
     r")\b(?![:/])"
@@ -154,6 +155,8 @@ def _date(day: re.Match[str], local: datetime, assumed: list[Assumed]) -> date |
     today = local.date()
     if day["of_month"]:
         return _of_month(int(day["of_month"]), today)
+    if day["in_month"]:
+        return _read(f"1 {day['in_month']}", local)
     if day["weekday"]:
         found = _read(day["weekday"], local)
         if (

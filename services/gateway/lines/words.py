@@ -85,7 +85,14 @@ DONE: Final = (
         ),
         Kind.MESSAGE,
     ),
-    (_word(r"(?:nos )?reuni(?:mos)?|reunido|(?:la |le )?conoci|met(?: with)?|had a meeting"), Kind.MEETING),
+    (
+        _word(
+            r"(?:nos )?reuni(?:mos)?|reunido|(?:la |le )?conoci|met(?: with)?|had a meeting|"
+            r"had (?:a |an )?(?:coffee|lunch|breakfast|dinner)(?: with)?|"
+            r"(?:tome|tomamos) (?:un )?cafe|(?:comi|comimos) con"
+        ),
+        Kind.MEETING,
+    ),
     (
         _word(
             r"(?:le |la |lo |los )*(?:visite|visitado)|visited|(?:fui|estuve) (?:a verl[oae]s?|en su (?:casa|"
@@ -110,8 +117,9 @@ TO_DO: Final = (
             r"(?:volver a |vuelvo a |hay que |tengo que |le )*(?:llamar(?:l[aeo]s?)?|llamo|rellamar|"
             r"telefonear)|"
             r"(?:call|ring|phone)(?:ing)? (?:back|again|her|him|them)(?: (?:back|again))?|to call|will call|"
-            r"follow-?up call|try again|"
-            r"reintentar|intentar de nuevo|probar otra vez"
+            r"follow-?up call|(?:will )?try(?:ing)?(?: (?:again|him|her|them))*|let'?s (?:talk|speak)|"
+            r"(?:volver a |vuelvo a |volvere a )?(?:reintentar|reintento|probar|intentar)(?:lo)?"
+            r"(?: (?:de nuevo|otra vez))?|volvemos a hablar|hablaremos"
         ),
         Kind.CALL,
     ),
@@ -168,12 +176,15 @@ WANTED: Final = (
 """What is asked for, beside a time ahead: what comes next is to send or show it."""
 
 TALKED: Final = _word(
-    r"hable|hablamos|hablado|charlamos|spoke|talked|had a chat|buzon|voice ?mail|comunica(?:ba)?|no lo coge|"
-    r"numero equivocado|wrong number"
+    r"hable|hablamos|hablado|charlamos|spoke|talked|had a chat|buzon|voice ?mail|v\.?m|comunica(?:ba)?|no lo coge|"
+    r"numero equivocado|wrong number|colgo|hung up|line (?:is |was )?busy|no pick ?up|apagado|switched off"
 )
 """Said of a call, mostly."""
 
-AGAIN: Final = _word(r"volver|vuelvo|otra vez|de nuevo|again|go back|come back|back")
+AGAIN: Final = _word(
+    r"volver|vuelvo|otra vez|de nuevo|again|go back|come back|back|"
+    r"reschedule|reprogramar|reagendar"
+)
 """What comes next is the same again."""
 
 NAMED: Final = (
@@ -198,25 +209,29 @@ RESULTS: Final = (
     ),
     (
         _word(
-            r"no (?:me |lo |la |le )*(?:contest[aeo]n?|coge(?:n)?|cogio|respond(?:e|en|io)|atiende(?:n)?|"
-            r"atendio|descuelga)|sin (?:respuesta|contestar)|"
-            r"comunica(?:ba)?|nadie|(?:no|without) answer|"
-            r"no (?:reply|response|one there)|"
-            r"(?:did not|didn'?t|doesn'?t|does not) (?:answer|pick up|reply)|not answering|busy|"
-            r"(?:not|wasn'?t) (?:there|reachable)|unreachable|n/a|na"
-        ),
-        Result.NO_ANSWER,
-    ),
-    (
-        _word(
-            r"buzon(?: de voz)?|(?:salta )?(?:el )?contestador|(?:left (?:an? )?)?voice ?mail|"
-            r"left (?:an? )?message"
+            r"(?:(?:dejo|deje|dejado) (?:un )?mensaje(?: en)?(?: el)? ?)?(?:buzon(?: de voz)?|contestador)|"
+            r"salta (?:el )?contestador|(?:dejo|deje|dejado) (?:un )?mensaje|"
+            r"(?:left (?:an? )?)?(?:voice ?mail|vm)|left (?:an? )?message"
         ),
         Result.VOICEMAIL,
     ),
     (
         _word(
-            r"(?:ya )?no (?:le[s]? )?interesa|no (?:esta )?interesad[oa]s?|no (?:lo )?quiere[n]?(?: nada)?|"
+            r"no (?:me |lo |la |le )*(?:contest[aeo]n?|coge(?:n)?|cogio|respond(?:e|en|io)|atiende(?:n)?|"
+            r"atendio|descuelga)|sin (?:respuesta|contestar)|"
+            r"comunica(?:ba)?|nadie|(?:no|without) answer|"
+            r"no (?:reply|response|one there)|"
+            r"(?:did not|didn'?t|doesn'?t|does not) (?:answer|pick up|reply)|not answering|(?:line )?(?:is |was )?busy|"
+            r"(?:not|wasn'?t) (?:there|reachable)|unreachable|n/a|na|"
+            r"(?:no|without) pick ?up|(?:esta )?apagado|fuera de cobertura|switched off|no[- ]shows?|"
+            r"no (?:vino|aparecio|se presento)|(?:me |nos )(?:dio|han dado|ha dado) planton"
+        ),
+        Result.NO_ANSWER,
+    ),
+    (
+        _word(
+            r"(?:ya )?no (?:le[s]? )?interesa|no (?:esta )?interesad[oa]s?|"
+            r"no (?:lo )?quiere[n]?(?: nada| que (?:le|la|los|las) llame(?:mos)?(?: mas)?)?|"
             r"sin interes|"
             r"(?:is |are )?(?:not|no longer) interested|no interest|doesn'?t want (?:it|to)"
         ),
@@ -226,7 +241,7 @@ RESULTS: Final = (
         _word(
             r"(?:pide |dice )?que (?:le |la |lo )?(?:llame|llamemos|llamen)|(?:asks?|asked|wants?) (?:me |"
             r"us )?(?:to call back|a call ?back|to be called)(?: later)?|"
-            r"call me back"
+            r"call me back|no (?:era|es) (?:un )?buen momento|(?:not|wasn'?t) a good (?:time|moment)"
         ),
         Result.CALL_BACK,
     ),
@@ -234,7 +249,7 @@ RESULTS: Final = (
         _word(
             r"cita(?: (?:cerrada|concertada|confirmada))?|agendad[oa]|(?:hemos )?quedado|"
             r"quedamos(?: en vernos)?|appointment(?: (?:set|made|booked))?|"
-            r"booked|agreed (?:to|on) (?:a )?(?:meet|meeting|visit)|confirmed"
+            r"booked|acordamos|hemos acordado|agreed (?:to|on) (?:a )?(?:meet|meeting|visit)|confirmed"
         ),
         Result.APPOINTMENT,
     ),
@@ -247,7 +262,8 @@ RESULTS: Final = (
             r"wants? (?:an? |the |to see (?:an? |the )?|to )?(?:offer|proposal|quote|demo|prices?|buy|"
             r"(?:more )?info(?:rmation)?|go on)|"
             r"(?:asks?|asked) for (?:an? |the )?(?:offer|proposal|quote|demo|prices?|"
-            r"(?:more )?info(?:rmation)?)|likes? it|liked it"
+            r"(?:more )?info(?:rmation)?)|likes? it|liked it|"
+            r"(?:went|fue|ha ido) (?:very |muy )?(?:well|bien)"
         ),
         Result.INTERESTED,
     ),
@@ -261,6 +277,7 @@ RESULTS: Final = (
     (
         _word(
             r"contesto|contesta|respondio|cogio|hable(?: con)?|hablamos|hablado|charlamos|answered|picked up|"
+            r"(?:me )?colgo|hung up|"
             r"spoke(?: (?:with|to))?|talked(?: (?:with|to))?|"
             r"reached|had a chat"
         ),
@@ -273,9 +290,10 @@ RESULTS: Final = (
 OBJECTIONS: Final = (
     (
         _word(
-            r"(?:muy |demasiado |le parece |es )*caro|(?:de |del |el )?precio|(?:no tiene |sin |"
+            r"(?:muy |demasiado |le parece |es )*caro|(?:de |del |el )?precio|(?:no tiene |sin |falta |"
             r"falta de )presupuesto|no (?:tiene|hay) dinero|"
-            r"(?:too |very )?expensive|(?:the )?price|(?:no|out of) (?:budget|money)|too much money|"
+            r"(?:too |very )?expensive|(?:the )?price|(?:no|out of) (?:budget|money)|"
+            r"budget (?:is )?frozen|too much money|"
             r"cost"
         ),
         Objection.PRICE,
@@ -294,7 +312,8 @@ OBJECTIONS: Final = (
             r"(?:la )?competencia|ya tiene (?:proveedor|uno|otro)|con otro(?: proveedor)?|otra (?:empresa|"
             r"oferta)|competitor|competition|"
             r"(?:already )?(?:has|have) (?:a |another )?(?:supplier|provider|one)|other offer|"
-            r"another (?:supplier|provider|offer)"
+            r"another (?:supplier|provider|offer)|(?:ya )?(?:lo )?(?:compro|ha comprado) en otr[oa](?: sitio| tienda)?|"
+            r"(?:bought (?:it )?from|went with) (?:a |the )?(?:competitor|competition|somebody else|someone else)"
         ),
         Objection.COMPETITOR,
     ),
