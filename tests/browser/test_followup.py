@@ -234,6 +234,32 @@ async def test_the_board_is_walked_with_the_keyboard_down_to_the_leads(
     await expect(desk.get_by_role("heading", level=1)).to_contain_text("Ana Torres")
 
 
+async def test_a_step_that_was_not_done_is_moved_and_no_activity_is_told(
+    desk: Page, shop: Shop, system: System, request: pytest.FixtureRequest
+) -> None:
+    name = {"phone": "Diego Hoguera", "desk": "Bruno Díaz"}[request.node.callspec.params["desk"]]
+    lead = shop.names[name]
+    async with system.client() as gateway:
+        before = (await gateway.get(f"/v1/leads/{lead}")).json()["lead"]
+
+        await at_line(desk, lead)
+        await desk.keyboard.press("m")
+        await expect(desk.locator("#log-line")).to_have_value("tomorrow")
+        await expect(desk.locator("#log-kind")).to_have_value("")
+        await expect(desk.locator("#log-result")).to_be_hidden()
+        await expect(desk.locator("#log-due")).to_have_value(re.compile("T09:00$"))
+        await accessible(desk)
+        await desk.keyboard.press("Enter")
+        await expect(desk.locator("#news")).to_have_text(f"Moved for {name}")
+
+        async def is_moved() -> bool:
+            now = (await gateway.get(f"/v1/leads/{lead}")).json()["lead"]
+            assert now["activities"] == before["activities"]
+            return bool(now["next_step"]["due"] > before["next_step"]["due"])
+
+        await until(is_moved)
+
+
 async def test_who_is_no_rep_is_asked_whose_day_it_is(page: Page, system: System, shop: Shop) -> None:
     await page.goto(f"/enter?key={system.key}&next=/day")
 

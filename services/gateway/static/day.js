@@ -41,6 +41,7 @@ const KEYS = {
   ArrowUp: () => move(-1),
   l: (line) => line && open(line),
   n: (line) => line && open(line, dialog.dataset.noAnswer),
+  m: (line) => line && open(line, dialog.dataset.tomorrow),
   c: (line) => line?.querySelector("a.act")?.click(),
   o: (line) => line?.querySelector("h3 a").click(),
 };
@@ -102,7 +103,9 @@ async function readLine() {
 
 function show(proposal) {
   const { next_step: next, not_understood: unread = [], assumed = [] } = proposal;
-  set("kind", proposal.kind ?? lead.action);
+  // A line that only says when was no activity: the step is moved, and nothing is told that did not happen.
+  const isMove = next && !proposal.kind && !proposal.result;
+  set("kind", isMove ? "" : (proposal.kind ?? lead.action));
   set("result", proposal.result ?? "done");
   set("objection", proposal.objection ?? "");
   set("direction", proposal.direction ?? "");
@@ -112,7 +115,7 @@ function show(proposal) {
   lead.at = proposal.at ?? null;
   const notes = [];
   if (assumed.length) notes.push(says("assumed", assumed.map((each) => dialog.dataset[`is_${each}`] ?? each).join(", ")));
-  if (unread.length) notes.push(says("notUnderstood", unread.join(" · ")));
+  if (unread.length && !isMove) notes.push(says("notUnderstood", unread.join(" · ")));
   document.querySelector("#log-reading").textContent = notes.join(" ");
   fit();
 }
@@ -123,9 +126,17 @@ function set(name, value) {
 
 // What goes with nothing is not asked for.
 function fit() {
-  for (const [name, wanted] of [["objection", field("result").value === "objection"], ["due", field("next_action").value]]) {
-    field(name).closest("div").hidden = !wanted;
-  }
+  const isDone = field("kind").value !== "";
+  if (!isDone && !field("next_action").value) field("next_action").value = lead.action;
+  const wanted = {
+    result: isDone,
+    objection: isDone && field("result").value === "objection",
+    direction: isDone,
+    minutes: isDone,
+    due: field("next_action").value,
+  };
+  for (const name in wanted) field(name).closest("div").hidden = !wanted[name];
+  field("due").required = !isDone;
 }
 
 field("line").addEventListener("input", () => {
@@ -158,10 +169,13 @@ form.addEventListener("submit", async (event) => {
   // Only what was shown is logged: a line that was typed just now is shown first.
   if (field("line").value.trim() !== read) return void (await readLine());
   const { id, step, name, key } = lead;
+  const isMove = field("kind").value === "";
   const button = form.querySelector("[type=submit]");
   if (button.disabled) return;
   button.disabled = true;
-  const logged = await ask(`/v1/leads/${id}/activities`, activity(step), key);
+  const logged = isMove
+    ? await ask(`/v1/leads/${id}/next-step`, { ...planned(), rep: live.dataset.rep }, key)
+    : await ask(`/v1/leads/${id}/activities`, activity(step), key);
   button.disabled = false;
   if (!logged) return;
   const all = lines();
@@ -170,13 +184,18 @@ form.addEventListener("submit", async (event) => {
   done.add(step);
   hide();
   dialog.close();
-  document.querySelector("#news").textContent = says("logged", name);
+  document.querySelector("#news").textContent = says(isMove ? "moved" : "logged", name);
   go(following);
 });
 
+const value = (name) => field(name).value || undefined;
+
+function planned() {
+  if (!value("due") || !value("next_action")) return undefined;
+  return { action: value("next_action"), due: new Date(value("due")).toISOString() };
+}
+
 function activity(step) {
-  const value = (name) => field(name).value || undefined;
-  const due = value("due") && value("next_action") ? new Date(value("due")) : undefined;
   return {
     kind: value("kind"),
     result: value("result"),
@@ -187,7 +206,7 @@ function activity(step) {
     note: value("line")?.trim() || undefined,
     at: lead.at ?? undefined,
     step_id: lead.at ? undefined : step,
-    next: due && { action: value("next_action"), due: due.toISOString() },
+    next: planned(),
   };
 }
 
