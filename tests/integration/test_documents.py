@@ -50,6 +50,21 @@ async def test_sixteen_writers_at_once_lose_nothing(mongo: Mongo) -> None:
     assert await sequences(writers[0], "ana") == list(range(1, 65))
 
 
+async def test_batches_that_share_documents_lose_nothing_and_do_not_fail_together(mongo: Mongo) -> None:
+    writers, names = [diaries(mongo), diaries(mongo)], list("abcdef")
+
+    async def write(number: int) -> None:
+        turned = names[number:] + names[:number]
+        for page in range(3):
+            done = await writers[number % 2].apply([says(id, f"{number}.{page}") for id in turned])
+            assert {each.kind for each in done} == {"applied"}
+
+    await asyncio.gather(*(write(number) for number in range(6)))
+    for id, diary in (await writers[0].get_many(names)).items():
+        assert sorted(diary.lines) == [f"{number}.{page}" for number in range(6) for page in range(3)]
+        assert await sequences(writers[0], id) == list(range(1, 19))
+
+
 @st.composite
 def logs(draw: st.DrawFn) -> list[tuple[str, str, int]]:
     """(document, aggregate, sequence) as a log may hold them: each aggregate in order, some delivered again."""
