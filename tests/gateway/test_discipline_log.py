@@ -164,11 +164,11 @@ def long_ago(file: Path) -> Path:
 def looks(of: dict[str, Case], many: int, last: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
     """Periods and instants all over the log: halves, and from within."""
     first = min(case.captured for case in of.values())
-    whole = last - first
+    piece = timedelta(seconds=(last - first) // timedelta(seconds=3 * many))  # asked for to the millisecond
     for number in range(1, many + 1):
-        end = first + whole * number / many
+        end = first + 3 * number * piece
         yield first, end, end
-        yield first + whole * (number - 1) / many, end, end - whole / (3 * many)
+        yield end - 3 * piece, end, end - piece
     yield first, last, last
 
 
