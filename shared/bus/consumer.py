@@ -19,7 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from shared import metrics
-from shared.bus.letters import DeadLetter, dead_letter
+from shared.bus.letters import DeadLetter, Origin, dead_letter, replayed
 from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin
@@ -158,35 +158,27 @@ class Consumer:
             if record.offset < self._next.get(position, 0):
                 self.stopped = f"{record.topic}/{record.partition} went back to offset {record.offset}"
                 return
+            if (origin := self._origin(record)) is None:
+                continue
             try:
-                if (received := self._read(record)) is not None:
-                    batch.append((record, received))
+                batch.append((record, Received(decode(record.value or b""), *origin)))
             except AscuaError as error:
-                letters.append(self._letter(record, error))
+                letters.append(self._letter(record, origin, error))
         outcomes = await self._handled([received for _, received in batch])
         letters += [
-            self._letter(record, failure)
-            for (record, _), failure in zip(batch, outcomes, strict=True)
+            self._letter(record, (received.topic, received.partition, received.offset), failure)
+            for (record, received), failure in zip(batch, outcomes, strict=True)
             if failure is not None
         ]
         await self._put_aside(letters)
         self._measure(batch, outcomes, started)
 
-    def _read(self, record: ConsumerRecord) -> Received | None:
-        topic, partition, offset = self._origin(record)
-        if topic == "":
-            return None
-        return Received(decode(record.value or b""), topic, partition, offset)
-
-    def _origin(self, record: ConsumerRecord) -> tuple[str, int, int]:
-        """Where a record stood first; an empty topic for a replay meant for another consumer."""
+    def _origin(self, record: ConsumerRecord) -> Origin | None:
+        """Where a record stood first; None for a replay meant for another consumer."""
         topic = self._topics.short(record.topic)
-        if topic != REPLAYS.name:
-            return topic, record.partition, record.offset
-        headers = {name: value.decode() for name, value in record.headers}
-        if headers.get("consumer") != self._group:
-            return "", 0, 0
-        return headers["topic"], int(headers["partition"]), int(headers["offset"])
+        if topic == REPLAYS.name:
+            return replayed(record.headers, self._group)
+        return topic, record.partition, record.offset
 
     async def _handled(self, batch: Sequence[Received]) -> Sequence[AscuaError | None]:
         if not batch:
@@ -227,18 +219,9 @@ class Consumer:
             await asyncio.sleep(0.1 if waiting else 0)
         self._letters_left -= len(letters)
 
-    def _letter(self, record: ConsumerRecord, error: AscuaError) -> DeadLetter:
-        topic, partition, offset = self._origin(record)
+    def _letter(self, record: ConsumerRecord, origin: Origin, error: AscuaError) -> DeadLetter:
         return dead_letter(
-            self._group,
-            topic,
-            partition,
-            offset,
-            record.key,
-            record.value,
-            error.slug,
-            error.sentence,
-            self._clock(),
+            self._group, *origin, record.key, record.value, error.slug, error.sentence, self._clock()
         )
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:

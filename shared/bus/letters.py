@@ -13,6 +13,9 @@ from shared.bus.publisher import MAX_RECORD_BYTES, Outgoing, Publisher
 from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
 from shared.events.base import rfc3339
 
+Origin = tuple[str, int, int]
+"""Where a record stood first: topic (its short name), partition and offset."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -58,12 +61,15 @@ class DeadLetter:
         )
 
 
-def replayed(headers: Iterable[tuple[str, bytes | None]], consumer: str) -> tuple[str, int, int] | None:
-    """Where a record that is sent back to `consumer` stood: topic, partition and offset; None if it is another's."""
+def replayed(headers: Iterable[tuple[str, bytes | None]], consumer: str) -> Origin | None:
+    """Where a record that is sent back to `consumer` stood first; None if it is another's, or nobody's."""
     said = {name: (value or b"").decode(errors="replace") for name, value in headers}
     if said.get("consumer") != consumer:
         return None
-    return said["topic"], int(said["partition"]), int(said["offset"])
+    try:
+        return said["topic"], int(said["partition"]), int(said["offset"])
+    except (KeyError, ValueError):
+        return None
 
 
 def dead_letter(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from shared.bus import Topics, open_letters, replay
+from shared.bus import Outgoing, Topics, open_letters, replay
 from shared.bus.lag import lag
+from shared.bus.topics import REPLAYS
 from shared.documents import Documents
 from shared.mongo import Mongo
 from shared.reactions import Reactions
@@ -20,6 +21,7 @@ from tests.integration.kit import (
     publishing,
     told,
     until,
+    writing,
 )
 
 
@@ -131,6 +133,26 @@ async def test_letters_sent_back_twice_double_nothing(topics: Topics, mongo: Mon
         await until(partial(_is, documents, Diary("ana", told("ana", 3))))
         assert await open_letters(topics) == []
         await consumer.check()
+
+
+async def test_replays_whose_address_cannot_be_read_stop_nobody(topics: Topics, mongo: Mongo) -> None:
+    documents = diaries(mongo)
+    addresses: list[tuple[tuple[str, bytes | None], ...]] = [
+        (),
+        (("consumer", None),),
+        (("consumer", b"diary"), ("topic", b"leads")),
+        (("consumer", b"diary"), ("topic", b"leads"), ("partition", b"0"), ("offset", b"\xff")),
+    ]
+    strays = [Outgoing(REPLAYS.name, "ana", b"{}", address) for address in addresses]  # type: ignore[arg-type]
+    async with (
+        publishing(topics) as publisher,
+        consuming(topics, publisher, partial(writing.handle, documents)) as consumer,
+    ):
+        await published(publisher, [*strays, *facts("ana", 1)])
+        await until(partial(caught_up, topics, "diary"))
+        assert await documents.get("ana") == Diary("ana", told("ana", 1))
+        await consumer.check()
+    assert await open_letters(topics) == []
 
 
 async def _is(documents: Documents[Diary], diary: Diary) -> bool:
