@@ -25,6 +25,7 @@ from services.cli.environment import Environment, environment
 from shared.errors import Forbidden, Refused, Unavailable
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
+    from services.gateway.keys import KeyRing, Role, Scope
     from shared.bus import Topics
     from shared.embedded import Servers, Supervisor
 
@@ -224,14 +225,21 @@ async def make_operator_key(home: Path, mongo_url: str, database_prefix: str) ->
     from shared.mongo import Mongo
 
     mongo = Mongo(mongo_url, f"{database_prefix}_gateway")
-    ring = KeyRing(mongo)
     try:
-        with suppress(Forbidden, FileNotFoundError):
-            await ring.admit((home / "keys" / "operator").read_text().strip(), Scope.OPERATE)
-            return
-        _write_private(home / "keys" / "operator", await ring.create("operator", Role.OPERATOR) + "\n")
+        await kept_key(KeyRing(mongo), home / "keys" / "operator", Role.OPERATOR, Scope.OPERATE)
     finally:
         await mongo.stop()
+
+
+async def kept_key(ring: KeyRing, path: Path, role: Role, scope: Scope) -> str:
+    """The key in a file, while the gateway admits it; otherwise a new one, named as the file and kept there."""
+    with suppress(Forbidden, FileNotFoundError):
+        key = (await asyncio.to_thread(path.read_text)).strip()
+        await ring.admit(key, scope)
+        return key
+    key = await ring.create(path.name, role)
+    _write_private(path, f"{key}\n")
+    return key
 
 
 def operator_key(home: Path | None = None) -> str:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
-from services.cli.system import Addresses
+from services.cli.system import Addresses, kept_key
 from services.demo.audit import HeatWatch, Verdict, caught_up, judge, look, read_log
 from services.demo.player import Door, Keys, Player
 from services.demo.script import REPS, script
 from services.gateway.keys import KeyRing, Role, Scope
 from shared.clock import utc_now
-from shared.errors import Forbidden
 from shared.mongo import Mongo
 
 SETTLING: Final = 30.0
@@ -111,24 +110,8 @@ async def make_keys(home: Path, system: Addresses) -> Keys:
     try:
         ring = KeyRing(mongo)
         return Keys(
-            channel=await _key(ring, home / "keys" / "demo-channel", Role.CHANNEL, Scope.CAPTURE),
-            rep=await _key(ring, home / "keys" / REPS[0], Role.REP, Scope.READ),
+            channel=await kept_key(ring, home / "keys" / "demo-channel", Role.CHANNEL, Scope.CAPTURE),
+            rep=await kept_key(ring, home / "keys" / REPS[0], Role.REP, Scope.READ),
         )
     finally:
         await mongo.stop()
-
-
-async def _key(ring: KeyRing, path: Path, role: Role, scope: Scope) -> str:
-    with suppress(Forbidden, FileNotFoundError):
-        key = (await asyncio.to_thread(path.read_text)).strip()
-        await ring.admit(key, scope)
-        return key
-    key = await ring.create(path.name, role)
-    await asyncio.to_thread(_keep, path, key)
-    return key
-
-
-def _keep(path: Path, key: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(0o600)
-    path.write_text(f"{key}\n")
