@@ -23,15 +23,29 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def clamp(at: datetime, now: datetime) -> datetime:
-    """When something happened, in UTC and whole milliseconds, at most `AHEAD` of `now`.
+def in_utc(at: datetime) -> datetime:
+    """An instant as every time is held: in UTC, and so far from the calendar's ends that one may reckon with it.
 
-    Raises `Refused("time-out-of-range")`.
+    Raises ValueError.
     """
     try:
         at = at.astimezone(UTC)
     except OverflowError:
-        raise Refused("time-out-of-range", "a time must lie in the years 1 to 9999 in UTC") from None
+        at = datetime.max.replace(tzinfo=UTC)
+    if not 1 < at.year < 9999:
+        raise ValueError("a time must lie in the years 2 to 9998 in UTC")
+    return at
+
+
+def clamp(at: datetime | None, now: datetime) -> datetime:
+    """When something happened, in UTC and whole milliseconds, at most `AHEAD` of `now`; now, if nobody says.
+
+    Raises `Refused("time-out-of-range")`.
+    """
+    try:
+        at = in_utc(at or now)
+    except ValueError as error:
+        raise Refused("time-out-of-range", str(error)) from None
     return min(at.replace(microsecond=at.microsecond // 1000 * 1000), now + AHEAD)
 
 

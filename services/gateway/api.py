@@ -24,7 +24,7 @@ from services.gateway.live import Live, decode_position
 from services.gateway.store import Imports, Views
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
-from shared.clock import Clock, clamp
+from shared.clock import Clock, clamp, in_utc
 from shared.commands import (
     ActivityOutcomes,
     AssignLead,
@@ -319,7 +319,7 @@ def reads(
     async def propose(body: ReadLine) -> Proposal:
         """The fields that a line such as `llamé, no contesta, mañana 10am` gives, for a person to confirm."""
         now = clock()
-        at = now if body.at is None else clamp(body.at, now)
+        at = clamp(body.at, now)
         return parse(body.line, at, ZoneInfo(body.zone), body.language and Language(body.language))
 
     @api.get("/boards/heat", summary="Who to call now: the warmest open leads of a band")
@@ -408,9 +408,9 @@ async def _resumed(
 
 def _instant(at: datetime | None) -> str | None:
     try:
-        return None if at is None else rfc3339(at)
-    except OverflowError:
-        raise Refused("time-out-of-range", "a time must lie in the years 1 to 9999 in UTC") from None
+        return None if at is None else rfc3339(in_utc(at))
+    except ValueError as error:
+        raise Refused("time-out-of-range", str(error)) from None
 
 
 def _points(cursor: str | None) -> float | None:

@@ -56,7 +56,7 @@ _DECISIONS: dict[type[Command], Callable[..., Told]] = {
 async def capture(leads: Leads, command: CaptureLead, key: str | None, clock: Clock) -> Lead:
     """Begin a lead under the channel's id, or one derived from the Idempotency-Key, or a new one."""
     lead_id = command.lead_id or (derived_id("lead", key) if key else new_id())
-    at = clamp(command.at or clock(), clock())
+    at = clamp(command.at, clock())
 
     def decide(lead: Lead | None) -> Told:
         return domain.capture(lead, lead_id, command, at)
@@ -166,7 +166,7 @@ async def take_rows(leads: Leads, piece: HistoryRows, clock: Clock) -> RowOutcom
 
 
 def _decision(command: Command, clock: Clock) -> Callable[[Lead | None], Told]:
-    decide, at = _DECISIONS[type(command)], clamp(command.at or clock(), clock())
+    decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
     return lambda lead: decide(lead, command, at)
 
 

@@ -21,7 +21,7 @@ _DECISIONS: dict[type[Command], Callable[..., Told]] = {
 async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Clock) -> Ticket:
     """Open a ticket. A lead not heard of yet is accepted: its capture is on the way."""
     ticket_id = derived_id("ticket", key) if key else new_id()
-    at = clamp(command.at or clock(), clock())
+    at = clamp(command.at, clock())
 
     def decide(ticket: Ticket | None) -> Told:
         return domain.open(ticket, ticket_id, command, at)
@@ -33,7 +33,7 @@ async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Cl
 
 async def change(tickets: Tickets, ticket_id: str, command: Command, key: str | None, clock: Clock) -> Ticket:
     """Carry out a command on a ticket that exists."""
-    decide, at = _DECISIONS[type(command)], clamp(command.at or clock(), clock())
+    decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
     step = Step(ticket_id, lambda ticket: decide(ticket, command, at), idempotency(key, command))
     outcome = await tickets.change(step)
     assert outcome.state is not None

@@ -24,6 +24,7 @@ from pydantic import (
     ValidationError,
 )
 
+from shared.clock import in_utc
 from shared.errors import Undecodable
 
 JsonObject = dict[str, Any]
@@ -43,20 +44,9 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _in_utc(at: datetime) -> datetime:
-    """Every time is held in UTC, and far enough from the calendar's ends that one may reckon with it."""
-    try:
-        at = at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time lies outside the calendar") from None
-    if not 1 < at.year < 9999:
-        raise ValueError("the time lies outside the calendar")
-    return at
-
-
 Instant = Annotated[
     AwareDatetime,
-    AfterValidator(_in_utc),
+    AfterValidator(in_utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     Field(examples=["2026-11-21T09:30:00.000Z"]),
 ]

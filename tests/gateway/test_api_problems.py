@@ -183,7 +183,9 @@ async def test_a_time_in_the_future_is_set_back_to_five_minutes_from_now(
         assert latest < datetime.fromisoformat(at) < latest + timedelta(minutes=1, seconds=30)
 
 
-@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "0001-06-01T00:00:00Z"]
+)
 async def test_a_time_outside_the_calendar_is_a_problem(
     gateway: httpx.AsyncClient, lead: str, time: str
 ) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.clock import AHEAD, clamp, from_milliseconds, milliseconds, new_id, utc_now
+from shared.errors import Refused
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 deterministic = settings(
     derandomize=True, max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-moments = st.datetimes(timezones=st.timezones()).filter(lambda at: 1 < at.year < 9999)
+moments = st.datetimes(timezones=st.timezones()).filter(lambda at: 2 < at.year < 9998)
 
 
 @deterministic
@@ -39,6 +41,24 @@ def test_a_future_time_is_set_back_to_five_minutes_from_now() -> None:
     assert clamp(NOW + timedelta(days=1), NOW) == NOW + timedelta(minutes=5)
     assert clamp(NOW + timedelta(minutes=5), NOW) == NOW + timedelta(minutes=5)
     assert clamp(NOW + timedelta(minutes=4), NOW) == NOW + timedelta(minutes=4)
+
+
+def test_what_happened_when_nobody_says_happened_now() -> None:
+    assert clamp(None, NOW) == NOW
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1, 12, 31, 23, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=12))),
+        datetime(9999, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=12))),
+    ],
+)
+def test_a_time_that_no_event_could_bear_is_refused_at_the_door(at: datetime) -> None:
+    with pytest.raises(Refused, match="years 2 to 9998"):
+        clamp(at, NOW)
 
 
 @deterministic
