@@ -49,7 +49,7 @@ def tell_events(level: str = "ERROR") -> None:
 
 _SENTENCES = {
     "child_up": "{name} is up (process {pid})",
-    "child_died": "{name} (process {pid}) ended with {exit_code} after {age_seconds} s",
+    "child_died": "{name} (process {pid}) ended with {exit_code} after {age_seconds} s; {log} ends with: {said}",
     "child_given_up": "{name} is given up: {reason}",
 }
 

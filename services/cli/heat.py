@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -23,7 +24,18 @@ def instant(text: str) -> datetime:
     return at
 
 
-Lead = Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id.", show_default=False)]
+def lead_id(text: str) -> str:
+    """A lead's id, as an argument gives it."""
+    from shared.events.base import LEAD_ID
+
+    if re.fullmatch(LEAD_ID, text) is None:
+        raise typer.BadParameter("a lead's id has letters, digits, _ and -, and 64 of them at most")
+    return text
+
+
+Lead = Annotated[
+    str, typer.Argument(metavar="LEAD", parser=lead_id, help="The lead's id.", show_default=False)
+]
 At = Annotated[
     datetime | None,
     typer.Option(
@@ -103,12 +115,10 @@ def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json
 
 
 async def _ask(lead: str, question: str, at: datetime | None, scorecard: Scorecard) -> dict[str, Any]:
-    from urllib.parse import quote
-
     from services.cli.system import ask
 
     params = {"scorecard": str(scorecard), **({"at": at.isoformat()} if at else {})}
-    return await ask("GET", f"leads/{quote(lead, safe='')}/{question}", params=params)
+    return await ask("GET", f"leads/{lead}/{question}", params=params)
 
 
 def _draw_head(console: Any, heat: dict[str, Any]) -> None:

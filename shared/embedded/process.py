@@ -30,6 +30,7 @@ _LOG_LIMIT = 10_000_000  # bytes after which a log is put aside at the next star
 _QUICK = 5.0  # seconds: a child that dies younger than this was not up
 _QUICK_DEATHS = 5
 _BACKOFF = 2.0
+_SAID = 500  # characters of a dead child's last line that are told
 _HOPELESS = frozenset({2, 69, os.EX_CONFIG})  # wrong usage, a server cannot be reached, configuration
 
 
@@ -214,7 +215,15 @@ class Supervisor:
             child = await self._spawn(it)
             code = await self._until_death(it, child)
             age = time.monotonic() - born
-            log.error("child_died", name=it.name, pid=child.pid, exit_code=code, age_seconds=round(age, 1))
+            log.error(
+                "child_died",
+                name=it.name,
+                pid=child.pid,
+                exit_code=code,
+                age_seconds=round(age, 1),
+                log=str(child.log_path),
+                said=child.last_lines(1)[-_SAID:],
+            )
             early = age < _QUICK
             quick = quick + 1 if early else 0
             hopeless = hopeless + 1 if early and code in _HOPELESS else 0

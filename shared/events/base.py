@@ -29,7 +29,8 @@ from shared.errors import Undecodable
 
 JsonObject = dict[str, Any]
 
-LeadId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+LEAD_ID = r"^[A-Za-z0-9_-]{1,64}$"
+LeadId = Annotated[str, StringConstraints(pattern=LEAD_ID)]
 """An opaque name of a lead. Never a person's name, address or number."""
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]

@@ -206,7 +206,12 @@ async def test_a_killed_service_is_back_at_its_address(
     await until(lambda: pid_of(running, name) != old, within=30)
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/readyz")).status_code == 200
-    assert f"{name} (process {old}) ended with -9" in running.status.read_text()
+    (death,) = (
+        line
+        for line in running.status.read_text().splitlines()
+        if line.startswith(f"{name} (process {old}) ended with -9")
+    )
+    assert str(running.home / "logs" / f"{name}.log") in death
     assert (await gateway.post("/v1/leads", json={"channel": "web"})).status_code == 201
 
 

@@ -72,6 +72,7 @@ def test_nothing_slow_is_imported_before_a_command_runs() -> None:
     ("arguments", "sentence"),
     [
         (["heat", "show"], "Missing argument 'LEAD'"),
+        (["heat", "show", "bad id!"], "a lead's id has"),
         (["heat", "show", "ana", "--at", "2026-11-21T09:30:00"], "a time with its offset"),
         (["run", "everything"], "'everything' is not one of"),
         (["run", "all", "--port", "0"], "--port"),

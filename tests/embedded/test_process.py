@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.embedded import Child, Supervisor
 from shared.errors import AscuaError, Refused, Unavailable
@@ -172,9 +173,14 @@ async def test_a_child_that_crashes_early_is_started_again_ever_more_slowly(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     births = tmp_path / "births"
-    await supervisor.start("crasher", shell(f"date +%s.%N >>{births}; exit 1"))
+    with capture_logs() as told:
+        await supervisor.start("crasher", shell(f"date +%s.%N >>{births}; echo no such module; exit 1"))
 
-    await until(lambda: births.exists() and len(births.read_text().split()) == 6)
+        await until(lambda: births.exists() and len(births.read_text().split()) == 6)
+
+    (death, *_) = (line for line in told if line["event"] == "child_died")
+    assert (death["exit_code"], death["said"]) == (1, "no such module")
+    assert death["log"] == str(tmp_path / "crasher.log")
 
     times = [float(line) for line in births.read_text().split()]
     assert times[5] - times[4] > 0.7 > times[1] - times[0]
