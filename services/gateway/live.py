@@ -11,9 +11,11 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.gateway.handlers import PROJECTED
@@ -67,6 +69,8 @@ class Live:
         self._passed: dict[tuple[str, int], int] = {}
         self._end: dict[tuple[str, int], int] = {}
         self._clients: set[asyncio.Queue[_Read | None]] = set()
+        self._asking = AsyncExitStack()
+        self._admin: AIOKafkaAdminClient | None = None
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -104,6 +108,7 @@ class Live:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._asking.aclose()
         if self._consumer is not None:
             await self._consumer.stop()
 
@@ -189,10 +194,13 @@ class Live:
     async def _projected(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         """How far the projector has committed; as before while the broker does not say."""
         try:
-            async with admin(self._topics.bootstrap) as client:
-                stands = await committed(client, self._group)
+            if self._admin is None:
+                self._admin = await self._asking.enter_async_context(admin(self._topics.bootstrap))
+            stands = await committed(self._admin, self._group)
         except (Unavailable, KafkaError, TimeoutError) as error:
             logger().warning("live_waits", because=type(error).__name__)
+            self._admin = None
+            await self._asking.aclose()
             return before
         return {self._key(tp): position.offset for tp, position in stands.items()}
 
