@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from services.cli.system import Started, operator_key, started
 from shared.bus import Topics
 from shared.embedded.home import free_port
 from shared.mongo import Mongo
+from tests.names import drawn
 from tests.servers import Addresses, containers, embedded
 
 
@@ -46,7 +46,7 @@ async def servers(
 @pytest.fixture
 async def topics(servers: Addresses) -> Topics:
     """All topics, under a prefix of this test's own."""
-    topics = Topics(servers.kafka_bootstrap, f"t{uuid4().hex[:12]}")
+    topics = Topics(servers.kafka_bootstrap, drawn())
     await topics.apply()
     return topics
 
@@ -54,7 +54,7 @@ async def topics(servers: Addresses) -> Topics:
 @pytest.fixture
 async def mongo(servers: Addresses) -> AsyncIterator[Mongo]:
     """A database of this test's own. Start it after declaring collections, or use it as it is."""
-    mongo = Mongo(servers.mongo_url, f"t{uuid4().hex[:12]}")
+    mongo = Mongo(servers.mongo_url, drawn())
     yield mongo
     await mongo.stop()
 
@@ -83,12 +83,13 @@ class System:
 async def system(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """The whole system on this run's servers, started once, for tests that look at it from outside."""
     home = tmp_path_factory.mktemp("system")
+    name = drawn("system")
     given: dict[str, Any] = {
         "home": home,
         "kafka_bootstrap": servers.kafka_bootstrap,
         "mongo_url": servers.mongo_url,
-        "topic_prefix": "system",
-        "database_prefix": "system",
+        "topic_prefix": name,
+        "database_prefix": name,
     }
     async with started(home, Environment(**given), free_port()) as own:
         yield System(own.addresses.gateway, operator_key(home), own.addresses, own, home)

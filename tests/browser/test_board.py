@@ -13,9 +13,10 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
-from shared.clock import new_id, utc_now
+from shared.clock import utc_now
 from shared.events.base import rfc3339
 from tests.conftest import System
+from tests.names import drawn
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ async def board(page: Page, system: System) -> Page:
 
 
 async def capture(gateway: httpx.AsyncClient, name: str, **fields: object) -> str:
-    lead = f"lead-{new_id()}"
+    lead = drawn("lead-")
     command = {"lead_id": lead, "channel": "web", "profile": {"name": name}, **fields}
     answer = await gateway.post("/v1/leads", json=command)
     assert answer.status_code == 201, answer.text

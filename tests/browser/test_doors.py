@@ -8,8 +8,8 @@ from datetime import datetime
 import httpx
 import pytest
 
-from shared.clock import new_id
 from tests.conftest import System
+from tests.names import drawn
 from tests.waiting import until
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -79,7 +79,7 @@ async def test_a_lead_nobody_knows_is_a_page_that_says_so(
     stranger: httpx.AsyncClient, system: System
 ) -> None:
     await stranger.get("/enter", params={"key": system.key})
-    answer = await stranger.get(f"/leads/{new_id()}")
+    answer = await stranger.get(f"/leads/{drawn()}")
 
     assert answer.status_code == 404
     assert "there is no lead" in answer.text
@@ -88,7 +88,7 @@ async def test_a_lead_nobody_knows_is_a_page_that_says_so(
 
 async def test_every_point_of_a_curve_is_the_heat_of_its_instant(system: System) -> None:
     async with system.client() as gateway:
-        lead = f"lead-{new_id()}"
+        lead = drawn("lead-")
         await gateway.post("/v1/leads", json={"lead_id": lead, "channel": "chat"})
         sent = [{"lead_id": lead, "kind": "page_viewed", "id": str(each)} for each in range(20)]
         await gateway.post("/v1/signals", json=sent)

@@ -15,10 +15,11 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from services.gateway.keys import KeyRing, Role
-from shared.clock import new_id, utc_now
+from shared.clock import utc_now
 from shared.events.base import rfc3339
 from shared.mongo import Mongo
 from tests.conftest import System
+from tests.names import drawn
 from tests.waiting import until
 
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
@@ -35,7 +36,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 async def shop(system: System) -> Shop:
-    rep = f"marta-{new_id()[-6:]}"
+    rep = drawn("marta-")
     mongo = Mongo(system.addresses.mongo_url, f"{system.addresses.database_prefix}_gateway")
     key = await KeyRing(mongo).create(rep, Role.REP)
     await mongo.stop()
@@ -48,7 +49,7 @@ async def shop(system: System) -> Shop:
     )
     async with system.client() as gateway:
         for name, channel, hours, signals, offer in people:
-            lead = names[name] = f"lead-{new_id()}"
+            lead = names[name] = drawn("lead-")
             at = rfc3339(utc_now() - timedelta(hours=hours))
             captured = {
                 "lead_id": lead, "channel": channel, "at": at, "campaign": "autumn", "origin": "search",

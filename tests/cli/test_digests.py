@@ -6,7 +6,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,6 +13,7 @@ from services.cli.digests import digests
 from services.cli.system import ServerAddresses
 from shared.bus import Topics
 from shared.mongo import Mongo
+from tests.names import drawn
 from tests.servers import Addresses
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -42,8 +42,7 @@ Change = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 async def place(servers: Addresses, topics: Topics) -> ServerAddresses:
-    prefix = f"t{uuid4().hex[:12]}"
-    return ServerAddresses(servers.kafka_bootstrap, servers.mongo_url, topics.prefix, prefix)
+    return ServerAddresses(servers.kafka_bootstrap, servers.mongo_url, topics.prefix, drawn())
 
 
 async def kept(place: ServerAddresses, change: Change = lambda _: None) -> dict[str, str]:
@@ -53,7 +52,7 @@ async def kept(place: ServerAddresses, change: Change = lambda _: None) -> dict[
     for service, (name, _) in KEPT.items():
         mongo = Mongo(place.mongo_url, f"{place.database_prefix}_{service}")
         await mongo.collection(name).delete_many({})
-        await mongo.collection(name).insert_one({"_id": uuid4().hex, **documents[service]})
+        await mongo.collection(name).insert_one({"_id": drawn(), **documents[service]})
         await mongo.stop()
     return (await digests(place)).digests
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from uuid import uuid4
 
 import pytest
 
 from services.demo.performance import Account, Performance, make_keys
 from services.demo.script import Beat
 from tests.conftest import System
+from tests.names import drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ async def run(system: System) -> AsyncIterator[Run]:
     troubles: list[str] = []
     keys = await make_keys(system.home, system.addresses)
     async with Performance(
-        system.addresses, keys, 7, uuid4().hex[:6], operator=system.key, on_trouble=troubles.append
+        system.addresses, keys, 7, drawn(), operator=system.key, on_trouble=troubles.append
     ) as performance:
         await performance.player.prologue()
         ended = asyncio.Event()

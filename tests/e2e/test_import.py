@@ -25,6 +25,7 @@ from services.imports.account import Account
 from shared.embedded.home import free_port
 from tests.cli.commands import ascua, told
 from tests.e2e import histories
+from tests.names import drawn
 from tests.servers import Addresses
 
 PIECE = 50
@@ -32,8 +33,9 @@ VICTIMS = ("importer", *SERVICES)
 
 
 @asynccontextmanager
-async def a_system(servers: Addresses, home: Path, name: str) -> AsyncIterator[Started]:
+async def a_system(servers: Addresses, home: Path) -> AsyncIterator[Started]:
     """A system with topics and databases of its own on this run's servers."""
+    name = drawn()
     given: dict[str, Any] = {
         "home": home,
         "kafka_bootstrap": servers.kafka_bootstrap,
@@ -108,8 +110,8 @@ class Quiet:
     digests: Digests
 
 
-async def in_peace(servers: Addresses, home: Path, name: str, files: Sequence[Path]) -> Quiet:
-    async with a_system(servers, home, name) as own:
+async def in_peace(servers: Addresses, home: Path, files: Sequence[Path]) -> Quiet:
+    async with a_system(servers, home) as own:
         accounts = [await brought_in(own, home, file) for file in files]
         first = await digests(own.addresses)
         again = [await brought_in(own, home, file) for file in files]
@@ -122,9 +124,9 @@ async def in_peace(servers: Addresses, home: Path, name: str, files: Sequence[Pa
         return Quiet(files, accounts, first)
 
 
-async def under_fire(servers: Addresses, home: Path, name: str, quiet: Quiet, fire: Fire) -> None:
+async def under_fire(servers: Addresses, home: Path, quiet: Quiet, fire: Fire) -> None:
     """Import the same, kill all the while, and compare."""
-    async with a_system(servers, home, name) as own:
+    async with a_system(servers, home) as own:
         for file, account in zip(quiet.files, quiet.accounts, strict=True):
             last = await brought_in(own, home, file, fire)
             assert adds_up(last, account.rows_read), last
@@ -143,7 +145,7 @@ async def quiet(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
         files = [histories.real(home / "real.csv", 1_200)]
     else:
         files = [histories.drawn(home / "drawn.csv", 40, seed=12)]
-    return await in_peace(servers, home, "quiet", files)
+    return await in_peace(servers, home, files)
 
 
 def test_an_import_accounts_for_every_row_and_a_second_one_publishes_nothing(quiet: Quiet) -> None:
@@ -159,7 +161,7 @@ async def test_an_import_killed_at_random_moments_and_run_again_ends_in_the_same
     quiet: Quiet, servers: Addresses, tmp_path: Path
 ) -> None:
     fire = Fire(random.Random(3), (0.2, 1.6))
-    await under_fire(servers, tmp_path, "hurt", quiet, fire)
+    await under_fire(servers, tmp_path, quiet, fire)
 
 
 @pytest.mark.faults
@@ -171,7 +173,7 @@ async def test_an_import_killed_at_random_moments_and_run_again_ends_in_the_same
 async def test_the_whole_real_log_killed_at_random_moments_ends_in_the_same_state(
     servers: Addresses, tmp_path: Path
 ) -> None:
-    quiet = await in_peace(servers, tmp_path / "quiet", "quietlong", [histories.REAL_LOG])
+    quiet = await in_peace(servers, tmp_path / "quiet", [histories.REAL_LOG])
     assert (quiet.accounts[0].leads, quiet.accounts[0].rows_read) == (6_543, 129_998)
     fire = Fire(random.Random(5), (2.0, 10.0), rounds=4, piece_rows=2_000)
-    await under_fire(servers, tmp_path / "hurt", "hurtlong", quiet, fire)
+    await under_fire(servers, tmp_path / "hurt", quiet, fire)

@@ -30,6 +30,7 @@ from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import default_rules
 from tests.conftest import System
 from tests.e2e import histories
+from tests.names import drawn
 
 PAIRS = 1_000
 ASKED = 100
@@ -168,7 +169,7 @@ async def live_traffic(gateway: httpx.AsyncClient) -> None:
         "unsubscribed",
     )
     for number, kind in enumerate(kinds):
-        lead = f"oracle-{number}"
+        lead = drawn("oracle-")
         signals = [{"id": f"{lead}-{n}", "lead_id": lead, "kind": kind} for n in range(12)]
         activities = f"/v1/leads/{lead}/activities"
         ticket = {"lead_id": lead, "category": "complaint", "subject": "It is late"}

@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -26,6 +25,7 @@ from services.cli.environment import Environment
 from services.cli.system import SERVICES, Started, operator_key, started
 from services.demo.performance import Performance, make_keys
 from shared.embedded.home import free_port
+from tests.names import drawn
 
 IS_LONG = os.environ.get("ASCUA_FAULTS") == "long"
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800 if IS_LONG else 240)]
@@ -182,7 +182,7 @@ async def test_whatever_is_killed_while_the_demo_runs_comes_back_and_nothing_is_
         timeout=httpx.Timeout(12, connect=2),
         trust_env=False,
     )
-    performance = Performance(own.addresses, keys, 7, uuid4().hex[:6], operator=operator)
+    performance = Performance(own.addresses, keys, 7, drawn(), operator=operator)
     async with client, performance, asyncio.TaskGroup() as tasks:
         visitor = Visitor(own, client)
         fresh: list[str] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from services.followup.domain.reading import default_text
 from tests.conftest import System
 from tests.followup.books import TEXT
+from tests.names import drawn
 from tests.waiting import until
 
 WITHIN = 2.0
@@ -92,7 +92,7 @@ async def test_many_calls_are_logged_each_with_its_outcome_and_once(client: http
     again = (await ask(client, "activities", activities=calls))["outcomes"]
     assert [each["outcome"] for each in again] == ["known", "refused", "refused"]
     assert again[0]["activity_id"] == done["activity_id"]
-    keyed = {"idempotency-key": uuid4().hex}
+    keyed = {"idempotency-key": drawn()}
     unkeyed = {"activities": [{"lead_id": lead, "kind": "note", "note": "asks again in spring"}]}
     for outcome in ("logged", "known"):
         answer = await client.post("/v1/activities", json=unkeyed, headers=keyed)

@@ -16,6 +16,7 @@ from shared.clock import new_id
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.integration.kit import log
+from tests.names import drawn
 
 LEAD = {"channel": "web", "profile": {"name": "Ana Torres"}}
 
@@ -199,7 +200,7 @@ async def test_a_time_outside_the_calendar_is_a_problem(
 async def test_a_lead_that_does_not_exist_is_not_found_wherever_it_is_named(
     gateway: httpx.AsyncClient,
 ) -> None:
-    nobody = f"nobody-{uuid4().hex[:8]}"
+    nobody = drawn("nobody-")
     asked = [
         await gateway.post(f"/v1/leads/{nobody}/activities", json={"kind": "call"}),
         await gateway.post(f"/v1/leads/{nobody}/stage", json={"stage": "qualified"}),
@@ -287,7 +288,7 @@ async def test_one_key_does_not_stand_for_two_commands(gateway: httpx.AsyncClien
 
 
 async def test_a_request_can_be_followed_into_the_log(system: System, gateway: httpx.AsyncClient) -> None:
-    request, parent = f"r-{uuid4().hex[:8]}", f"00-{uuid4().hex}-{'b' * 16}-01"
+    request, parent = drawn("r-"), f"00-{uuid4().hex}-{'b' * 16}-01"
     headers = {"x-request-id": request, "traceparent": parent}
     answer = await gateway.post("/v1/leads", json=LEAD, headers=headers)
     lead = answer.json()["id"]

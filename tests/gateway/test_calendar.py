@@ -15,11 +15,11 @@ from services.gateway.agenda import calendar
 from services.gateway.domain import LeadView, NextStep, Status
 from services.gateway.keys import KeyRing, Role
 from services.gateway.lines import Language
-from shared.clock import new_id
 from shared.commands import Profile
 from shared.events.followup import ActivityKind
 from shared.mongo import Mongo
 from tests.conftest import System
+from tests.names import drawn
 
 MADRID = ZoneInfo("Europe/Madrid")
 PROFILE = Profile(name="Ana; Torres, S.L.", email="ana@example.com", phone="+34 600 000 000")
@@ -85,7 +85,7 @@ def test_the_same_steps_are_the_same_bytes_in_whatever_order_they_come() -> None
 
 
 async def test_a_link_is_made_read_cached_and_revoked(system: System) -> None:
-    rep = f"marta-{new_id()[-6:]}"
+    rep = drawn("marta-")
     mongo = Mongo(system.addresses.mongo_url, f"{system.addresses.database_prefix}_gateway")
     key = await KeyRing(mongo).create(rep, Role.REP)
     await mongo.stop()

@@ -23,6 +23,7 @@ from services.imports.run import run
 from shared.events.base import rfc3339
 from tests.conftest import System
 from tests.e2e import histories
+from tests.names import drawn
 
 CALLS = {
     "W_Afhandelen leads",
@@ -53,13 +54,13 @@ class Case:
         return [each for each in self.calls if start <= each <= self.over(at)]
 
 
-def cases(file: Path) -> dict[str, Case]:
+def cases(file: Path, prefix: str) -> dict[str, Case]:
     opened = gzip.open if file.suffix == ".gz" else open
     found: dict[str, Case] = {}
     with opened(file, "rt", encoding="utf-8", newline="") as text:
         for row in csv.DictReader(text):
             at = datetime.fromisoformat(row["timestamp"])
-            lead, what = f"bpi12-{row['case_id']}", row["activity"]
+            lead, what = f"{prefix}{row['case_id']}", row["activity"]
             if what == "A_SUBMITTED":
                 found[lead] = Case(at)
             elif what in CALLS and row["lifecycle"] == "COMPLETE":
@@ -150,14 +151,14 @@ async def compare(
 
 
 def long_ago(file: Path) -> Path:
-    """The same cases under other names and four years earlier, apart from what other tests import of them."""
+    """The same cases four years earlier: a board counts all leads of its period."""
     with file.open(encoding="utf-8", newline="") as text:
         columns, *rows = csv.reader(text)
     with file.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(columns)
-        for at, case, *rest in rows:
-            writer.writerow([(datetime.fromisoformat(at) - LONG_AGO).isoformat(), f"4{case}", *rest])
+        for at, *rest in rows:
+            writer.writerow([(datetime.fromisoformat(at) - LONG_AGO).isoformat(), *rest])
     return file
 
 
@@ -175,9 +176,8 @@ def looks(of: dict[str, Case], many: int, last: datetime) -> Iterator[tuple[date
 @pytest.mark.skipif(not histories.REAL_LOG.exists(), reason=histories.NO_REAL_LOG)
 async def test_the_board_of_the_real_log_is_what_its_rows_say(system: System, tmp_path: Path) -> None:
     file = long_ago(histories.real(tmp_path / "real.csv", 900))
-    await imported(system, file)
+    of = await imported(system, file)
     async with system.client() as gateway:
-        of = cases(file)
         compared = [await compare(gateway, of, *look) for look in looks(of, 2, LAST - LONG_AGO)]
         assert all(max(counts) > 5 for counts in zip(*compared, strict=True)), compared
 
@@ -189,13 +189,16 @@ async def test_the_board_of_the_real_log_is_what_its_rows_say(system: System, tm
 )
 @pytest.mark.skipif(not histories.REAL_LOG.exists(), reason=histories.NO_REAL_LOG)
 async def test_the_board_of_the_whole_real_log_is_what_its_rows_say(system: System) -> None:
-    await imported(system, histories.REAL_LOG)
+    of = await imported(system, histories.REAL_LOG)
     async with system.client() as gateway:
-        of = cases(histories.REAL_LOG)
         compared = [await compare(gateway, of, *look, page=500) for look in looks(of, 2, LAST)]
         assert all(max(counts) > 5 for counts in zip(*compared, strict=True)), compared
 
 
-async def imported(system: System, file: Path) -> None:
-    account = await run(file, load_mapping(histories.MAPPING), system.gateway, system.key, quiet=0.0)
+async def imported(system: System, file: Path) -> dict[str, Case]:
+    """Bring the cases in as leads of their own."""
+    prefix = drawn("log-")
+    mapping = load_mapping(histories.MAPPING).model_copy(update={"lead_prefix": prefix})
+    account = await run(file, mapping, system.gateway, system.key, quiet=0.0)
     assert account.rows_rejected == 0
+    return cases(file, prefix)

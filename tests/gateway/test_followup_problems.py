@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from services.gateway.keys import KeyRing, Role
-from shared.clock import new_id
 from shared.mongo import Mongo
 from tests.conftest import System
+from tests.names import drawn
 from tests.waiting import until
 
 BOARD = "/v1/boards/discipline"
@@ -67,7 +67,7 @@ async def test_a_line_that_cannot_be_read_is_refused(
 
 
 async def test_a_line_is_read_and_nothing_is_logged(gateway: httpx.AsyncClient) -> None:
-    lead = f"lead-{new_id()}"
+    lead = drawn("lead-")
     await gateway.post("/v1/leads", json={"lead_id": lead, "channel": "web"})
     body = {"line": "llamé, no contesta, mañana 10am", "zone": "Europe/Madrid", "at": "2026-01-12T09:00:00Z"}
     read = (await gateway.post("/v1/activities/proposals", json=body)).raise_for_status().json()

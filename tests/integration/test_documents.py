@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +17,7 @@ from shared.errors import NotFound, Refused, Unavailable
 from shared.events.leads import LeadWon
 from shared.mongo import Mongo
 from tests.integration.kit import Diary, diaries
+from tests.names import drawn
 
 
 def says(id: str, word: str, guard: Seen | Key | None = None) -> Step[Diary]:
@@ -90,7 +90,7 @@ def logs(draw: st.DrawFn) -> list[tuple[str, str, int]]:
 async def test_two_who_race_through_the_same_log_leave_what_one_alone_would(
     mongo: Mongo, log: list[tuple[str, str, int]], batches: tuple[int, int]
 ) -> None:
-    run = uuid4().hex[:8]
+    run = drawn()
     steps = [
         says(f"{document}-{run}", f"{aggregate}/{sequence}", Seen(aggregate, sequence))
         for document, aggregate, sequence in log

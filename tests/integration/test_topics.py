@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -11,12 +9,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.bus import Topics
 from shared.bus.topics import ALL, admin
 from shared.errors import Refused, Unavailable
+from tests.names import drawn
 from tests.servers import Addresses
 
 
 @pytest.fixture
 def fresh(servers: Addresses) -> Topics:
-    return Topics(servers.kafka_bootstrap, f"t{uuid4().hex[:12]}")
+    return Topics(servers.kafka_bootstrap, drawn())
 
 
 async def test_topics_are_made_once(fresh: Topics) -> None:

@@ -77,10 +77,8 @@ class Load:
 
 
 async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of_the_oracle(
-    servers: Addresses,
+    servers: Addresses, topics: Topics
 ) -> None:
-    topics = Topics(servers.kafka_bootstrap, "beaten")
-    await topics.apply()
     oracle = Oracle({}, {})
     async with AsyncExitStack() as stack:
         sender = await stack.enter_async_context(producer(topics))

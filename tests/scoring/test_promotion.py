@@ -57,10 +57,9 @@ async def published(servers: Addresses, topics: Topics, text: str) -> str:
 
 
 async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_facts(
-    servers: Addresses,
+    servers: Addresses, topics: Topics
 ) -> None:
-    topics, random = Topics(servers.kafka_bootstrap, "promoted"), Random(5)
-    await topics.apply()
+    random = Random(5)
     story: list[Recorded[Event]] = [captured(lead) for lead in LEADS] + story_of(random, 600)
     after = gauges(parse_rules(LONGER))
 

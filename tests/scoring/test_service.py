@@ -32,6 +32,7 @@ from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
 from shared.scorecard.lead_state import Fact, LeadState, fold
 from shared.scorecard.rules import default_rules
+from tests.names import drawn
 from tests.scoring.log import Reader, producer
 from tests.servers import Addresses
 from tests.waiting import until
@@ -83,7 +84,7 @@ class Channel:
 @pytest.fixture(scope="module")
 async def topics(servers: Addresses) -> Topics:
     """One set of topics for all of these tests: each tells of leads of its own."""
-    topics = Topics(servers.kafka_bootstrap, "service")
+    topics = Topics(servers.kafka_bootstrap, drawn())
     await topics.apply()
     return topics
 
