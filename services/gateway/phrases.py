@@ -204,7 +204,7 @@ def _owned(data: Mapping[str, Any]) -> str:
 
 
 def _kind(kind: str) -> str:
-    owner, _, name = kind.partition(".")
+    owner, _, name = kind.rpartition(".")
     if kind == "activity.other":
         return "activity"
     return words(f"{owner} {name}" if owner == "ticket" else name)

@@ -59,7 +59,8 @@ def test_every_event_there_is_can_be_told() -> None:
 def test_reasons_come_weightiest_first_and_what_rounds_to_nothing_is_left_out() -> None:
     terms = [
         ("signal.page_viewed", 2.0),
-        ("ticket.opened", -15.0),
+        ("ticket.replied", -15.0),
+        ("angry_complaint", -12.0),
         ("lead.captured", 30.0),
         ("signal.x", 0.001),
     ]
@@ -71,7 +72,8 @@ def test_reasons_come_weightiest_first_and_what_rounds_to_nothing_is_left_out() 
 
     assert [(each.title, each.points, each.share) for each in phrases.reasons(why)] == [
         ("Captured", 30.0, 100.0),
-        ("Ticket opened", -15.0, 50.0),
+        ("Ticket replied", -15.0, 50.0),
+        ("Angry complaint", -12.0, 40.0),
         ("Authority: decides", 10.0, 33.3),
         ("Browsing counts only so much", -4.0, 13.3),
         ("Page viewed", 2.0, 6.7),
