@@ -28,7 +28,7 @@ async def test_a_row_that_cannot_be_is_rejected_with_its_reason_and_the_others_a
     again = (await handlers.take_rows(store, piece, utc_now)).outcomes
 
     assert [each.outcome for each in first] == ["published", "rejected", "rejected", "rejected", "published"]
-    assert ["years 1 to 9999" in (first[1].reason or ""), first[2].reason, first[3].reason] == [
+    assert ["years 2 to 9998" in (first[1].reason or ""), first[2].reason, first[3].reason] == [
         True, "leads does not take activity", "lead ana was captured before",
     ]  # fmt: skip
     assert [each.outcome for each in again] == ["known"] * 5
