@@ -43,7 +43,7 @@ from shared.events.followup import ActivityLogged
 from shared.events.leads import LeadCaptured, LeadLost, LeadOffered, LeadStageChanged, LeadWon, Stage
 from shared.events.scoring import CrossingEvent
 from shared.events.signals import SignalReceived
-from shared.events.tickets import TicketOpened, TicketReplied, TicketResolved
+from shared.events.tickets import TicketCategory, TicketOpened, TicketReplied, TicketResolved
 
 FACT_OF: Final[Mapping[type, type[Event]]] = {
     CaptureLead: LeadCaptured,
@@ -56,8 +56,7 @@ FACT_OF: Final[Mapping[type, type[Event]]] = {
     ReplyTicket: TicketReplied,
     ResolveTicket: TicketResolved,
 }
-"""What a command must become. The default rules give points to all of these, and to every signal of the script."""
-COUNTED: Final[tuple[type[Event], ...]] = (*FACT_OF.values(), SignalReceived)
+"""What a command must become."""
 _POLL: Final = 0.25
 _SAME_HEAT: Final = 1e-6
 
@@ -179,9 +178,16 @@ def _stage(told: Sequence[Recorded[Event]]) -> Stage:
     return stage
 
 
+def _counts(event: Event) -> bool:
+    """Whether the default rules give it points, as they do to all signals of the script."""
+    if isinstance(event, TicketOpened):
+        return event.category is TicketCategory.COMPLAINT
+    return isinstance(event, (SignalReceived, *FACT_OF.values()))
+
+
 def _judge_heat(verdict: Verdict, lead_id: str, told: Sequence[Recorded[Event]], shown: Shown) -> None:
     terms = Counter(term["event_id"] for term in shown.explained["terms"])
-    counted = {each.id for each in told if isinstance(each.event, COUNTED)}
+    counted = {each.id for each in told if _counts(each.event)}
     for id in counted | set(terms):
         verdict.expect(f"{lead_id}, terms of {id}", int(id in counted), terms[id])
     heat = shown.view["heat"]

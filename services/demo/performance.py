@@ -81,19 +81,19 @@ class Performance:
     async def account(self) -> Account:
         """Wait until all has been heard everywhere, and compare.
 
-        What differs is looked at again until nothing has changed for `SETTLING` seconds: a service that was killed
+        What differs is looked at again until it has not changed for `SETTLING` seconds: a service that was killed
         may still be on its way back. Raises `Unavailable` when the comparison cannot be made.
         """
         assert self._watch is not None
         assert self._operator is not None
-        before, changed = None, time.monotonic()
+        before, changed = list[str](), time.monotonic()
         while True:
             await caught_up(self.door, self._operator)
             log = await read_log(self._system.topics, self._prefix)
             shown = await look(self.door, self._keys, sorted({each.lead_id for each in log}))
             verdict = judge(self.player.played, log, shown)
-            if verdict != before:
-                before, changed = verdict, time.monotonic()
+            if verdict.findings != before:
+                before, changed = verdict.findings, time.monotonic()
             if not verdict.findings or time.monotonic() - changed > SETTLING:
                 break
             await asyncio.sleep(1)

@@ -43,7 +43,7 @@ class Run:
                     3,
                     LEAD,
                     "k3",
-                    OpenTicket(lead_id=LEAD, category=TicketCategory.QUESTION, subject="Which?"),
+                    OpenTicket(lead_id=LEAD, category=TicketCategory.COMPLAINT, subject="Which?"),
                 ),
             )
         ]
@@ -57,7 +57,7 @@ class Run:
             fact(NextStepScheduled(**ABOUT, step_id="x.2", **step), "e4", "k2", 3),
             fact(
                 TicketOpened(
-                    **ABOUT, ticket_id="t", category=TicketCategory.QUESTION, priority=Priority.NORMAL
+                    **ABOUT, ticket_id="t", category=TicketCategory.COMPLAINT, priority=Priority.NORMAL
                 ),
                 "e5",
                 "k3",
@@ -92,6 +92,15 @@ class Run:
 
 def test_a_run_in_which_nothing_went_wrong_is_found_so() -> None:
     assert Run().judged() == Verdict(events=6)
+
+
+def test_a_ticket_that_is_no_complaint_counts_for_no_heat() -> None:
+    run, question = Run(), {"category": TicketCategory.QUESTION}
+    run.log[-1] = replace(run.log[-1], event=run.log[-1].event.model_copy(update=question))
+    assert run.judged().doubled == 1
+
+    run.explained["terms"].pop()
+    assert run.judged() == Verdict(events=6)
 
 
 @pytest.mark.parametrize("id", ["e1", "e2", "s1", "e3", "e4", "e5"])
