@@ -209,13 +209,16 @@ async def _ask(client: Any, url: str) -> dict[str, Any]:
         }
 
 
+_TOLD = ("outbox_pending", "leads", "memory_bytes", "last_commit", "dead_letters_left")
+
+
 def _told(status: dict[str, Any]) -> str:
-    """The numbers and times that the parts tell, in one line."""
+    """What the parts tell of their work, in one line. Where other services are is no such thing."""
     told = [
-        f"{name.replace('_', ' ')} {value}"
-        for part in status.values()
-        if isinstance(part, dict)
-        for name, value in part.items()
-        if name in ("outbox_pending", "leads", "last_commit", "dead_letters_left") and value is not None
+        f"{part} {name.replace('_', ' ')} {f'{value:,}' if isinstance(value, int) else value}"
+        for part, said in status.items()
+        if isinstance(said, dict) and part != "backends"
+        for name, value in said.items()
+        if name in _TOLD and value is not None
     ]
     return ", ".join(["ready", *told])

@@ -183,13 +183,26 @@ async def test_lag_counts_what_a_group_has_not_read(running: Running) -> None:
     assert found["nobody-at-all"] == {}
 
 
-async def test_the_doctor_finds_nothing_wrong(running: Running) -> None:
+async def test_the_doctor_finds_nothing_wrong_and_tells_how_scoring_stands(
+    running: Running, gateway: httpx.AsyncClient
+) -> None:
+    assert (await gateway.post("/v1/leads", json={"channel": "web"})).status_code == 201
+
+    async def committed() -> bool:
+        status = (await gateway.get("/v1/status")).json()["services"]["scoring"]
+        return bool(status["stream"]["last_commit"])
+
+    await eventually(committed)
     done = await ascua("doctor", "--json", env=running.env)
 
     found = done.document
     assert [check for check in found["checks"] if not check["ok"]] == []
     assert (done.code, found["ok"], found["running"], done.err) == (0, True, True, "")
     assert set(found["services"]) == set(SERVICES)
+    stream = found["services"]["scoring"]["status"]["stream"]
+    assert (stream["leads"] > 0, stream["memory_bytes"] > 10**7) == (True, True)
+    (scoring,) = (check["detail"] for check in found["checks"] if check["check"] == "scoring")
+    assert f"stream last commit {stream['last_commit']}" in scoring
     assert {"python", "java", "home", "disk", "memory", "system", "store", "topics"} <= {
         check["check"] for check in found["checks"]
     }
