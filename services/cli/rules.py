@@ -219,7 +219,7 @@ def _tell_changes(found: Sequence[Change], before: str, after: str) -> None:
 
 def _bytes(file: Path) -> bytes:
     """The file, or as much of it as shows that it is too large."""
-    from shared.scorecard.nodes import MOST_BYTES
+    from shared.yaml_lines import MOST_BYTES
 
     with file.open("rb") as opened:
         return opened.read(MOST_BYTES + 1)

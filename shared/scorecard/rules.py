@@ -17,9 +17,8 @@ from zlib import crc32
 from shared.errors import Refused
 from shared.scorecard import vocabulary
 from shared.scorecard.counts import LONGEST_HALF_LIFE_MS
-from shared.scorecard.nodes import File, Listing, Names, Node, Scalar
-from shared.scorecard.nodes import RulesError as RulesError
 from shared.scorecard.vocabulary import Attribute
+from shared.yaml_lines import File, LineError, Listing, Names, Node, Scalar
 
 HEAT: Final = "heat"
 RISK: Final = "risk"
@@ -41,6 +40,13 @@ _UNCLEAR: Final = frozenset({"yes", "no", "on", "off", "y", "n", "null", "~"})
 
 Test = Literal["is", "in", "at_least", "at_most"]
 Value = str | float | bool | tuple[str | float | bool, ...]
+
+
+class RulesError(LineError):
+    """Rules that cannot be used."""
+
+    def __init__(self, source: str, line: int, sentence: str) -> None:
+        super().__init__("rules-wrong", source, line, sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +256,7 @@ def default_rules(name: str = DEFAULTS[0]) -> Rules:
 def parse_rules(text: str | bytes, source: str = "rules") -> Rules:
     """The rules written in `text`, a YAML document laid out as default.yaml explains. Raises RulesError."""
     raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
-    return _Document(File(source, raw)).rules()
+    return _Document(File(source, raw, RulesError)).rules()
 
 
 class _Document:
@@ -591,7 +597,7 @@ class _Document:
             raise self._error(node, "one name or number belongs here, not a list, more names, or nothing")
         return node.text
 
-    def _error(self, node: Node, sentence: str) -> RulesError:
+    def _error(self, node: Node, sentence: str) -> LineError:
         return self._file.wrong(node.line, sentence)
 
 

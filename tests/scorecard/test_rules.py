@@ -15,7 +15,6 @@ from services.scoring.domain import kind_of
 from shared.events import followup, known_events
 from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.heat import gauges
-from shared.scorecard.nodes import MOST_BYTES, MOST_NAMES
 from shared.scorecard.rules import (
     DEFAULTS,
     BandRule,
@@ -28,6 +27,7 @@ from shared.scorecard.rules import (
     parse_rules,
 )
 from shared.scorecard.vocabulary import SIGNALS, events
+from shared.yaml_lines import MOST_BYTES, MOST_NAMES
 
 DAY = 86_400_000
 ROOT = Path(__file__).parents[2]
@@ -325,16 +325,16 @@ def test_order_makes_a_version_where_order_means_something() -> None:
         ("{cap: 10, in: online}", "10", 11, "group browsing must be names with values, as `name: value`"),
         ("{cap: 10, in: online}", "{cap: 10", 12, "this is not YAML"),
         ("heat:", "hot:", 2, "the file has no hot; it may have heat, risk, signals"),
-        ("heat:", "heat: &all", 2, "rules have no anchors and aliases; write it out"),
-        ("heat:", "heat: !!python/object:os.system", 2, "rules have no tags"),
+        ("heat:", "heat: &all", 2, "anchors and aliases are not read here; write it out"),
+        ("heat:", "heat: !!python/object:os.system", 2, "tags are not read here"),
         ("  kinds:", "  kinds: \x07", 3, "this is not YAML"),
-        (GOOD, "", 1, "the file is empty; start from the default rules"),
+        (GOOD, "", 1, "the file is empty; start from one that comes along"),
         (GOOD, "# nothing\n", 1, "the file is empty"),
         (GOOD, "- kinds", 1, "the file must be names with values"),
         (GOOD, f"{GOOD}---\n{GOOD}", 25, "a second document begins here"),
-        (GOOD, "[" * 100_000, 1, "nothing in rules lies deeper than 8 levels"),
+        (GOOD, "[" * 100_000, 1, "nothing here lies deeper than 8 levels"),
         (GOOD, "heat:\n  x: \ud800", 2, "this is not UTF-8; save the file as UTF-8"),
-        (GOOD, " " * (MOST_BYTES + 1), 1, f"the file has {MOST_BYTES + 1} bytes; rules have at most {MOST_BYTES}"),
+        (GOOD, " " * (MOST_BYTES + 1), 1, f"the file is longer than the {MOST_BYTES} bytes that it may have"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_line_and_what_would_be_right(
@@ -367,7 +367,7 @@ def test_what_stands_for_much_more_than_it_says_is_refused() -> None:
         f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
     )
 
-    with pytest.raises(RulesError, match="line 1: rules have no anchors"):
+    with pytest.raises(RulesError, match="line 1: anchors and aliases are not read here"):
         parse_rules(bomb)
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
-import yaml
 
 from services.followup.domain.business_time import ALWAYS, Calendar, Holidays, NeverOpen, Span, next_open
 from services.followup.domain.playbooks import (
@@ -36,7 +35,7 @@ from shared.clock import from_milliseconds
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Channel, Stage
 from shared.events.tickets import TicketCategory
-from shared.yaml_lines import LineError, Lines, Node
+from shared.yaml_lines import LineError, Lines, Listing, Names, Node, Scalar
 
 MOST_PLAYBOOKS: Final = 100
 MOST_STEPS: Final = 50
@@ -92,9 +91,9 @@ class _Reader:
             {"replies"},
         )
         for key, node in self._at.items(sections["calendars"], "calendars"):
-            self._calendars[key.value] = self._calendar(node)
+            self._calendars[key.text] = self._calendar(node)
         reps = {
-            self._name(key, "rep"): self._rep(key.value, node)
+            self._name(key, "rep"): self._rep(key.text, node)
             for key, node in self._at.items(sections["reps"], "reps")
         }
         if TEAM not in reps:
@@ -232,7 +231,7 @@ class _Reader:
         for key, value in self._at.items(node, "playbooks"):
             if len(found) == MOST_PLAYBOOKS:
                 raise self._at.error(key, f"there are more than {MOST_PLAYBOOKS} playbooks; take some out")
-            found[self._name(key, "playbook")] = self._playbook(key.value, value, reps, thens)
+            found[self._name(key, "playbook")] = self._playbook(key.text, value, reps, thens)
         for name, node_of_then in thens.items():
             following, seen = found[name].then, [name]
             while following is not None:
@@ -283,7 +282,7 @@ class _Reader:
         return replace(playbook, digest=sha256(_canonical(asdict(playbook)).encode()).hexdigest()[:16])
 
     def _entry(self, node: Node) -> Entry:
-        on_node = {key.value: value for key, value in self._at.items(node, "enter")}.get("on")
+        on_node = {key.text: value for key, value in self._at.items(node, "enter")}.get("on")
         if on_node is None:
             raise self._at.error(node, f"enter lacks on: one of {', '.join(_OF_ENTRY)}")
         on = self._at.choice(on_node, "entry", set(_OF_ENTRY))
@@ -326,16 +325,16 @@ class _Reader:
                 )
             for result, target in branches:
                 self._at.choice(result, "result", _RESULTS)
-                if not isinstance(target, yaml.ScalarNode) or not target.value:
+                if not isinstance(target, Scalar) or not target.text:
                     raise self._at.error(
-                        result, f"an empty branch: name the step after {result.value}, or end"
+                        result, f"an empty branch: name the step after {result.text}, or end"
                     )
                 name = self._at.choice(target, "step", {*names, END})
                 if name != END and names.index(name) <= place:
                     raise self._at.error(
                         target, f"a loop: {names[place]} goes back to {name}; go to a later step, or to end"
                     )
-                follows[ActivityResult(result.value)] = name
+                follows[ActivityResult(result.text)] = name
         return Step(
             name=names[place],
             deed=self._of_deed(fields),
@@ -387,7 +386,7 @@ class _Reader:
     def _reasons(self, node: Node | None, known: Set[str]) -> frozenset[str]:
         if node is None:
             return frozenset(known)
-        if isinstance(node, yaml.SequenceNode) and not node.value:
+        if isinstance(node, Listing) and not node.parts:
             return frozenset()
         return frozenset(self._at.choice(each, "reason", known) for each in self._at.list(node, "reasons"))
 
@@ -417,11 +416,11 @@ def _canonical(what: Any) -> str:
 
 def _plain(node: Node) -> str:
     """A node's content without its comments and its layout."""
-    if isinstance(node, yaml.MappingNode):
-        return "{" + ",".join(f"{key.value!r}:{_plain(value)}" for key, value in node.value) + "}"
-    if isinstance(node, yaml.SequenceNode):
-        return "[" + ",".join(_plain(each) for each in node.value) + "]"
-    return repr(node.value)
+    if isinstance(node, Names):
+        return "{" + ",".join(f"{_plain(key)}:{_plain(value)}" for key, value in node.items) + "}"
+    if isinstance(node, Listing):
+        return "[" + ",".join(map(_plain, node.parts)) + "]"
+    return repr(node.text)
 
 
 __all__ = ["ALWAYS", "LineError", "default_book", "default_text", "read"]
