@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -117,21 +117,27 @@ async def test_a_signal_sent_twice_counts_once(gateway: httpx.AsyncClient) -> No
 async def test_the_stream_resumes_where_a_client_left(gateway: httpx.AsyncClient) -> None:
     position = (await gateway.get("/v1/boards/heat")).json()["position"]
     lead = await capture(gateway)
-    first = await _changes_of(gateway, lead, {"from": position}, {}, until_type="ascua.heat.changed.v1")
+    both = {"ascua.lead.captured.v1", "ascua.heat.changed.v1"}  # which one comes first is not said
+    first = await _changes_of(
+        gateway, lead, {"from": position}, {}, lambda found: {type for _, type in found} >= both
+    )
     resumed = await _changes_of(
-        gateway, lead, {}, {"Last-Event-ID": first[0][0]}, until_type="ascua.heat.changed.v1"
+        gateway, lead, {}, {"Last-Event-ID": first[0][0]}, lambda found: first[-1] in found
     )
 
-    assert {type for _, type in first} >= {"ascua.lead.captured.v1", "ascua.heat.changed.v1"}
     assert [change for change in first[1:] if change in resumed] == first[1:]
-    stale = await _changes_of(gateway, lead, {"from": "leads:0"}, {}, until_type="reset")
+    stale = await _changes_of(gateway, lead, {"from": "leads:0"}, {}, lambda found: bool(found))
     assert [type for _, type in stale] == ["reset"]
 
 
 async def _changes_of(
-    gateway: httpx.AsyncClient, lead: str, params: dict[str, str], headers: dict[str, str], until_type: str
+    gateway: httpx.AsyncClient,
+    lead: str,
+    params: dict[str, str],
+    headers: dict[str, str],
+    enough: Callable[[list[tuple[str, str]]], bool],
 ) -> list[tuple[str, str]]:
-    """(position, type) of the lead's changes, up to the first of `until_type`."""
+    """(position, type) of the lead's changes, and of a reset, until they are enough."""
     found: list[tuple[str, str]] = []
     fields: dict[str, str] = {}
     async with gateway.stream("GET", "/v1/stream", params=params, headers=headers) as answer:
@@ -145,7 +151,7 @@ async def _changes_of(
                 data = httpx.Response(200, content=fields["data"]).json()
                 if data["lead_id"] in (lead, None):
                     found.append((fields["id"], data["type"]))
-                    if data["type"] == until_type:
+                    if enough(found):
                         return found
             fields = {}
     raise AssertionError("the stream ended")
