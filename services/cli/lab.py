@@ -344,6 +344,8 @@ def _draw_groups(console: Any, attribute: str, ages: dict[str, Disparity]) -> No
             )  # fmt: skip
     console.print(table)
     for age, found in ages.items():
+        if not found.groups:
+            continue
         between = f" ({found.between[0]} over {found.between[1]})" if found.between else ""
         console.print(f"{age}: widest gap in the share of hot leads{between}: {_figure(found.gap, '.0%')}")
 
