@@ -26,7 +26,7 @@ demo: install ## Start everything, play a simulated day, and show it in the brow
 	@$(BIN)/ascua demo
 
 test: install ## Run everything that needs no Docker, on real Kafka
-	$(BIN)/pytest -m "not containers"
+	$(BIN)/pytest -m "not containers" -n 2 --dist loadfile
 
 check: install ## Lint, formatting, types, import contracts, and generated files
 	$(BIN)/ruff check

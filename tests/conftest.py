@@ -18,7 +18,7 @@ from shared.bus import Topics
 from shared.embedded.home import free_port
 from shared.mongo import Mongo
 from tests.names import drawn
-from tests.servers import Addresses, containers, embedded
+from tests.servers import Addresses, Shared, containers, embedded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,12 +30,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+SHARED = pytest.StashKey[Shared]()
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell each of those that run tests side by side where the servers of this run are."""
+    if SHARED not in node.config.stash:
+        node.config.stash[SHARED] = Shared(node.config.getoption("--servers"))
+    node.workerinput["servers"] = node.config.stash[SHARED].addresses
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (shared := config.stash.get(SHARED, None)) is not None:
+        shared.stop()
+
+
 @pytest.fixture(scope="session")
 async def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Addresses]:
     """Kafka and the store of this run."""
-    if request.config.getoption("--servers") == "containers":
+    if (given := getattr(request.config, "workerinput", {}).get("servers")) is not None:
+        yield Addresses(*given)
+    elif request.config.getoption("--servers") == "containers":
         async with containers() as addresses:
             yield addresses
     else:

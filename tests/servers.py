@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from services.cli.answer import tell_events
 from shared.embedded import Servers
 from shared.embedded.home import free_port
 
@@ -65,3 +70,34 @@ def _started() -> Iterator[Addresses]:
     mongo.waiting_for(ExecWaitStrategy(["mongosh", "--quiet", "--eval", "db.adminCommand('ping').ok"]))
     with kafka, mongo:
         yield Addresses(bootstrap, f"mongodb://127.0.0.1:{mongo_port}/?directConnection=true")
+
+
+class Shared:
+    """Both in a process of their own, for several that run tests at once."""
+
+    def __init__(self, kind: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.servers", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+        )
+        assert self._process.stdout is not None
+        self.addresses = json.loads(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+async def main(kind: str) -> None:
+    """Start them, say where they are, and stop them when stdin ends."""
+    tell_events()
+    with TemporaryDirectory() as home:
+        async with containers() if kind == "containers" else embedded(Path(home)) as addresses:
+            sys.stdout.write(f"{json.dumps(addresses)}\n")
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
