@@ -24,7 +24,7 @@ from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Conflict, Refused
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
-from shared.mongo import Batches, BulkWriteError, Collection, Document, named, reaching
+from shared.mongo import BulkWriteError, Collection, Document, named, reaching
 
 T = TypeVar("T")
 
@@ -96,7 +96,6 @@ class Documents(Generic[T]):
 
     def __init__(self, collection: Collection[Document], type_: type[T], clock: Clock = utc_now) -> None:
         self.collection = collection
-        self._batches = Batches(collection)
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
         self._again = asyncio.Lock()  # those who lost go again one by one, or they would lose to each other
@@ -214,7 +213,9 @@ class Documents(Generic[T]):
         stamp = new_id()
         try:
             with reaching():
-                result = await self._batches.write([self._write(d, stamp) for d in documents])
+                result = await self.collection.bulk_write(
+                    [self._write(d, stamp) for d in documents], ordered=False
+                )
             won = result.inserted_count + result.matched_count
         except BulkWriteError as error:
             if any(failure["code"] != 11000 for failure in error.details["writeErrors"]):

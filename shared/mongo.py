@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import InsertOne, UpdateMany, UpdateOne, WriteConcern
+from pymongo import WriteConcern
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
-    ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
-    OperationFailure,
     ServerSelectionTimeoutError,
 )
-from pymongo.results import BulkWriteResult
 
 from shared.errors import Unavailable
 
@@ -28,7 +25,6 @@ Collection = AsyncIOMotorCollection
 Document = dict[str, Any]
 
 __all__ = [
-    "Batches",
     "BulkWriteError",
     "Collection",
     "Document",
@@ -87,42 +83,6 @@ class Mongo:
 
     def status(self) -> dict[str, object]:
         return {}
-
-
-class Batches:
-    """Writes to many documents of a collection, each on its own or not, in any order.
-
-    Where the server has transactions they are one: not for its promise, on which nothing rests, but because one commit
-    is one fsync. One that did not come through, as when somebody else writes to a document of it, is written without.
-    """
-
-    def __init__(self, collection: Collection[Document]) -> None:
-        self._collection = collection
-        self._has_transactions = True
-
-    async def write(
-        self, operations: Sequence[InsertOne[Document] | UpdateOne | UpdateMany]
-    ) -> BulkWriteResult:
-        """Raises BulkWriteError when some could not be written; the others are."""
-        if self._has_transactions and len(operations) > 1:
-            try:
-                return await self._in_one(operations)
-            except (OperationFailure, ConfigurationError) as error:
-                has_none = isinstance(error, ConfigurationError) or error.code == _NO_TRANSACTIONS
-                self._has_transactions = not has_none
-        return await self._collection.bulk_write(list(operations), ordered=False)
-
-    async def _in_one(
-        self, operations: Sequence[InsertOne[Document] | UpdateOne | UpdateMany]
-    ) -> BulkWriteResult:
-        durable = WriteConcern(w=1, j=True)
-        session = await self._collection.database.client.start_session()
-        async with session, session.start_transaction(write_concern=durable):
-            return await self._collection.bulk_write(list(operations), ordered=False, session=session)
-
-
-_NO_TRANSACTIONS = 20
-"""The code of a server that stands alone (IllegalOperation)."""
 
 
 @contextmanager

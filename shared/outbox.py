@@ -23,7 +23,7 @@ from shared.documents import Documents
 from shared.errors import AscuaError, Unavailable
 from shared.events.base import JsonObject, rfc3339
 from shared.logs import logger
-from shared.mongo import Batches, Index, named, reaching
+from shared.mongo import Index, named, reaching
 
 OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
 LEFT_BEHIND = timedelta(seconds=2)
@@ -47,7 +47,6 @@ class Relay:
     ) -> None:
         self._service = service
         self._collection = documents.collection
-        self._batches = Batches(documents.collection)
         self._publisher = publisher
         self._topic = topic
         self._clock = clock
@@ -176,7 +175,7 @@ class Relay:
             for some in named(ids)
         ]
         with reaching():
-            await self._batches.write(removals)
+            await self._collection.bulk_write(removals, ordered=False)
 
 
 def _json(fact: JsonObject) -> bytes:
