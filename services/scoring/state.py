@@ -22,6 +22,7 @@ import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer import sender
 from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.transport import Record, unless
@@ -37,9 +38,12 @@ FOLDED = ("leads", "followup", "tickets", "signals")
 MOST_SECONDS = 0.5
 """At least so often a busy partition commits."""
 
-SHARE = 1
+SHARE = 0.5
 """A partition rests this many times as long as its last commit took, so that commits do not crowd out folding: an
 idle worker tells heat at once, a loaded one in bigger batches."""
+
+sender.BACKOFF_OVERRIDE = 0.003
+"""How long aiokafka waits when the broker has not closed the transaction before: 20 ms otherwise, most of a commit."""
 
 MANY = 1_000
 """After a commit of more facts than these a partition rests all the while that it may: it is catching up, and each
