@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+import gc
 import os
 import pstats
 from collections.abc import Callable, Sequence
@@ -25,14 +26,16 @@ from shared.clock import utc_now
 from shared.scorecard.heat import gauges
 from shared.scorecard.rules import default_rules
 
-EVENTS, BATCH, TAKE = 100_000, 500, 5_000
+EVENTS, BATCH, TAKE = 360_000, 500, 36_000
+"""A take as often as a worker that catches up commits."""
 RULES = gauges(default_rules())
 TOPICS = Topics("nowhere", "ascua")
 
 
 async def measure(plan: Plan) -> None:
     os.sched_setaffinity(0, {TESTED})
-    drawn = list(Traffic(new_leads(LEADS), ZIPF).spread(EVENTS, now_ms(), DAY_MS))
+    gc.set_threshold(100_000, 50, 100)  # as services.scoring.main does
+    drawn = list(Traffic(new_leads(LEADS), ZIPF).spread(EVENTS, now_ms(), 7 * DAY_MS))
     stages: dict[str, list[float]] = {}
     for _ in range(plan.runs):
         for name, seconds in _stages(drawn).items():
