@@ -80,16 +80,6 @@ class Reading:
         return found
 
 
-class _Cell(NamedTuple):
-    """What of a scorecard fades together."""
-
-    half_life_ms: int
-    group: int
-    """The place of its group among the groups; that of the whole for none."""
-    cap: float
-    """The cap of its group, when that is all that the group holds and nothing else holds it; else inf."""
-
-
 class Gauge:
     """A scorecard made ready for reading; immutable, and quick where it is read a million times."""
 
@@ -108,14 +98,12 @@ class Gauge:
         self._groups = _tree(scorecard, names)
         own = {cell: group for group, rule in enumerate(self._groups) for cell in rule.cells}
         whole = len(self._groups) - 1
-        self.cells = tuple(
-            _Cell(half_life, own[cell], self._groups[own[cell]].cap)
-            if self._is_alone(own[cell])
-            else _Cell(half_life, own[cell], inf)
-            for cell, (_, half_life) in enumerate(names)
+        self.half_life_of = tuple(half_life for _, half_life in names)
+        """The half-life (ms) of each cell: what belongs to one group and fades together."""
+        self.caps = tuple(
+            self._groups[own[cell]].cap if self._is_alone(own[cell]) else inf for cell in range(len(names))
         )
-        self.half_life_of = tuple(cell.half_life_ms for cell in self.cells)
-        self.caps = tuple(cell.cap for cell in self.cells)
+        """The cap of each cell's group, when that is all that the group holds and nothing else holds it."""
         self._plain = frozenset(
             cell for cell in range(len(names)) if own[cell] == whole or self._is_alone(own[cell])
         )
@@ -165,7 +153,7 @@ class Gauge:
     def _held_in_groups(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
         within: list[list[tuple[int, float]]] = []
         for group in self._groups:
-            parts = [(self.cells[cell].half_life_ms, points[cell]) for cell in group.cells if cell in points]
+            parts = [(self.half_life_of[cell], points[cell]) for cell in group.cells if cell in points]
             for inner in group.inner:
                 parts += within[inner]
             total = fsum(part for _, part in parts)

@@ -66,7 +66,7 @@ class Outlook:
         self._give(room - MARGIN)
 
     def warm(self, left: float, at_ms: int) -> None:
-        """Facts up to `at_ms` left so much of the room, which is not above 0; but what warmed has faded."""
+        """Facts up to `at_ms` left so much of the room, or spent more than it; but what warmed has faded meanwhile."""
         if not isinstance(self._melting, tuple):
             self._melting = self._melting()
         points, half_life = self._melting
