@@ -96,7 +96,8 @@ async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of
             nonlocal worker
             if worker.returncode is not None:  # as its supervisor does
                 worker = await stack.enter_async_context(process(servers, topics))
-            kept.update((record.key.decode(), Lead.decode("", record.value)) for record in await state.read())
+            newest = {record.key: record.value for record in await state.read()}
+            kept.update((key.decode(), Lead.decode("", value)) for key, value in newest.items())
             return {lead: each.state.digest() for lead, each in kept.items()} == wanted
 
         await until(is_right, within=60)
