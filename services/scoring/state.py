@@ -161,6 +161,8 @@ class Partition:
         self.committed_at: datetime | None = None
         self.flows = asyncio.Event()
         self.flows.set()
+        self.is_restored = False
+        """Whether its state has been read back, under the rules in force: before that no lead may be looked at."""
         self._waiting: list[tuple[str, Sequence[Record]]] = []
         self.is_committing = False
         self._log = log
@@ -356,6 +358,7 @@ class State:
         for number, owned in self.partitions.items():
             owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
             await self._promote(owned)
+            owned.is_restored = True
             await self._ring(owned)  # what came due while nobody worked is told first
         return positions
 
@@ -370,7 +373,7 @@ class State:
 
     async def ring(self) -> None:
         """Let happen what is due by now in every partition."""
-        for owned in list(self.partitions.values()):
+        for owned in self._restored():
             await self._ring(owned)
 
     async def _ring(self, owned: Partition) -> None:
@@ -381,8 +384,11 @@ class State:
 
     async def promote(self) -> None:
         """Do what has become due to whole memories."""
-        for owned in list(self.partitions.values()):
+        for owned in self._restored():
             await self._promote(owned)
+
+    def _restored(self) -> list[Partition]:
+        return [owned for owned in self.partitions.values() if owned.is_restored]
 
     async def _promote(self, owned: Partition) -> None:
         promotion = owned.memory.due(self._clock())

@@ -186,6 +186,40 @@ async def test_the_next_owner_fences_one_that_stalled(topics: Topics) -> None:
     assert len(await records(topics, "heat")) == 1
 
 
+async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics) -> None:
+    calls: list[str] = []
+
+    class Listening(Tally):
+        def restore(self, key: bytes, value: bytes | None) -> None:
+            calls.append("restore")
+
+        def due(self, now: datetime) -> None:
+            calls.append("due")
+
+        def ring(self, now: datetime) -> int:
+            calls.append("ring")
+            return 0
+
+    state = State(Log(topics), lambda _: Listening(topics), lambda _: None)
+
+    async def ring() -> None:
+        while True:
+            await state.ring()
+            await state.promote()
+            await asyncio.sleep(0)
+
+    async with producer(topics) as sender:
+        for number in range(500):
+            await sender.send(topics.name("scoring-state"), b"[1,%d]" % number, key=b"lead", partition=0)
+    ringing = asyncio.create_task(ring())
+    await state.take([0])
+    await until(lambda: calls.count("due") > 1 and calls.count("ring") > 1)
+    ringing.cancel()
+    await state.let_go()
+
+    assert calls[:502] == ["restore"] * 500 + ["due", "ring"]
+
+
 async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics) -> None:
     log = Log(topics)
     async with AIOKafkaProducer(
