@@ -122,15 +122,20 @@ class Relay:
         """Line up what is in an outbox for long and not on its way here: another process wrote it, or it failed."""
         before = rfc3339(self._clock() - LEFT_BEHIND)
         # Only while something is pending are the young ones worth a read, for their number.
-        looked_at = {"$gt": ""} if self._pending else {"$lt": before}
+        # Without the lower bound every empty outbox would be looked at.
+        looked_at = {"$gt": ""} if self._pending else {"$gt": "", "$lt": before}
         with reaching():
             found = self._collection.find({"outbox.recordedtime": looked_at}, {"outbox": 1}).limit(BULK)
             outboxes = {doc["_id"]: doc["outbox"] async for doc in found}
         others = {
-            id: facts for id, facts in outboxes.items() if id not in self._fresh and id not in self._under_way
+            id: facts
+            for id, facts in outboxes.items()
+            if facts and id not in self._fresh and id not in self._under_way
         }
-        left = {id: facts for id, facts in others.items() if facts and facts[0]["recordedtime"] < before}
-        self._pending = len(others) - len(left)
+        left = {id: facts for id, facts in others.items() if facts[0]["recordedtime"] < before}
+        # Some were published while they were read.
+        young = others.keys() - left.keys()
+        self._pending = sum(others[id][-1]["sequence"] > self._done.get(id, 0) for id in young)
         by_age = sorted(left, key=lambda told: str(left[told][0]["id"]))
         self._fresh.update({id: left[id] for id in by_age})
         if left:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from time import monotonic
 
 from services.followup import handlers
 from services.followup.store import Books, FollowUps
@@ -49,12 +50,13 @@ class Timers:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
+            next_look = monotonic() + LOOK_SECONDS
             try:
                 self._fired += await handlers.fire(self._followups, self._books, self._clock)
                 self._looked = self._clock()
             except AscuaError as error:
                 logger().warning("timers_wait", because=error.slug)
             try:
-                await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._stopping.wait(), max(0.0, next_look - monotonic()))
             except TimeoutError:
                 continue

@@ -201,3 +201,15 @@ async def test_a_relay_publishes_what_its_own_process_wrote_at_once(mongo: Mongo
         await living.stop()
     with pytest.raises(Unavailable):
         await living.check()
+
+
+async def test_the_sweep_counts_as_pending_what_is_not_in_the_log_yet(mongo: Mongo) -> None:
+    await tell(diaries(mongo), 1)
+    relay = Relay("leads", diaries(mongo), cast("Publisher", Moody(random.Random(0))), "leads")
+    relay._pending = 1  # it failed before, so it looks at the young ones too
+    await relay._find_left_behind()
+    assert relay.status() == {"outbox_pending": len(LEADS)}
+
+    relay._done = dict.fromkeys(LEADS[1:], 1)  # published while they were read
+    await relay._find_left_behind()
+    assert relay.status() == {"outbox_pending": 1}
