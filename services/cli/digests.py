@@ -197,6 +197,7 @@ async def _of_documents(collection: Collection[State], covered: Callable[[State]
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.domain import Lead
     from services.scoring.fold import TIES
+    from services.scoring.state import POSITIONS
     from shared.scorecard.members import Ties
 
     def covered(key: str, value: bytes) -> bytes:
@@ -210,7 +211,7 @@ async def _of_heat(topics: Topics) -> str:
     async for key, value in _records(topics, "scoring-state"):
         if value is None:
             states.pop(key.decode(), None)
-        else:
+        elif key != POSITIONS:
             states[key.decode()] = value
     return _of_all([_digest(key.encode() + b" " + covered(key, value)) for key, value in states.items()])
 

@@ -1,8 +1,8 @@
 """The state of the partitions that a worker owns, kept in the log as Kafka Streams keeps it.
 
 Everything that follows from a batch goes out in one transaction per partition number: what is told, the state
-records of the changed leads and the positions of the facts that led there. So a fact is folded exactly once, whatever
-dies, and what is told always belongs to a state that is kept.
+records of the changed leads and, as one more of these records, the positions of the facts that led there. So a fact
+is folded exactly once, whatever dies, and what is told always belongs to a state that is kept.
 
 The transactional id is `<prefix>.scoring-<number>`. Whoever starts it next fences the owner before: its open
 transaction is aborted, its next commit fails, and it stops. Only then is the state read back, with read_committed.
@@ -18,6 +18,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -54,6 +55,9 @@ OVERDUE_SECONDS = 2.0
 
 TOLD = ("heat", "scoring")
 
+POSITIONS = b"/positions"
+"""The key of the state record that says where the facts stand; no lead is called so."""
+
 NEARLY = 2_000
 """A partition waits for a promotion that lacks fewer facts than these."""
 
@@ -65,6 +69,10 @@ TRANSACTION_TIMEOUT = 60.0
 
 GRACE = 3.0
 """How long a revoked partition may take over its last commit."""
+
+
+Stands = Mapping[TopicPartition, OffsetAndMetadata]
+"""Where the facts of a partition stand, each with the id of its topic."""
 
 
 class Output(NamedTuple):
@@ -161,6 +169,8 @@ class Partition:
         self.committed_at: datetime | None = None
         self.flows = asyncio.Event()
         self.flows.set()
+        self.stood: Stands = {}
+        """Where the facts stand by the state that was read back."""
         self.is_restored = False
         """Whether its state has been read back, under the rules in force: before that no lead may be looked at."""
         self._waiting: list[tuple[str, Sequence[Record]]] = []
@@ -171,7 +181,7 @@ class Partition:
         self._failed = failed
         self._positions: dict[TopicPartition, int] = {}
         self._committing: dict[TopicPartition, int] = {}
-        self._topic_ids: Mapping[str, str] = {}
+        self.topic_ids: Mapping[str, str] = {}
         self._facts = 0
         self._broken = False
         self._since: float | None = None
@@ -180,8 +190,15 @@ class Partition:
         self._work: asyncio.Task[None] | None = None
 
     def start(self, positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
-        self.committed, self._topic_ids = dict(positions), topic_ids
+        self.committed, self.topic_ids = dict(positions), topic_ids
         self._work = asyncio.create_task(self._keep_committing())
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take back a record of the state."""
+        if key == POSITIONS:
+            self.stood = _stands(value, self.number)
+        else:
+            self.memory.restore(key, value)
 
     @property
     def folded(self) -> Mapping[TopicPartition, int]:
@@ -272,25 +289,25 @@ class Partition:
         self._since = None
         self._wanted.clear()
         self.relief.set()
-        if not outputs and not positions:
+        if positions:
+            outputs = [*outputs, self._standing({**self.committed, **positions})]
+        if not outputs:
             return
         producer = self._producer
         self.is_committing = True
         await producer.begin_transaction()
-        # The client would commit although a batch failed: only its future tells. And one thing after the other: a
-        # record that arrives while the offsets join the transaction is refused by the broker, and tried again late.
+        # The client would commit although a batch failed: only its future tells.
         await asyncio.gather(*await self._send(outputs))
-        if positions:
-            await producer.send_offsets_to_transaction(
-                {tp: OffsetAndMetadata(at, self._topic_ids[tp.topic]) for tp, at in positions.items()},
-                self._log.group,
-            )
         await producer.commit_transaction()
         self.committed.update(positions)
         self._committing = {}
         self.committed_at = self._clock()
         self.is_committing = False
         self.commits += 1
+
+    def _standing(self, positions: Mapping[TopicPartition, int]) -> Output:
+        stands = {tp.topic: (offset, self.topic_ids[tp.topic]) for tp, offset in positions.items()}
+        return Output(self._log.state, POSITIONS, msgspec.json.encode(stands))
 
     async def _send(self, outputs: Sequence[Output]) -> list[asyncio.Future[Any]]:
         sent = []
@@ -353,14 +370,23 @@ class State:
         ):
             with attempt:
                 topic_ids = await log.topics.ids()
-                positions = await self._positions(topic_ids)
                 await self._read_back()
+                positions = await self._positions(topic_ids)
         for number, owned in self.partitions.items():
             owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
             await self._promote(owned)
             owned.is_restored = True
             await self._ring(owned)  # what came due while nobody worked is told first
         return positions
+
+    @property
+    def stands(self) -> Stands:
+        """Where the facts stand that are in the state."""
+        return {
+            tp: OffsetAndMetadata(offset, owned.topic_ids[tp.topic])
+            for owned in self.partitions.values()
+            for tp, offset in owned.committed.items()
+        }
 
     async def room(self) -> None:
         while late := [owned for owned in self.partitions.values() if owned.is_overdue]:
@@ -454,15 +480,20 @@ class State:
         await asyncio.gather(*(owned.close() for owned in gone.values()))
 
     async def _positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
-        """The committed positions of all facts.
+        """Where to read on in all facts.
 
         Raises `Refused("position-unknown")` when the log is not the one where scoring stood: a topic made anew, or
         one that lost its end or its beginning. Whoever went on there would lose facts or count some twice.
         """
         log = self._log
         facts = [TopicPartition(topic, number) for topic in log.facts for number in self.partitions]
+        stands: dict[TopicPartition, OffsetAndMetadata] = {}
         async with admin(log.topics.bootstrap) as client:
-            stands = await committed(client, log.group)
+            told = await committed(client, log.group)
+        for number, owned in self.partitions.items():
+            # A state that an earlier version kept says it in the group alone.
+            of_group = {tp: stand for tp, stand in told.items() if tp.partition == number}
+            stands |= owned.stood or (of_group if len(owned.memory) else {})
         async with AIOKafkaConsumer(bootstrap_servers=log.topics.bootstrap) as reader:
             first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
         positions = {}
@@ -496,7 +527,7 @@ class State:
             ends = await reader.end_offsets(waiting)
             while waiting := {tp for tp in waiting if await reader.position(tp) < ends[tp]}:
                 for tp, batch in (await reader.getmany(*waiting, timeout_ms=200)).items():
-                    restore = self.partitions[tp.partition].memory.restore
+                    restore = self.partitions[tp.partition].restore
                     for record in batch:
                         restore(record.key, record.value)
                     records += len(batch)
@@ -508,6 +539,17 @@ class State:
             records=records,
             seconds=round(monotonic() - began, 3),
         )
+
+
+def _stands(record: bytes | None, number: int) -> Stands:
+    try:
+        stands = msgspec.json.decode(record or b"{}", type=dict[str, tuple[int, str]])
+    except msgspec.DecodeError as error:
+        raise Refused(
+            "position-unknown",
+            f"the state of partition {number} says where it stands in words that cannot be read: {error}",
+        ) from error
+    return {TopicPartition(topic, number): OffsetAndMetadata(*stand) for topic, stand in stands.items()}
 
 
 async def dismiss(producer: AIOKafkaProducer) -> None:

@@ -25,6 +25,9 @@ from shared.logs import logger
 RING_SECONDS = 0.2
 """How late, at most, a crossing is told that time alone brings about."""
 
+STAND_SECONDS = 0.2
+"""How late the group hears where the state stands."""
+
 WATCH_SECONDS = 5.0
 
 STOPPING = 2 * GRACE
@@ -107,8 +110,13 @@ class Stream:
     @property
     def is_ready(self) -> bool:
         """Whether the state of every assigned partition has been read back and its records flow."""
+        consumer = self._consumer
+        return consumer is not None and consumer.is_ready
+
+    @property
+    def _consumer(self) -> BatchConsumer | None:
         consumer = self._app._consumer if self._app is not None else None
-        return isinstance(consumer, BatchConsumer) and consumer.is_ready
+        return consumer if isinstance(consumer, BatchConsumer) else None
 
     def _fail(self, error: BaseException) -> None:
         if self._error is None:
@@ -119,7 +127,14 @@ class Stream:
     async def _work(self, app: App) -> None:
         tasks = [
             asyncio.create_task(self._guarded(work))
-            for work in (app.start(), self._ring(), self._promote(), self._watch(), _crash_of(app))
+            for work in (
+                app.start(),
+                self._ring(),
+                self._promote(),
+                self._stand(),
+                self._watch(),
+                _crash_of(app),
+            )
         ]
         try:
             await self._failed.wait()
@@ -152,6 +167,12 @@ class Stream:
         while True:
             await asyncio.sleep(RING_SECONDS)
             await self.state.promote()
+
+    async def _stand(self) -> None:
+        while True:
+            await asyncio.sleep(STAND_SECONDS)
+            if (consumer := self._consumer) is not None:
+                await consumer.stand(self.state.stands)
 
     async def _watch(self) -> None:
         """Raise `Unavailable` when a partition does nothing and has to; a broker that is away does not count."""

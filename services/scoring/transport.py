@@ -22,7 +22,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from faust.app import App
 from faust.transport.drivers import aiokafka as driver
 
@@ -110,6 +111,13 @@ class Thread(driver.AIOKafkaConsumerThread):
             for tp, state in states.items()
             if state is not None and state.has_valid_position
         }
+
+    async def stand(self, stands: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Tell the group where its facts stand."""
+        await self.call_thread(self._stand, stands)
+
+    async def _stand(self, stands: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        await self._ensure_consumer().commit(dict(stands))
 
     async def pause(self, partitions: frozenset[TopicPartition]) -> None:
         await self.call_thread(self._pause, partitions)
@@ -212,6 +220,7 @@ class BatchConsumer(driver.Consumer):
         self.folding = transport.folding
         self.owned: frozenset[TopicPartition] = frozenset()
         self.assigned: frozenset[TopicPartition] = frozenset()
+        self._stood: Mapping[TopicPartition, OffsetAndMetadata] = {}
         self._owning = asyncio.Event()
         self._batch = asyncio.Lock()
         self._taking: asyncio.Task[None] | None = None
@@ -220,6 +229,13 @@ class BatchConsumer(driver.Consumer):
     def is_ready(self) -> bool:
         """Whether records flow from everything that the group assigned to this worker."""
         return self.owned == self.assigned and self.app._assignment is not None and not self.app.rebalancing
+
+    async def stand(self, stands: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Tell the group where the state stands, for those who watch how far it lags; nobody reads on from there."""
+        if stands and stands != self._stood and self.is_ready:
+            with suppress(KafkaError):  # of another generation by now, or told with the next
+                await self._thread.stand(stands)
+                self._stood = stands
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, thread_loop=uvloop.new_event_loop(), loop=self.loop, beacon=self.beacon)
@@ -286,7 +302,7 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.sleep(0)
 
     async def commit(self, *args: Any, **kwargs: Any) -> bool:
-        """Positions are part of the transactions; there is nothing left to commit."""
+        """Positions are part of the state; there is nothing left to commit."""
         return False
 
     async def perform_seek(self) -> None:

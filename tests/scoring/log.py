@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from services.scoring.state import POSITIONS
 from shared.bus.topics import Topics
 
 
@@ -17,7 +18,7 @@ async def producer(topics: Topics) -> AsyncIterator[AIOKafkaProducer]:
 
 
 class Reader:
-    """A topic (short name) from its beginning; `read` adds what has been committed since."""
+    """A topic (short name) from its beginning; `read` adds what has been committed since, positions left out."""
 
     def __init__(self, topics: Topics, topic: str) -> None:
         self.records: list[ConsumerRecord] = []
@@ -45,7 +46,7 @@ class Reader:
         ends = await self._consumer.end_offsets(self._partitions)
         while [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]:
             for batch in (await self._consumer.getmany(timeout_ms=50)).values():
-                self.records += batch
+                self.records += [record for record in batch if record.key != POSITIONS]
         return self.records
 
 

@@ -13,10 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 
-from services.scoring.state import Log, Output, State
+from services.scoring.state import POSITIONS, Log, Output, State
 from services.scoring.stream import Stream, look
-from shared.bus.topics import Topics
+from shared.bus.lag import lag
+from shared.bus.topics import Topics, admin
 from shared.errors import Refused
 from tests.scoring.log import Reader, producer, records
 from tests.scoring.tally import Tally, tallying
@@ -240,22 +242,87 @@ async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics)
     assert set(positions.values()) == {0}
 
 
-async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics: Topics) -> None:
-    log = Log(topics)
-    beyond = TopicPartition(log.facts[0], 0)
-    async with AIOKafkaProducer(
-        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
-    ) as other:
-        await other.begin_transaction()
-        await other.send_offsets_to_transaction({beyond: 1_000}, log.group)
-        await other.commit_transaction()
+async def stopped(topics: Topics) -> str:
+    """Why a worker stops."""
     stream = tallying(topics)
     await stream.start()
     try:
         await until(lambda: stream.stopped is not None)
-        assert "offset 1000" in str(stream.stopped)
+        return str(stream.stopped)
     finally:
         await stream.stop()
+
+
+async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics: Topics) -> None:
+    log = Log(topics)
+    ids = await topics.ids()
+    async with producer(topics) as sender:
+        beyond = json.dumps({log.facts[0]: [1_000, ids[log.facts[0]]]}).encode()
+        await sender.send_and_wait(log.state, beyond, key=POSITIONS, partition=0)
+    assert "offset 1000" in await stopped(topics)
+
+
+async def test_a_position_in_another_topic_of_that_name_stops_the_worker(topics: Topics) -> None:
+    log = Log(topics)
+    async with producer(topics) as sender:
+        elsewhere = json.dumps({log.facts[0]: [0, "another"]}).encode()
+        await sender.send_and_wait(log.state, elsewhere, key=POSITIONS, partition=0)
+    assert "another topic of that name" in await stopped(topics)
+
+
+async def test_positions_that_cannot_be_read_stop_the_worker(topics: Topics) -> None:
+    async with producer(topics) as sender:
+        await sender.send_and_wait(Log(topics).state, b"no json", key=POSITIONS, partition=0)
+    assert "cannot be read" in await stopped(topics)
+
+
+async def test_a_state_that_says_no_positions_stands_where_the_group_does(topics: Topics) -> None:
+    log = Log(topics)
+    fact, ids = TopicPartition(log.facts[0], 0), await topics.ids()
+    async with producer(topics) as sender:
+        for _ in range(3):
+            await sender.send_and_wait(fact.topic, b"x", key=b"lead", partition=0)
+        await sender.send_and_wait(log.state, b"[2,2]", key=b"lead", partition=0)
+    async with AIOKafkaProducer(
+        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
+    ) as earlier:
+        await earlier.begin_transaction()
+        stand = OffsetAndMetadata(2, ids[fact.topic])
+        await earlier.send_offsets_to_transaction({fact: stand}, log.group)
+        await earlier.commit_transaction()
+    async with working(topics) as stream:
+        await until(lambda: stream.state.partitions[0].commits == 1)
+
+    assert await kept(topics) == Counter({b"lead": 3})
+
+
+async def test_a_group_without_a_state_begins_anew(topics: Topics) -> None:
+    async with traffic(topics) as given:
+        async with working(topics):
+            await given.send(100)
+            await caught_up(topics, given)
+        async with admin(topics.bootstrap) as client:
+            await client.delete_topics([Log(topics).state])
+
+            async def is_gone() -> bool:
+                return Log(topics).state not in await client.list_topics()
+
+            await until(is_gone)
+        await topics.apply()
+        async with working(topics) as stream:
+            await until(lambda: folded(stream) == 100)
+
+
+async def test_the_group_hears_where_the_state_stands(topics: Topics) -> None:
+    async with traffic(topics) as given, working(topics):
+        await given.send(100)
+
+        async def is_heard() -> bool:
+            found = await lag(topics, ["scoring"])
+            return sum(place["lag"] for place in found["scoring"].values()) == 0
+
+        await caught_up(topics, given)
+        await until(is_heard)
 
 
 async def test_a_partition_that_has_to_commit_and_does_not_is_noticed(topics: Topics) -> None:

@@ -1,4 +1,4 @@
-"""A bare aiokafka loop: getmany, a dict, and the worker's transactions (state, heat, crossings, offsets) per partition.
+"""A bare aiokafka loop: getmany, a dict, and the worker's transactions (heat, crossings, state and positions).
 
 Commits run beside the folding, as the worker's do.
 """
@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
+import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
 from services.scoring.domain import Happened, Lead, take_in
+from services.scoring.state import POSITIONS
 from shared.bus import Topics
 from shared.bus.topics import PARTITIONS
 
@@ -27,6 +29,7 @@ class Partition:
         self.changed: dict[str, Lead] = {}
         self.crossings: list[Any] = []
         self.positions: dict[TopicPartition, int] = {}
+        self.stood: dict[str, int] = {}
         self.due = 0.0
         self.committing: asyncio.Task[None] | None = None
         self.topics = topics
@@ -62,11 +65,11 @@ class Partition:
             if heat is not None:
                 outputs.append(("heat", key, heat))
             outputs.append(("scoring-state", key, lead.encode()))
-        positions = self.positions
+        self.stood |= {tp.topic: offset for tp, offset in self.positions.items()}
+        outputs.append(("scoring-state", POSITIONS, msgspec.json.encode(self.stood)))
         self.changed, self.crossings, self.positions = {}, [], {}
         await self.producer.begin_transaction()
         await self._send(outputs)
-        await self.producer.send_offsets_to_transaction(positions, f"{self.topics.prefix}.bare")
         await self.producer.commit_transaction()
 
     async def _send(self, outputs: Sequence[tuple[str, bytes, bytes]]) -> None:
