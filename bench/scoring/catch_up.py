@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from typing import Any
 
 from bench.scoring.cluster import ROOT, Cluster, Process, as_records, cluster, fill, now_ms, progress
@@ -25,11 +26,16 @@ PEERS = {
 
 
 async def measure(plan: Plan) -> None:
+    names = [name for name in ("ours", *PEERS) if not plan.only or name in plan.only.split(",")]
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     async with cluster() as broker:
-        for name in ("ours", *PEERS):
-            if plan.only in ("", name):
-                results = [await _run(plan, broker, name) for _ in range(plan.runs)]
-                _keep(plan, name, results)
+        for _ in range(plan.runs):
+            for name in names:
+                results[name].append(await _run(plan, broker, name))
+    for name in names:
+        _keep(plan, name, results[name])
+    _keep_ratios(plan)
+    plan.keep([plan.load()], "load average")
 
 
 async def _run(plan: Plan, broker: Cluster, name: str) -> dict[str, float]:
@@ -76,31 +82,36 @@ def _keep(plan: Plan, name: str, results: list[dict[str, Any]]) -> None:
                 goal,
             ),
             plan.row(f"{title}, processor time", "µs/event", [each["cpu"] for each in results]),
-            plan.load(f"{title}, "),
         ],
         re.escape(f"{title}, ") + "(?!telling)",
     )
-    _keep_ratios(plan)
 
 
 def _keep_ratios(plan: Plan) -> None:
-    """Ours to each peer, as far as both are measured: by the clock, and by processor time."""
-    rates, costs = {}, {}
+    """Ours to each peer, turn by turn, as far as both are measured: by the clock, and by processor time."""
+    rates: dict[str, tuple[float, ...]] = {}
+    costs: dict[str, tuple[float, ...]] = {}
     for each in kept(BENCH):
         name = each.row.removeprefix(f"{plan.part}: ")
         if found := re.fullmatch(r"(.*), [\d,]+ events, .*", name):
-            rates[found[1]] = each.value
+            rates[found[1]] = each.runs
         elif name.endswith(", processor time"):
-            costs[name.removesuffix(", processor time")] = each.value
+            costs[name.removesuffix(", processor time")] = each.runs
     rows = []
     for title, goal in PEERS.values():
         if title in rates and "ours" in rates:
             goals = f"≥ {goal}" if goal else ""
             rows += [
-                plan.row(f"ratio to {title}", "times", [rates["ours"] / rates[title]], goals),
-                plan.row(f"ratio to {title}, by processor time", "times", [costs[title] / costs["ours"]]),
+                plan.row(f"ratio to {title}", "times", _ratios(rates["ours"], rates[title]), goals),
+                plan.row(
+                    f"ratio to {title}, by processor time", "times", _ratios(costs[title], costs["ours"])
+                ),
             ]
     plan.keep(rows, "ratio to ")
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=False)]
 
 
 def quix_python() -> str:

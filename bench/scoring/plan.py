@@ -22,7 +22,9 @@ NOTES = (
     "Facts as they stand on the topics, 546 bytes on average: 90% signals, 10% activities, UUID ids and leads, times "
     "in order, spread over the last 7 days where they are preloaded",
     "Ours: the worker's stream as services/scoring/main.py wires it, in a process of its own without ledger and API, "
-    "with uvloop; heat, crossings, state and offsets in one transaction per partition, acks=all, at most 500 ms",
+    "with uvloop; heat, crossings, state and positions in one transaction per partition, acks=all, at most 500 ms",
+    "Catch-up: ours and the others take turns, run by run, since the machine's speed drifts by the minute; a "
+    "ratio is the median of those of the turns",
     "All rows run the same code from bytes to heat: decoding, deduplication, fold, crossings, record of heat, record "
     "of state. Only ours also wakes up for crossings by time, lets leads rest, and puts dead letters aside",
     "Bare loop: the same transactions, every 500 ms beside the folding; timed to the last commit, like ours",
@@ -57,7 +59,10 @@ class Plan:
         default=300.0, metadata={"help": "length of a run at a steady rate; cost takes a tenth"}
     )
     only: str = field(
-        default="", metadata={"help": "of the rows of catch-up only those of this peer, or ours"}
+        default="",
+        metadata={
+            "help": "of the rows of catch-up only those of these, with commas: ours, bare, quix, quix-quiet, faust"
+        },
     )
 
     @classmethod
