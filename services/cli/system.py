@@ -34,6 +34,10 @@ SERVICES = (*INNER, "gateway")
 GATEWAY_PORT = 8000
 
 
+ON_OUR_BROKER = {"ASCUA_SESSION_SECONDS": "3"}
+"""A killed worker of scoring is missed after so long; a broker with Kafka's own settings allows six seconds or more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where a system is. `pid` is the process that supervises it; None when it was given by address."""
@@ -261,6 +265,7 @@ async def _start(supervisor: Supervisor, name: str, addresses: Addresses, host: 
     url = httpx.URL(addresses.url(name))
     is_gateway = name == "gateway"
     env = {
+        **({} if environment().kafka_bootstrap else ON_OUR_BROKER),
         **os.environ,
         **addresses.settings(),
         "ASCUA_HOST": host if is_gateway else "127.0.0.1",
