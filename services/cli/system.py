@@ -33,7 +33,6 @@ INNER = ("leads", "followup", "tickets", "scoring")
 SERVICES = (*INNER, "gateway")
 GATEWAY_PORT = 8000
 
-
 ON_OUR_BROKER = {"ASCUA_SESSION_SECONDS": "3"}
 """A killed worker of scoring is missed after so long; a broker with Kafka's own settings allows six seconds or more."""
 

@@ -181,7 +181,7 @@ class Partition:
         self._failed = failed
         self._positions: dict[TopicPartition, int] = {}
         self._committing: dict[TopicPartition, int] = {}
-        self.topic_ids: Mapping[str, str] = {}
+        self._topic_ids: Mapping[str, str] = {}
         self._facts = 0
         self._broken = False
         self._since: float | None = None
@@ -190,7 +190,7 @@ class Partition:
         self._work: asyncio.Task[None] | None = None
 
     def start(self, positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
-        self.committed, self.topic_ids = dict(positions), topic_ids
+        self.committed, self._topic_ids = dict(positions), topic_ids
         self._work = asyncio.create_task(self._keep_committing())
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -290,7 +290,8 @@ class Partition:
         self._wanted.clear()
         self.relief.set()
         if positions:
-            outputs = [*outputs, self._standing({**self.committed, **positions})]
+            stands = {tp.topic: stand for tp, stand in self._at({**self.committed, **positions}).items()}
+            outputs = [*outputs, Output(self._log.state, POSITIONS, msgspec.json.encode(stands))]
         if not outputs:
             return
         producer = self._producer
@@ -305,9 +306,12 @@ class Partition:
         self.is_committing = False
         self.commits += 1
 
-    def _standing(self, positions: Mapping[TopicPartition, int]) -> Output:
-        stands = {tp.topic: (offset, self.topic_ids[tp.topic]) for tp, offset in positions.items()}
-        return Output(self._log.state, POSITIONS, msgspec.json.encode(stands))
+    def stands(self) -> Stands:
+        """Where the facts stand that are in the state."""
+        return self._at(self.committed)
+
+    def _at(self, positions: Mapping[TopicPartition, int]) -> Stands:
+        return {tp: OffsetAndMetadata(offset, self._topic_ids[tp.topic]) for tp, offset in positions.items()}
 
     async def _send(self, outputs: Sequence[Output]) -> list[asyncio.Future[Any]]:
         sent = []
@@ -382,11 +386,7 @@ class State:
     @property
     def stands(self) -> Stands:
         """Where the facts stand that are in the state."""
-        return {
-            tp: OffsetAndMetadata(offset, owned.topic_ids[tp.topic])
-            for owned in self.partitions.values()
-            for tp, offset in owned.committed.items()
-        }
+        return {tp: stand for owned in self.partitions.values() for tp, stand in owned.stands().items()}
 
     async def room(self) -> None:
         while late := [owned for owned in self.partitions.values() if owned.is_overdue]:
