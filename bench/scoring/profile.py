@@ -17,9 +17,10 @@ from bench.scoring.cluster import TESTED, now_ms, progress
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import RESULTS, kept
-from services.scoring.domain import Happened, Lead, take_in
+from services.scoring.domain import Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
+from services.scoring.happened import Happened
 from services.scoring.telling import Teller
 from shared.bus import Topics
 from shared.clock import utc_now

@@ -8,10 +8,11 @@ from random import Random
 from bench.scoring.cluster import Process, cluster, fill, now_ms, progress
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import new_leads, partition_of
-from services.scoring.domain import Lead, live, settle, take_in
+from services.scoring.domain import Lead, settle, take_in
+from services.scoring.happened import live
 from shared.bus import Topics
+from shared.scorecard.fact import Fact
 from shared.scorecard.heat import gauges
-from shared.scorecard.lead_state import Fact
 from shared.scorecard.rules import default_rules
 
 KINDS = (

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.scoring.domain import Happened
-from shared.scorecard.lead_state import Fact
+from services.scoring.happened import Happened
+from shared.scorecard.fact import Fact
 
 CAPTURED: Final = "lead.captured"
 WON: Final = "lead.won"

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.lab.histories import History, history
-from services.scoring.domain import Happened
 from services.scoring.facts import Decoder
+from services.scoring.happened import Happened
 from services.scoring.merging import absorbed_in
 from services.scoring.state import FOLDED
 from shared.bus.topics import Topics, admin

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.lab.histories import History
-from services.scoring.domain import Lead, live, settle
+from services.scoring.domain import Lead, settle
+from services.scoring.happened import live
 from services.scoring.merging import Merged
 from shared.clock import milliseconds
 from shared.events.scoring import Band, CrossingEvent

@@ -10,15 +10,13 @@ Risk is told of customers in the same way. Of a lead that is part of another one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
+from services.scoring.happened import Happened
 from shared.clock import from_milliseconds, milliseconds
-from shared.errors import Undecodable
-from shared.events.base import Event, Recorded, data_of
-from shared.events.followup import ActivityLogged, ActivityResult
 from shared.events.scoring import (
     Band,
     CrossingEvent,
@@ -32,9 +30,8 @@ from shared.events.scoring import (
     RiskBand,
     RiskEvent,
 )
-from shared.events.signals import SignalReceived
 from shared.scorecard.heat import Gauge, Gauges
-from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.members import TYING, Part, Ties
 from shared.scorecard.outlook import Outlook
 from shared.scorecard.record import seal, unseal
@@ -54,69 +51,6 @@ _RISK_BANDS: Final = tuple(RiskBand)
 _LEVELS: Final = {
     str(band): level for bands in (_HEAT_BANDS, _RISK_BANDS) for level, band in enumerate(bands)
 }
-
-_PASSING: Final = frozenset({"activity_id", "due", "step_id", "ticket_id"})
-_RESULTS: Final = frozenset(
-    {
-        ActivityResult.ANSWERED,
-        ActivityResult.NO_ANSWER,
-        ActivityResult.INTERESTED,
-        ActivityResult.APPOINTMENT,
-        ActivityResult.OBJECTION,
-    }
-)
-
-
-class Happened(Fact, frozen=True, gc=False):
-    """A fact about a lead and when it takes effect; of history nothing is told."""
-
-    lead_id: str = ""
-    effect_ms: int = 0
-    is_history: bool = False
-
-
-def live(lead_id: str, fact: Fact) -> Happened:
-    """A fact that was known when it happened."""
-    return Happened(
-        fact.id, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes, lead_id, fact.at_ms
-    )
-
-
-def happened(recorded: Recorded[Event]) -> Happened:
-    """What an event in the log is to scoring. Raises `Undecodable` when its sequence belongs to nothing."""
-    if (recorded.aggregate is None) != (recorded.sequence is None):
-        raise Undecodable("not-cloudevent", "aggregate and sequence go together, and this has one of them")
-    event = recorded.event
-    at_ms = milliseconds(event.at)
-    return Happened(
-        recorded.id,
-        kind_of(event),
-        at_ms,
-        recorded.aggregate,
-        recorded.sequence,
-        attributes_of(event),
-        recorded.lead_id,
-        milliseconds(recorded.recorded_at) if recorded.is_history else at_ms,
-        recorded.is_history,
-    )
-
-
-def kind_of(event: Event) -> str:
-    """The kind under which the rules may count an event, such as `signal.page_viewed` or `lead.won`."""
-    match event:
-        case SignalReceived():
-            return f"signal.{event.kind}"
-        case ActivityLogged():
-            return f"activity.{event.result if event.result in _RESULTS else 'other'}"
-        case _:
-            return event.type.removeprefix("ascua.")
-
-
-def attributes_of(event: Event) -> Mapping[str, Any]:
-    """What the rules' conditions may ask of an event; ids and promises mean nothing to them."""
-    if isinstance(event, SignalReceived):
-        return event.attributes
-    return {name: value for name, value in data_of(event).items() if name not in _PASSING}
 
 
 class Track:

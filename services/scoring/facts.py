@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from services.scoring.domain import Happened, happened
+from services.scoring.happened import Happened, happened
 from shared.clock import milliseconds
 from shared.errors import Undecodable
 from shared.events import decode, wire_type

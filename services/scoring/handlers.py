@@ -11,7 +11,8 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from services.scoring.domain import Happened, happened, live, settle
+from services.scoring.domain import settle
+from services.scoring.happened import Happened, happened, live
 from services.scoring.merging import Merged, absorbed_in, lead_at
 from services.scoring.rulebook import Rulebook
 from services.scoring.store import Entry, Ledger

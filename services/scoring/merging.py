@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.scoring.domain import Crossings, Happened, Lead, settle, take_in, take_part
+from services.scoring.domain import Crossings, Lead, settle, take_in, take_part
+from services.scoring.happened import Happened
+from shared.scorecard.fact import Fact
 from shared.scorecard.heat import Gauges
-from shared.scorecard.lead_state import Fact
 from shared.scorecard.members import MERGED, Part
 
 

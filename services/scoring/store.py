@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from shared.events.base import JsonObject
 from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
-from shared.scorecard.lead_state import Fact
+from shared.scorecard.fact import Fact
 from shared.scorecard.members import TYING
 
 _DUPLICATE = 11000

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from shared.errors import Refused
 from shared.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, decay, scale
-from shared.scorecard.lead_state import QUALIFIED, WON, Fact
+from shared.scorecard.fact import Fact
+from shared.scorecard.lead_state import QUALIFIED, WON
 from shared.scorecard.members import TYING
 from shared.scorecard.outlook import Outlook, Sure
 from shared.scorecard.rules import Counter, KindRule, Rules, Scorecard

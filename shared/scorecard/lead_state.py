@@ -15,6 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from shared.errors import Refused
 from shared.scorecard.counts import DecayedCounts
+from shared.scorecard.fact import Fact
 from shared.scorecard.record import Reader, UnreadableRecord
 from shared.scorecard.rules import Counter
 
@@ -30,18 +31,6 @@ _QUALIFICATION: Final = Struct(">QH")  # sequence, length of the attributes
 _SEEN: Final = Struct(">QQH")
 _SEQUENCE: Final = Struct(">Q")
 _NONE: Final = -(2**63)
-
-
-class Fact(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened to a lead. Service events carry aggregate and sequence; signals carry neither."""
-
-    id: str
-    kind: str
-    at_ms: int
-    aggregate: str | None = None
-    sequence: int | None = None
-    attributes: Mapping[str, Any] | None = None
-    """What else the event says, for rules with conditions. None where no one asks."""
 
 
 def _fingerprint(name: str) -> int:

@@ -19,7 +19,8 @@ import msgspec
 
 from shared.errors import Undecodable
 from shared.scorecard.counts import DecayedCounts
-from shared.scorecard.lead_state import Fact, LeadState
+from shared.scorecard.fact import Fact
+from shared.scorecard.lead_state import LeadState
 from shared.scorecard.record import Reader, UnreadableRecord, seal, unseal
 
 MERGED: Final = "lead.merged"

@@ -10,7 +10,7 @@ from services.imports.mapping import Mapping
 from services.imports.readers import Source
 from services.imports.rows import Reject, understand
 from services.lab.histories import History, history
-from services.scoring.domain import Happened, happened
+from services.scoring.happened import Happened, happened
 from shared.commands import Activity, Captured, HistoryRow, Lost, Offered, Signal, StageChanged, Won
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityLogged

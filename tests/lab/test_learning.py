@@ -13,8 +13,8 @@ from services.lab.histories import AGES, HOUR_MS, History, history
 from services.lab.replay import play
 from services.lab.worth import auc
 from shared.errors import Refused
+from shared.scorecard.fact import Fact
 from shared.scorecard.heat import Gauges
-from shared.scorecard.lead_state import Fact
 from shared.scorecard.rules import DEFAULTS, Rules, default_rules, parse_rules
 
 learning = pytest.importorskip("services.lab.learning", reason="scikit-learn is not installed")

@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.scorecard.counts import DecayedCounts, decay
+from shared.scorecard.fact import Fact
 from shared.scorecard.heat import Cap, FitTerm, Term, explain, fit_terms, gauges
-from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import KindRule, Rules, default_rules, parse_rules
 
 DAY = 86_400_000

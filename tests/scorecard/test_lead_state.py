@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Refused
-from shared.scorecard.lead_state import REMEMBERED_SIGNALS, Fact, LeadState, fold
+from shared.scorecard.fact import Fact
+from shared.scorecard.lead_state import REMEMBERED_SIGNALS, LeadState, fold
 from shared.scorecard.record import UnreadableRecord, seal, unseal
 from shared.scorecard.rules import default_rules
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Undecodable
 from shared.scorecard.counts import DecayedCounts
-from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.fact import Fact
+from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, told_in
 from shared.scorecard.record import UnreadableRecord
 from shared.scorecard.rules import default_rules

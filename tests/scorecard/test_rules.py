@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.domain import kind_of
+from services.scoring.happened import kind_of
 from shared.events import followup, known_events
 from shared.scorecard.counts import DecayedCounts
 from shared.scorecard.heat import gauges

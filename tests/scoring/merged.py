@@ -10,9 +10,10 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from services.scoring.domain import Lead, band_of, crossing_id, happened
+from services.scoring.domain import Lead, band_of, crossing_id
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
+from services.scoring.happened import happened
 from services.scoring.state import Output
 from shared.bus.topics import Topics
 from shared.clock import milliseconds

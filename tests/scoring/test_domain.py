@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.domain import Happened, Lead, crossing_id, heat_of, kind_of, settle, take_in
+from services.scoring.domain import Lead, crossing_id, heat_of, settle, take_in
+from services.scoring.happened import Happened, kind_of
 from services.scoring.merging import lead_at
 from shared.clock import from_milliseconds, milliseconds
 from shared.events import followup, known_events, leads, scoring, signals, tickets

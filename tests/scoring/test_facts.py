@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring import facts
-from services.scoring.domain import happened
+from services.scoring.happened import happened
 from shared.errors import Undecodable
 from shared.events import Recorded, decode, encode
 from shared.events.followup import ActivityLogged

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from services.scoring.domain import Lead, band_of, happened, settle, take_in
+from services.scoring.domain import Lead, band_of, settle, take_in
+from services.scoring.happened import happened
 from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.events import Recorded, decode

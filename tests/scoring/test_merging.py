@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.domain import Lead, happened, take_in
+from services.scoring.domain import Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import TIES, Heat
+from services.scoring.happened import happened
 from services.scoring.merging import lead_at
 from shared.bus.topics import Topics
 from shared.clock import milliseconds

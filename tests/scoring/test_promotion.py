@@ -8,7 +8,8 @@ from random import Random
 
 from aiokafka import AIOKafkaProducer
 
-from services.scoring.domain import FORMAT, Lead, happened
+from services.scoring.domain import FORMAT, Lead
+from services.scoring.happened import happened
 from services.scoring.rulebook import Rulebook, publish
 from shared.bus import Publisher
 from shared.bus.topics import Topics

@@ -30,7 +30,8 @@ from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import HeatChanged, LeadCooled, LeadWarmed
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
-from shared.scorecard.lead_state import Fact, LeadState, fold
+from shared.scorecard.fact import Fact
+from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import default_rules
 from tests.names import drawn
 from tests.scoring.log import Reader, producer

@@ -16,7 +16,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
-from services.scoring.domain import Happened, Lead, take_in
+from services.scoring.domain import Lead, take_in
+from services.scoring.happened import Happened
 from services.scoring.state import POSITIONS
 from shared.bus import Topics
 from shared.bus.topics import PARTITIONS
