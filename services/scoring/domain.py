@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any, Final
-from uuid import NAMESPACE_URL, uuid5
+
+from uuid_utils import NAMESPACE_URL, uuid5
 
 from services.scoring.happened import Happened
 from shared.clock import from_milliseconds, milliseconds

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -26,6 +27,8 @@ _REMEMBERED: Final = 20_000
 """How many data are remembered; then all are forgotten at once."""
 _SIGNAL: Final = wire_type(SignalReceived)
 _BACKSLASH: Final = ord("\\")
+_ENDS: Final = itemgetter(0, -1)
+_BRACED: Final = frozenset({(ord("{"), ord("}"))})
 
 _LEAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _AGGREGATE: Final = re.compile(r"[a-z]+:[A-Za-z0-9_-]{1,64}").fullmatch
@@ -140,9 +143,11 @@ class Decoder:
 
         A record that ends with a brace, a new line, and one that begins with a brace can only be two whole values.
         """
+        if not all(values) or not _BRACED.issuperset(map(_ENDS, values)):
+            return None
         lines = b"\n".join(values)
         # msgspec does not look into what it skips: bytes that are not UTF-8, half of an escaped surrogate pair.
-        if not lines.isascii() or _BACKSLASH in lines or lines.count(b"}\n{") != len(values) - 1:
+        if not lines.isascii() or _BACKSLASH in lines:
             return None
         try:
             envelopes = self._decode_lines(lines)

@@ -174,7 +174,7 @@ def to_cloudevent(recorded: Recorded[Event]) -> JsonObject:
 
 
 def encode(recorded: Recorded[Event]) -> bytes:
-    return json.dumps(to_cloudevent(recorded), separators=(",", ":"), ensure_ascii=False).encode()
+    return _TO_JSON(to_cloudevent(recorded)).encode()
 
 
 def decode(raw: bytes) -> Recorded[Event]:
@@ -258,6 +258,7 @@ def _not_json(constant: str) -> None:
 
 
 _JSON = json.JSONDecoder(parse_constant=_not_json)
+_TO_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _OURS = re.compile(r"ascua(\.[a-z_]{1,40}){1,4}\.v[0-9]{1,5}")
 _VERSION = re.compile(r"[1-9][0-9]{0,4}")
 
