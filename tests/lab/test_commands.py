@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,10 +33,14 @@ async def publish(topics: Topics, facts: list[Recorded[Event]]) -> None:
         await sender.flush()
 
 
+OF_A_TEST = re.compile(r"(t|system)[0-9a-f]{12}\.")
+
+
 async def standing(topics: Topics) -> tuple[set[str], dict[TopicPartition, int]]:
-    """The groups there are, and where the topics end."""
+    """The groups there are, but for those of tests that run meanwhile, and where the topics end."""
     async with admin(topics.bootstrap) as client:
         groups = {group for group, *_ in await client.list_consumer_groups()}
+        groups = {each for each in groups if each.startswith(topics.prefix) or not OF_A_TEST.match(each)}
         described = await client.describe_topics([topics.name(topic.name) for topic in FACTS])
     places = [TopicPartition(each["topic"], p["partition"]) for each in described for p in each["partitions"]]
     async with AIOKafkaConsumer(bootstrap_servers=topics.bootstrap) as reader:
