@@ -44,6 +44,7 @@ from shared.events.leads import LeadCaptured, LeadLost, LeadOffered, LeadStageCh
 from shared.events.scoring import CrossingEvent
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketCategory, TicketOpened, TicketReplied, TicketResolved
+from shared.tasks import ended
 
 FACT_OF: Final[Mapping[type, type[Event]]] = {
     CaptureLead: LeadCaptured,
@@ -274,8 +275,7 @@ class HeatWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         await self._reader.stop()
 
     def seconds(self, log: Iterable[Recorded[Event]]) -> list[float]:

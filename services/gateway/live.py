@@ -23,6 +23,7 @@ from shared.bus.positions import committed
 from shared.bus.topics import Topics, admin
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
+from shared.tasks import ended
 
 TOPICS = (*PROJECTED, "scoring")
 KEPT = 20_000
@@ -106,8 +107,7 @@ class Live:
         for queue in self._clients:
             queue.put_nowait(None)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await ended(self._task)
         await self._asking.aclose()
         if self._consumer is not None:
             await self._consumer.stop()

@@ -20,6 +20,7 @@ from shared.events.base import Recorded, decode, encode
 from shared.events.rules import RulesPublished
 from shared.logs import current_trace, logger
 from shared.scorecard.rules import Rules, default_rules, default_text, parse_rules
+from shared.tasks import ended
 
 EVER: Final = -(2**62)
 """Before anything was published, the rules that come along are in force: since ever."""
@@ -80,8 +81,7 @@ class Rulebook:
 
     async def stop(self) -> None:
         if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait([self.task])
+            await ended(self.task)
 
     async def check(self) -> None:
         if not self._is_read or self.task is None or self.task.done():

@@ -21,6 +21,7 @@ from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
 from shared.events.base import rfc3339
 from shared.logs import logger
+from shared.tasks import ended
 
 RING_SECONDS = 0.2
 """How late, at most, a crossing is told that time alone brings about."""
@@ -139,9 +140,7 @@ class Stream:
         try:
             await self._failed.wait()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
             # Left behind after that: the process ends, and whoever starts next fences this worker.
             await asyncio.wait([asyncio.create_task(app.stop())], timeout=STOPPING)
         error = self._error
