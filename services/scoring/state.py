@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ from aiokafka.structs import OffsetAndMetadata
 from services.scoring.transport import Record, unless
 from shared.bus.positions import committed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics, admin
-from shared.clock import Clock, utc_now
+from shared.clock import Clock, from_milliseconds, utc_now
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
 
@@ -60,6 +60,9 @@ POSITIONS = b"/positions"
 
 NEARLY = 2_000
 """A partition waits for a promotion that lacks fewer facts than these."""
+
+LATE = timedelta(milliseconds=100)
+"""So much later time alone may have its way, so that facts come first which are on their way into the log."""
 
 RUNG = 50
 """How many leads are looked at in one go when time alone changes them."""
@@ -100,8 +103,8 @@ class Fold(Protocol):
     def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         """Add records that follow each other in one topic."""
 
-    def ring(self, now: datetime) -> int:
-        """Let happen what is due by now without any record, at most `RUNG` of it; return how much it was."""
+    def ring(self, until: datetime, now: datetime) -> int:
+        """Let happen what is due up to an instant without any record, at most `RUNG` of it; return how much it was."""
 
     def take(self, now: datetime) -> Sequence[Output]:
         """What is to be sent since the last take, state records included."""
@@ -169,6 +172,8 @@ class Partition:
         self.committed_at: datetime | None = None
         self.flows = asyncio.Event()
         self.flows.set()
+        self.behind: Set[str] = frozenset()
+        """The topics that hold facts which are not in the memory yet."""
         self.stood: Stands = {}
         """Where the facts stand by the state that was read back."""
         self.is_restored = False
@@ -182,6 +187,7 @@ class Partition:
         self._positions: dict[TopicPartition, int] = {}
         self._committing: dict[TopicPartition, int] = {}
         self._topic_ids: Mapping[str, str] = {}
+        self._reached: dict[str, int] = {}
         self._facts = 0
         self._broken = False
         self._since: float | None = None
@@ -189,8 +195,10 @@ class Partition:
         self._closing = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
-    def start(self, positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
-        self.committed, self._topic_ids = dict(positions), topic_ids
+    def start(
+        self, positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str], behind: Set[str]
+    ) -> None:
+        self.committed, self._topic_ids, self.behind = dict(positions), topic_ids, behind
         self._work = asyncio.create_task(self._keep_committing())
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -224,6 +232,7 @@ class Partition:
         self.memory.fold(topic, records, self._clock())
         self._broken = False
         self._positions[TopicPartition(topic, self.number)] = records[-1].offset + 1
+        self._reached[topic] = records[-1].timestamp
         self._facts += len(records)
         self._want()
 
@@ -234,13 +243,22 @@ class Partition:
             self._want()
 
     def ring(self) -> bool:
-        """Let happen what is due; true when there may be more."""
-        if not self.flows.is_set():
+        """Let happen what is due, but not before facts that wait; true when there may be more."""
+        now = self._clock()
+        until = self._ripe(now)
+        if until is None or not self.flows.is_set():
             return False
-        rung = self.memory.ring(self._clock())
+        rung = self.memory.ring(until, now)
         if rung:
             self._want()
         return rung >= RUNG
+
+    def _ripe(self, now: datetime) -> datetime | None:
+        """Up to when all facts are in the memory; None where not even their beginning is."""
+        if not self.behind <= self._reached.keys():
+            return None
+        reached = [from_milliseconds(self._reached[topic]) for topic in self.behind]
+        return min([now, *reached]) - LATE
 
     @property
     def is_overdue(self) -> bool:
@@ -375,9 +393,10 @@ class State:
             with attempt:
                 topic_ids = await log.topics.ids()
                 await self._read_back()
-                positions = await self._positions(topic_ids)
+                positions, ends = await self._positions(topic_ids)
         for number, owned in self.partitions.items():
-            owned.start({tp: offset for tp, offset in positions.items() if tp.partition == number}, topic_ids)
+            own = {tp: offset for tp, offset in positions.items() if tp.partition == number}
+            owned.start(own, topic_ids, {tp.topic for tp, offset in own.items() if offset < ends[tp]})
             await self._promote(owned)
             owned.is_restored = True
             await self._ring(owned)  # what came due while nobody worked is told first
@@ -471,6 +490,10 @@ class State:
                         reader.seek(tp, folded[tp])
                     await asyncio.sleep(0)
 
+    def waits(self, behind: Set[TopicPartition]) -> None:
+        for number, owned in self.partitions.items():
+            owned.behind = {tp.topic for tp in behind if tp.partition == number}
+
     def passed(self, positions: Mapping[TopicPartition, int]) -> None:
         for tp, position in positions.items():
             self.partitions[tp.partition].passed(tp, position)
@@ -479,8 +502,10 @@ class State:
         gone, self.partitions = self.partitions, {}
         await asyncio.gather(*(owned.close() for owned in gone.values()))
 
-    async def _positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
-        """Where to read on in all facts.
+    async def _positions(
+        self, topic_ids: Mapping[str, str]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Where to read on in all facts, and where they end.
 
         Raises `Refused("position-unknown")` when the log is not the one where scoring stood: a topic made anew, or
         one that lost its end or its beginning. Whoever went on there would lose facts or count some twice.
@@ -510,7 +535,7 @@ class State:
                     f"scoring stood at offset {stood} of {tp.topic}/{tp.partition}, which now holds {first[tp]} to "
                     f"{last[tp]}, or is another topic of that name; restore the log, or start scoring anew",
                 )
-        return positions
+        return positions, last
 
     async def _read_back(self) -> None:
         """Read the state records of all owned partitions to their end."""

@@ -24,7 +24,7 @@ from shared.logs import logger
 from shared.tasks import ended
 
 RING_SECONDS = 0.2
-"""How late, at most, a crossing is told that time alone brings about."""
+"""So often what time alone brings about is looked for."""
 
 STAND_SECONDS = 0.2
 """How late the group hears where the state stands."""

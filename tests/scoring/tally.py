@@ -41,7 +41,7 @@ class Tally:
     def due(self, now: datetime) -> None:
         """Nothing is ever promoted."""
 
-    def ring(self, now: datetime) -> int:
+    def ring(self, until: datetime, now: datetime) -> int:
         return 0
 
     def take(self, now: datetime) -> Sequence[Output]:

@@ -144,7 +144,7 @@ def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> No
     for key, value in states(outputs).items():
         later.restore(key, value)
     now = MONDAY + timedelta(days=60)
-    while later.ring(now):
+    while later.ring(now, now):
         pass
 
     told = crossings(later.take(now))
@@ -152,7 +152,7 @@ def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> No
     assert [each.event.at for each in told] == sorted(each.event.at for each in told)
     assert len({each.id for each in told}) == len(told) >= len(LEADS)
     assert all(later.lead(lead).heat.band == "cold" for lead in LEADS)
-    assert not later.ring(now + timedelta(days=1))
+    assert not later.ring(now + timedelta(days=1), now + timedelta(days=1))
     assert not later.take(now)
 
 
@@ -164,10 +164,10 @@ def test_each_crossing_is_told_within_the_second_when_the_clock_goes_on() -> Non
     heat = new()
     played(heat, [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS[:3]], 9)
     for instant in sorted(due):
-        assert not heat.ring(instant - timedelta(milliseconds=1)) or not crossings(
-            heat.take(instant - timedelta(milliseconds=1))
-        )
-        while heat.ring(instant):
+        assert not heat.ring(
+            instant - timedelta(milliseconds=1), instant - timedelta(milliseconds=1)
+        ) or not crossings(heat.take(instant - timedelta(milliseconds=1)))
+        while heat.ring(instant, instant):
             pass
         assert {each.event.at for each in crossings(heat.take(instant))} == {instant}
     assert len(due) >= 1
@@ -175,7 +175,7 @@ def test_each_crossing_is_told_within_the_second_when_the_clock_goes_on() -> Non
 
 def due_of(heat: Heat) -> Sequence[Output]:
     now = MONDAY + timedelta(days=90)
-    while heat.ring(now):
+    while heat.ring(now, now):
         pass
     return heat.take(now)
 

@@ -141,7 +141,7 @@ def test_an_absorbed_lead_tells_nothing_however_time_goes_on_and_is_told_anew_wh
 
     later = NOW + timedelta(days=300)
     heat = world.heats[home("bea")]
-    while heat.ring(later):
+    while heat.ring(later, later):
         pass
     assert not heat.take(later)
 

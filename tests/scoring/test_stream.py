@@ -12,16 +12,19 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.state import POSITIONS, Log, Output, State
 from services.scoring.stream import Stream, look
+from services.scoring.transport import Record
 from shared.bus.lag import lag
 from shared.bus.topics import Topics, admin
+from shared.clock import milliseconds, utc_now
 from shared.errors import Refused
 from tests.scoring.log import Reader, producer, records
-from tests.scoring.tally import Tally, tallying
+from tests.scoring.tally import IMPATIENT, Tally, tallying
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +201,7 @@ async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics)
         def due(self, now: datetime) -> None:
             calls.append("due")
 
-        def ring(self, now: datetime) -> int:
+        def ring(self, until: datetime, now: datetime) -> int:
             calls.append("ring")
             return 0
 
@@ -220,6 +223,36 @@ async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics)
     await state.let_go()
 
     assert calls[:502] == ["restore"] * 500 + ["due", "ring"]
+
+
+async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that catches up tells what it would have told had it kept up."""
+    monkeypatch.setattr("services.scoring.transport.FETCH_BYTES", 2_048)
+    monkeypatch.setattr("services.scoring.stream.RING_SECONDS", 0.001)
+    written = [milliseconds(utc_now()) - 1_000 * (900 - number) for number in range(900)]
+    left, untils = list(written), list[int]()
+
+    class Listening(Tally):
+        def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
+            del left[: len(records)]
+
+        def ring(self, until: datetime, now: datetime) -> int:
+            untils.append(milliseconds(until))
+            assert not left or untils[-1] < left[0]
+            return 0
+
+    async with producer(topics) as sender:
+        for at in written:
+            await sender.send(topics.name("signals"), b"x" * 100, b"lead", partition=0, timestamp_ms=at)
+    memories = {0: Listening(topics)}
+    worker = Stream(Log(topics), lambda number: memories.get(number, Tally(topics)), patience=IMPATIENT)
+    await worker.start()
+    await until(lambda: not left and untils[-1] > written[-1])
+    assert len({at for at in untils if at < written[-1]}) > 3, "nothing rang while it caught up"
+    assert await until(lambda: milliseconds(utc_now()) - untils[-1] < 1_000) < 1
+    await worker.stop()
 
 
 async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics) -> None:
