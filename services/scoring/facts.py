@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from operator import itemgetter
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
+from services.scoring.envelopes import Envelope, Signal
 from services.scoring.happened import Happened, happened
 from shared.clock import milliseconds
 from shared.errors import Undecodable
 from shared.events import decode, wire_type
 from shared.events.base import HISTORY_AFTER
-from shared.events.signals import LARGEST_NUMBER, SignalReceived
+from shared.events.signals import SignalReceived
 
 _LARGEST: Final = 2**53
 _REMEMBERED: Final = 20_000
@@ -40,43 +40,12 @@ _PASSING: Final = re.compile(
 """What is new in every event of a service, and nothing to the rules."""
 
 
-_Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
-_Word = Annotated[str, msgspec.Meta(pattern=r"^(?!.*[0-9]{6})[a-z][a-z0-9_/.-]{0,63}\Z")]
-_Whole = Annotated[int, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
-_Real = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
-
-
-class _Signal(msgspec.Struct):
-    kind: _Kind
-    attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
-
-
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    specversion: Literal["1.0"]
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: _Instant
-    recordedtime: _Instant
-    data: msgspec.Raw
-    aggregate: str | None = None
-    sequence: int | None = None
-    traceparent: str | None = None
-    correlationid: str | None = None
-    causationid: str | None = None
-
-
 class Decoder:
     """A reader of records that remembers what data say. For one thread."""
 
     def __init__(self) -> None:
-        self._decode_lines = msgspec.json.Decoder(_Envelope).decode_lines
-        self._decode_signal = msgspec.json.Decoder(_Signal).decode
+        self._decode_lines = msgspec.json.Decoder(Envelope).decode_lines
+        self._decode_signal = msgspec.json.Decoder(Signal).decode
         self._said: dict[tuple[str, bytes], tuple[str, Mapping[str, Any]]] = {}
         self._names: set[str] = set()
 
@@ -98,7 +67,7 @@ class Decoder:
         if len(names) > _REMEMBERED:
             names.clear()
         found: list[Happened | Undecodable] = []
-        for raw, envelope in zip(values, envelopes, strict=True):
+        for number, envelope in enumerate(envelopes):
             id, lead_id, at, recorded = envelope.id, envelope.subject, envelope.time, envelope.recordedtime
             aggregate, sequence = envelope.aggregate, envelope.sequence
             if aggregate is None and sequence is None:
@@ -106,7 +75,7 @@ class Decoder:
                 told = said.get((envelope.type, data)) or self._signal(envelope.type, data)
             elif aggregate is not None and sequence is not None and 0 < sequence <= _LARGEST:
                 data = _PASSING.sub(b"", envelope.data)
-                told = said.get((envelope.type, data)) or self._learn(raw, envelope.type, data)
+                told = said.get((envelope.type, data)) or self._learn(values[number], envelope.type, data)
                 if aggregate not in names:
                     if _AGGREGATE(aggregate) is None:
                         told = None
@@ -127,7 +96,7 @@ class Decoder:
                 or not 2 < at.year < 9998
                 or not 2 < recorded.year < 9998
             ):
-                found.append(_slowly(raw))
+                found.append(_slowly(values[number]))
                 continue
             kind, attributes = told
             at_ms = milliseconds(at)
@@ -138,7 +107,7 @@ class Decoder:
             )
         return found
 
-    def _envelopes(self, values: Sequence[bytes]) -> list[_Envelope] | None:
+    def _envelopes(self, values: Sequence[bytes]) -> list[Envelope] | None:
         """All envelopes at once, when none of them needs a closer look.
 
         A record that ends with a brace, a new line, and one that begins with a brace can only be two whole values.

@@ -213,9 +213,10 @@ class Heat:
         leads, rules = self._leads, self._rules
         duplicates = letters = 0
         facts = self._decoder.read_all([record.value or b"" for record in records])
-        for record, new in zip(records, facts, strict=True):
+        for at, new in enumerate(facts):
             if isinstance(new, Undecodable):
                 letters += 1
+                record = records[at]
                 self._put_aside(topic, place or (self._number, record.offset), record, new, now)
                 continue
             lead = leads.get(new.lead_id) or self._unpack(new.lead_id)
@@ -250,11 +251,11 @@ class Heat:
             self._list(lead)
         metrics.CONSUMED.labels(CONSUMER, SCORING_MEMBERS.name, "handled").inc(len(records))
 
-    def ring(self, now: datetime) -> int:
-        now_ms = milliseconds(now)
-        due = self._alarms.due(now_ms, RUNG)
+    def ring(self, until: datetime, now: datetime) -> int:
+        until_ms = milliseconds(until)
+        due = self._alarms.due(until_ms, RUNG)
         for key, second in due:
-            self._wake(key, second, now_ms)
+            self._wake(key, second, until_ms)
         if len(due) < RUNG and self._rung:
             self._tell_rung(now)
         return len(due)
@@ -265,14 +266,14 @@ class Heat:
         outputs, self._told = self._told, []
         changed, self._changed = self._changed, []
         recorded, now_ms = rfc3339(now), milliseconds(now)
-        record, heat_topic, state_topic = self._teller.record, self._heat_topic, self._state_topic
+        teller, heat_topic, state_topic = self._teller, self._heat_topic, self._state_topic
         for lead in changed:
             key = lead.id.encode()
             if lead.ties is not None:
                 outputs += self._tell_ties(lead, lead.ties)
             if lead.has_news:
                 lead.told += 1
-                outputs.append(Output(heat_topic, key, record(lead, recorded)))
+                outputs.append(Output(heat_topic, key, teller.record(lead, recorded)))
             lead.record = lead.encode()
             outputs.append(Output(state_topic, key, lead.record))
             lead.is_changed = lead.is_listed = lead.has_news = False

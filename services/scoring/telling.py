@@ -48,7 +48,7 @@ class Teller:
         ).encode()
 
     def _time(self, at_ms: int) -> str:
-        minute, rest = divmod(at_ms, 60_000)
+        minute, rest = at_ms // 60_000, at_ms % 60_000
         text = self._minutes.get(minute)
         if text is None:
             if len(self._minutes) == _MINUTES_KEPT:

@@ -8,7 +8,6 @@ IEEE 754 rounds in one way: every machine gets the same integers, whatever its l
 
 from __future__ import annotations
 
-from collections.abc import ItemsView
 from math import isqrt, ldexp
 from struct import Struct
 from typing import Final
@@ -136,24 +135,25 @@ class DecayedCounts:
     caller's. Dropped facts count for less than 2^-64 each.
     """
 
-    __slots__ = ("_counts", "newest_ms")
+    __slots__ = ("by_code", "newest_ms")
 
     def __init__(self) -> None:
-        self._counts: dict[int, Count] = {}  # ascending by code
+        self.by_code: dict[int, Count] = {}
+        """What was counted, by the code of its counter, ascending."""
         self.newest_ms: int | None = None
 
     def add(self, code: int, at_ms: int, half_life_ms: int) -> None:
         """Count one fact that happened at `at_ms`."""
-        bucket, part = divmod(at_ms, half_life_ms)
+        bucket, part = at_ms // half_life_ms, at_ms % half_life_ms
         # `power_of_two`, written out: this is done for every fact.
         steps = part / half_life_ms * _STEPS
         step = int(steps)
         rest = (steps - step) * _STEP
         units = int(_UNITS[step] * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0))) + 0.5)
-        count = self._counts.get(code)
+        count = self.by_code.get(code)
         if count is None:
-            self._counts[code] = Count(bucket, units)
-            self._counts = dict(sorted(self._counts.items()))
+            self.by_code[code] = Count(bucket, units)
+            self.by_code = dict(sorted(self.by_code.items()))
         elif count.bucket == bucket:
             count.units += units
             count.packed = None
@@ -164,20 +164,16 @@ class DecayedCounts:
 
     def join(self, other: DecayedCounts) -> None:
         """Add all that another one counted."""
-        for code, theirs in other._counts.items():
-            count = self._counts.get(code)
+        for code, theirs in other.by_code.items():
+            count = self.by_code.get(code)
             if count is None:
-                self._counts[code] = Count(theirs.bucket, theirs.units, dict(theirs.older))
+                self.by_code[code] = Count(theirs.bucket, theirs.units, dict(theirs.older))
             else:
                 for bucket, units in ((theirs.bucket, theirs.units), *theirs.older.items()):
                     count.add(bucket, units)
-        self._counts = dict(sorted(self._counts.items()))
+        self.by_code = dict(sorted(self.by_code.items()))
         if self.newest_ms is None or (other.newest_ms is not None and other.newest_ms > self.newest_ms):
             self.newest_ms = other.newest_ms
-
-    def items(self) -> ItemsView[int, Count]:
-        """What was counted, by the code of its counter, ascending."""
-        return self._counts.items()
 
     def value(self, code: int, half_life_ms: int, at_ms: int) -> float:
         """The decayed count at `at_ms`; 0.0 for one never counted. The same float on every machine.
@@ -185,7 +181,7 @@ class DecayedCounts:
         Never increasing in `at_ms`. An instant before the newest fact of any kind is read as the instant of
         that fact: a state holds no past, and a fact a little ahead of the clock counts as happening now.
         """
-        count = self._counts.get(code)
+        count = self.by_code.get(code)
         if count is None or self.newest_ms is None:
             return 0.0
         halvings, part = divmod(max(at_ms, self.newest_ms), half_life_ms)
@@ -193,11 +189,11 @@ class DecayedCounts:
 
     def codes(self) -> set[int]:
         """The counters that counted anything."""
-        return set(self._counts)
+        return set(self.by_code)
 
     def pack(self, out: bytearray) -> None:
         """Append the one byte form of the counts."""
-        for code, count in self._counts.items():
+        for code, count in self.by_code.items():
             out += count.packed or count.pack(code)
 
     @classmethod
@@ -221,6 +217,6 @@ class DecayedCounts:
                 at += 2 + width
             if at > end or len(older) < others:
                 raise UnreadableRecord("the record ends in the middle of a count")
-            count = counts._counts[code] = Count(bucket, units, older)
+            count = counts.by_code[code] = Count(bucket, units, older)
             count.packed = packed[begin:at]
         return counts

@@ -50,7 +50,7 @@ class Reading:
         self._newest_ms = newest = counts.newest_ms or 0
         worth = gauge.worth
         sums: dict[int, float] = {}
-        for code, count in counts.items():
+        for code, count in counts.by_code.items():
             found = worth.get(code)
             if found is None:
                 continue
@@ -71,7 +71,7 @@ class Reading:
             half_life = self._half_lives[cell]
             unit = units.get(half_life)
             if unit is None:
-                bucket, part = divmod(instant, half_life)
+                bucket, part = instant // half_life, instant % half_life
                 elapsed = bucket - newest // half_life
                 unit = scale(part, half_life)
                 if elapsed:
@@ -130,7 +130,7 @@ class Gauge:
             return self.scorecard.base
         return fsum([self.scorecard.base, *(term.points for term in fit_terms(self.scorecard, attributes))])
 
-    def total(self, points: Mapping[int, float], constant: float) -> float:
+    def total(self, points: dict[int, float], constant: float) -> float:
         """The score that cells make: groups within their caps, plus what does not fade, never below 0."""
         caps, plain = self.caps, self._plain
         parts = [constant]
@@ -168,7 +168,7 @@ class Gauge:
         """Points at `at_ms`, at least 0; an instant before the newest fact is read as that fact's."""
         return self.total(self.read(counts).points(at_ms), self.constant(attributes or {}))
 
-    def fading(self, points: Mapping[int, float]) -> list[tuple[int, float]]:
+    def fading(self, points: dict[int, float]) -> list[tuple[int, float]]:
         """The points by half-life (ms), as far as that can be said.
 
         What a group holds back by its cap is taken from its cells in proportion.
@@ -208,7 +208,7 @@ class Gauge:
         """A score is in `band` from the first up to below the second."""
         return self._limits[band if band in self._limits else self.lowest]
 
-    def outlook(self, points: Mapping[int, float], constant: float, band: str, at_ms: int) -> Outlook:
+    def outlook(self, points: dict[int, float], constant: float, band: str, at_ms: int) -> Outlook:
         """Bounds within which the score stays in `band`, from the points of `at_ms`."""
         warm = cool = 0.0
         warm_half_life = cool_half_life = LONGEST_HALF_LIFE_MS
@@ -245,7 +245,7 @@ class Gauge:
             partial(self._melting, points),
         )
 
-    def _melting(self, points: Mapping[int, float]) -> tuple[float, int]:
+    def _melting(self, points: dict[int, float]) -> tuple[float, int]:
         """What warms and is held by no cap, and the longest half-life (ms) in it."""
         melting, longest = 0.0, 1
         for cell, found in points.items():
@@ -254,7 +254,7 @@ class Gauge:
                 longest = max(longest, self.half_life_of[cell])
         return melting, longest
 
-    def _signs(self, points: Mapping[int, float]) -> tuple[float, float, float, float]:
+    def _signs(self, points: dict[int, float]) -> tuple[float, float, float, float]:
         """What warms and what cools at most, and of each what is sure to be there but for fading.
 
         A group that its cap holds may move later than what is in it, and either way when it holds both signs: it is
@@ -330,13 +330,16 @@ class Gauge:
         return None
 
 
-class Step(NamedTuple):
+class Step:
     """What a kind of fact counts for: its counters, its weights, and whether more than its points may change."""
 
-    counters: tuple[Counter, ...]
-    heat: float
-    risk: float
-    is_turn: bool
+    __slots__ = ("counters", "heat", "is_turn", "risk")
+
+    def __init__(self, counters: tuple[Counter, ...], heat: float, risk: float, is_turn: bool) -> None:
+        self.counters = counters
+        self.heat = heat
+        self.risk = risk
+        self.is_turn = is_turn
 
 
 class Gauges:

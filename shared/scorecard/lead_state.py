@@ -199,9 +199,9 @@ def fold(state: LeadState, fact: Fact, counters: Sequence[Counter]) -> bool:
             return False
     elif not state.remember(fact):
         return False
-    add, at_ms = state.counts.add, fact.at_ms
+    counts, at_ms = state.counts, fact.at_ms
     for counter in counters:
-        add(counter.code, at_ms, counter.half_life_ms)
+        counts.add(counter.code, at_ms, counter.half_life_ms)
     if fact.kind == WON:
         state.is_customer = True
     elif fact.kind == QUALIFIED and fact.sequence is not None:

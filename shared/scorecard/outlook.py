@@ -20,11 +20,11 @@ class Sure(NamedTuple):
     points: float
     half_life_ms: int
 
-    def lasts(self, need: float) -> int:
-        """For how many milliseconds, at least, they come to `need`, which is above 0."""
+    def lasts(self, need: float) -> float:
+        """For how many whole milliseconds, at least, they come to `need`, which is above 0."""
         if self.points <= need:
-            return 0
-        return max(0, floor(self.half_life_ms * log2(self.points / need) * (1.0 - MARGIN)) - 1)
+            return 0.0
+        return max(0.0, floor(self.half_life_ms * log2(self.points / need) * (1.0 - MARGIN)) - 1.0)
 
 
 class Outlook:
@@ -97,4 +97,4 @@ class Outlook:
             self._reserve = missing / 2 - room
             self.alarm = min(self.alarm, self._at_ms + self._cooling.lasts(self._reserve))
         else:
-            self.alarm = self._at_ms
+            self.alarm = float(self._at_ms)

@@ -123,12 +123,12 @@ def test_the_byte_form_is_golden() -> None:
 
 def test_more_units_than_64_bits_hold_are_kept() -> None:
     counts = counted([(VIEWED, NOW), (VIEWED, NOW - 3 * DAY)])
-    ((_, count),) = counts.items()
+    ((_, count),) = counts.by_code.items()
     bucket = count.bucket
     for _ in range(27):  # as after 134 million facts in each half-life
         count.add(bucket, count.units)
         count.add(bucket - 2, count.older[bucket - 2])
-    ((_, read),) = DecayedCounts.unpack(packed(counts), NOW).items()
+    ((_, read),) = DecayedCounts.unpack(packed(counts), NOW).by_code.items()
 
     assert count.units > 2**64
     assert (read.units, read.older, read.faded) == (count.units, count.older, count.faded)
