@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
+COMPILED := .venv/compiled
 UV := .venv/uv
 
-.PHONY: help install demo test check test-containers test-faults bench lock clean
+.PHONY: help install demo test check compiled test-compiled test-containers test-faults bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -34,6 +35,20 @@ check: install ## Lint, formatting, types, import contracts, and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m shared.events.schemas check
+
+compiled: install ## Make the wheel in which what is done for every fact is compiled, and lay it out in .venv/compiled
+	@rm -rf dist $(COMPILED)
+	$(BIN)/python -m hatchling build -t sdist -d dist
+	CFLAGS=-ffp-contract=off HATCH_BUILD_HOOKS_ENABLE=true \
+	  $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist dist/*.tar.gz
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(COMPILED) dist/*.whl
+
+test-compiled: compiled ## Run the tests of scoring on that wheel
+	$(ON_COMPILED) $(BIN)/python -c 'from services.scoring import fold; assert fold.__file__.endswith(".so")'
+	$(ON_COMPILED) $(BIN)/pytest -m "not containers" -n 2 --dist loadfile --import-mode=importlib \
+	  tests/scorecard tests/scoring tests/lab
+
+ON_COMPILED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
 
 test-containers: install ## Run the integration tests on containers, then the image and deploy/compose.yaml
 	TESTCONTAINERS_RYUK_DISABLED=true $(BIN)/pytest --servers=containers $(wildcard tests/integration) tests/e2e tests/containers

@@ -23,6 +23,8 @@ from shared.clock import milliseconds, utc_now
 from shared.embedded import Servers
 
 ROOT = Path(__file__).parents[2]
+COMPILED = ROOT / ".venv" / "compiled"
+"""Where `make compiled` puts what the image runs."""
 BROKER, TESTED = 0, 1
 """The cores: the broker shares its own with what loads and watches it."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -92,6 +94,12 @@ def now_ms() -> int:
     return milliseconds(utc_now())
 
 
+def environment(plain: bool = False) -> dict[str, str]:
+    """The environment of a program that finds scoring compiled, or as plain Python, and the rest here."""
+    places = [ROOT] if plain else [COMPILED, ROOT]
+    return {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(map(str, places))}
+
+
 class Process:
     """A program under test; both sides speak lines of JSON."""
 
@@ -100,12 +108,18 @@ class Process:
 
     @classmethod
     async def start(
-        cls, module: str, *arguments: object, core: int = TESTED, python: str = sys.executable
+        cls,
+        module: str,
+        *arguments: object,
+        core: int = TESTED,
+        python: str = sys.executable,
+        plain: bool = False,
     ) -> Self:
+        """Run a module on a core, with scoring compiled unless it is to be plain Python."""
         process = await asyncio.create_subprocess_exec(
             "taskset", "-c", str(core), python, "-m", module, *map(str, arguments),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+            cwd=ROOT, env=environment(plain) | {"PYTHONWARNINGS": "ignore"},
             limit=2**20,
         )  # fmt: skip
         return cls(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
@@ -12,7 +13,7 @@ from time import time
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.scoring.catch_up import LEADS, ZIPF
-from bench.scoring.cluster import Cluster, cluster, progress
+from bench.scoring.cluster import TESTED, Cluster, cluster, progress
 from bench.scoring.load import RATE, send_steadily
 from bench.scoring.plan import Plan
 from bench.scoring.recovery import started
@@ -50,6 +51,7 @@ async def measure(plan: Plan) -> None:
     cuts: dict[float, list[float]] = {0.5: [], 0.99: [], 0.999: [], 1.0: []}
     busy, late = [], []
     async with cluster() as broker:
+        os.sched_setaffinity(0, {TESTED})  # the broker needs the most of its own
         for _ in range(plan.runs):
             latencies, lateness, share = await _run(broker, plan.seconds)
             lateness.sort()

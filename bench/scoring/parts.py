@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bench.scoring import catch_up, cost, latency, profile, recovery, workers
+from bench.scoring.cluster import COMPILED, ROOT, environment
 from bench.scoring.plan import Plan
+from services.scoring import fold
 
 PARTS: dict[str, Callable[[Plan], Coroutine[Any, Any, None]]] = {
     "catch-up": catch_up.measure,
@@ -34,5 +39,8 @@ def main(arguments: Sequence[str] = ()) -> None:
     parts = given.pop("parts") or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if not str(fold.__file__).startswith(str(COMPILED)):
+        subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, check=True, stdout=sys.stderr)
+        os.execve(sys.executable, [sys.executable, "-m", "bench", "scoring", *arguments], environment())
     for part in parts:
         asyncio.run(PARTS[part](Plan(part, list(PARTS), **given)))

@@ -23,6 +23,8 @@ NOTES = (
     "in order, spread over the last 7 days where they are preloaded",
     "Ours: the worker's stream as services/scoring/main.py wires it, in a process of its own without ledger and API, "
     "with uvloop; heat, crossings, state and positions in one transaction per partition, acks=all, at most 500 ms",
+    "What is done for every fact is compiled by mypyc in all rows, as in the image (`make compiled`), but for the one "
+    "that says otherwise",
     "Catch-up: ours and the others take turns, run by run, since the machine's speed drifts by the minute; a "
     "ratio is the median of those of the turns",
     "All rows run the same code from bytes to heat: decoding, deduplication, fold, crossings, record of heat, record "
@@ -35,7 +37,8 @@ NOTES = (
     "Recovery: 2,000 distinct records under as many keys as there are leads. Memory: RSS of the ready worker, less "
     "that of a ready worker without leads",
     "Latency: from the instant an event was scheduled to be sent, whatever delayed it, to its heat's arrival in a "
-    "consumer that reads only what is committed; the sender has the gateway's producer settings; after 5 s to warm up",
+    "consumer that reads only what is committed; the sender has the gateway's producer settings; after 5 s to warm up; "
+    "here sender and consumer share the worker's core, for the broker needs the most of its own",
     "Cost: processor time of the whole worker, transactions included, at a steady 2,000 events/s over uniformly drawn "
     "leads; runs are consecutive windows of one worker that had recovered that many leads",
     "Workers: each on a core of its own, the broker where there is room; on a machine of two cores it takes its share "
@@ -61,7 +64,7 @@ class Plan:
     only: str = field(
         default="",
         metadata={
-            "help": "of the rows of catch-up only those of these, with commas: ours, bare, quix, quix-quiet, faust"
+            "help": "of the rows of catch-up only these, with commas: ours, plain, bare, quix, quix-quiet, faust"
         },
     )
 

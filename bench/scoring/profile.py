@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import cProfile
 import gc
 import os
-import pstats
 from collections.abc import Callable, Sequence
-from io import StringIO
 from time import process_time
 from types import SimpleNamespace
 from typing import Any
 
 from bench.scoring.catch_up import LEADS, ZIPF
-from bench.scoring.cluster import TESTED, now_ms, progress
+from bench.scoring.cluster import TESTED, now_ms
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
-from bench.tables import RESULTS, kept
+from bench.tables import kept
 from services.scoring.domain import Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.happened import Happened
+from services.scoring.main import COLLECTOR
 from services.scoring.telling import Teller
 from shared.bus import Topics
 from shared.clock import utc_now
@@ -35,7 +33,7 @@ TOPICS = Topics("nowhere", "ascua")
 
 async def measure(plan: Plan) -> None:
     os.sched_setaffinity(0, {TESTED})
-    gc.set_threshold(100_000, 50, 100)  # as services.scoring.main does
+    gc.set_threshold(*COLLECTOR)
     drawn = list(Traffic(new_leads(LEADS), ZIPF).spread(EVENTS, now_ms(), 7 * DAY_MS))
     stages: dict[str, list[float]] = {}
     for _ in range(plan.runs):
@@ -53,7 +51,6 @@ async def measure(plan: Plan) -> None:
             )
         )
     plan.keep(rows)
-    _write_calls(drawn)
 
 
 def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
@@ -118,14 +115,3 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     began = process_time()
     result = work()
     return result, process_time() - began
-
-
-def _write_calls(drawn: Sequence[Drawn]) -> None:
-    """The dearest functions of fold and take, by their own time; the profiler itself weighs on small ones."""
-    profiler = cProfile.Profile()
-    profiler.runcall(_played, drawn)
-    text = StringIO()
-    pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
-    lines = text.getvalue().strip().splitlines()
-    (RESULTS / "scoring-calls.txt").write_text("\n".join(line.rstrip() for line in lines) + "\n")
-    progress("the dearest calls are in results/scoring-calls.txt")

@@ -22,7 +22,7 @@ import uvloop
 
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
-from services.scoring.main import Settings
+from services.scoring.main import COLLECTOR, Settings
 from services.scoring.rulebook import Rulebook
 from services.scoring.state import Log
 from services.scoring.stream import Patience, Stream
@@ -124,6 +124,6 @@ if __name__ == "__main__":
         processors=[_remember, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    gc.set_threshold(100_000, 50, 100)  # as services.scoring.main does
+    gc.set_threshold(*COLLECTOR)
     with suppress(asyncio.CancelledError):
         uvloop.run(main(*sys.argv[1:]))

@@ -557,6 +557,8 @@ class State:
                         restore(record.key, record.value)
                     records += len(batch)
                     await asyncio.sleep(0)
+        gc.unfreeze()
+        gc.collect()  # what former partitions left
         gc.freeze()
         logger().info(
             "state_read_back",
