@@ -67,7 +67,7 @@ def app(settings: Settings) -> FastAPI:
     return service_app("scoring", parts, [router(ledger, rulebook, utc_now)])
 
 
-COLLECTOR = (40_000, 1_000_000, 1_000_000)
+COLLECTOR = (2_000, 1_000_000, 1_000_000)
 """Thresholds of the garbage collector. What comes and goes is freed by its references, and what stays are leads: only
 the youngest objects are looked at, few at a time, and all of them when partitions change hands (`state`)."""
 
