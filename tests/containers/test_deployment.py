@@ -95,6 +95,19 @@ def test_the_image_carries_the_command_line_and_is_not_root(image: str) -> None:
     assert docker("run", "--rm", "--entrypoint", "id", image, "--user").strip() == "10001"
 
 
+def test_the_image_has_its_hot_path_compiled(image: str) -> None:
+    said = docker(
+        "run",
+        "--rm",
+        "--entrypoint",
+        "python",
+        image,
+        "-c",
+        "import services.scoring.fold as it; print(it.__file__)",
+    )
+    assert said.strip().endswith(".so")
+
+
 def test_a_lead_posted_to_the_gateway_is_read_back_and_warms_the_board(deployment: Deployment) -> None:
     with deployment.client("channel") as website, deployment.client("rep") as rep:
         captured = website.post(
