@@ -310,7 +310,7 @@ class Heat:
         if lead.alarm_ms < NEVER and lead.alarm_ms // 1000 < lead.wakes:
             lead.wakes = self._alarms.set(key_of(lead.id), lead.alarm_ms, now_ms)
 
-    def _wake(self, key: Key, second: int, now_ms: int) -> None:
+    def _wake(self, key: Key, second: int, until_ms: int) -> None:
         found = self._leads.get(id_of(key))
         if found is not None:
             if found.wakes != second:
@@ -320,13 +320,13 @@ class Heat:
             if resting is None or resting[1] != second:
                 return
             alarm = resting[0]
-            if alarm > now_ms:
-                self._resting.set_alarm(key, self._alarms.set(key, alarm, now_ms))
+            if alarm > until_ms:
+                self._resting.set_alarm(key, self._alarms.set(key, alarm, until_ms))
                 return
             found = self._unpack(id_of(key))
         found.wakes = NO_WAKE
-        crossings = settle(found, now_ms, self._rules)
-        self._set_alarm(found, now_ms)
+        crossings = settle(found, until_ms, self._rules)
+        self._set_alarm(found, until_ms)
         if found.is_changed:
             self._list(found)
         self._rung += crossings

@@ -310,7 +310,7 @@ class Partition:
         self._wanted.clear()
         self.relief.set()
         if positions:
-            stands = {tp.topic: stand for tp, stand in self._at({**self.committed, **positions}).items()}
+            stands = {tp.topic: stand for tp, stand in self._at(self.folded).items()}
             outputs = [*outputs, Output(self._log.state, POSITIONS, msgspec.json.encode(stands))]
         if not outputs:
             return

@@ -81,9 +81,10 @@ class Folding(Protocol):
 
 
 class Fetched(NamedTuple):
-    """Records that follow each other in each partition, and the partitions that hold more."""
+    """Records that follow each other in each partition, where each then stands, and which of them hold more."""
 
     records: dict[TopicPartition, list[Record]]
+    positions: dict[TopicPartition, int]
     behind: frozenset[TopicPartition]
 
 
@@ -97,8 +98,13 @@ class Thread(driver.AIOKafkaConsumerThread):
     async def _fetch(self, owned: frozenset[TopicPartition]) -> Fetched:
         records = await self._records(owned)
         assigned = self._ensure_consumer()._subscription.subscription.assignment
-        states = {tp: assigned.state_value(tp) for tp in owned} if records else {}
-        return Fetched(records, frozenset(tp for tp, state in states.items() if _is_behind(state)))
+        states = {tp: assigned.state_value(tp) for tp in owned}
+        stood = {tp: state for tp, state in states.items() if state is not None and state.has_valid_position}
+        return Fetched(
+            records,
+            {tp: state.position for tp, state in stood.items()},
+            frozenset(tp for tp, state in stood.items() if state.lso is None or state.position < state.lso),
+        )
 
     async def _records(self, owned: frozenset[TopicPartition]) -> dict[TopicPartition, list[Record]]:
         # During a reassignment `fetched_records` waits for its end, and the reassignment would wait for us.
@@ -120,18 +126,6 @@ class Thread(driver.AIOKafkaConsumerThread):
             if subscriptions.reassignment_in_progress:
                 return {}
             return await _taken(fetcher, owned)
-
-    async def positions(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
-        return await self.call_thread(self._positions, partitions)  # type: ignore[no-any-return]
-
-    async def _positions(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
-        assigned = self._ensure_consumer()._subscription.subscription.assignment
-        states = {tp: assigned.state_value(tp) for tp in partitions}
-        return {
-            tp: state.position
-            for tp, state in states.items()
-            if state is not None and state.has_valid_position
-        }
 
     async def stand(self, stands: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Tell the group where its facts stand."""
@@ -191,11 +185,6 @@ async def _taken(fetcher: Any, owned: frozenset[TopicPartition]) -> dict[TopicPa
         if isinstance(records, PartitionRecords):
             fetched._partition_records = Unpacked(records)
     return await fetcher.fetched_records(owned, timeout=0)  # type: ignore[no-any-return]
-
-
-def _is_behind(state: Any) -> bool:
-    """Whether a partition (aiokafka's state of it) holds committed records behind those that were taken."""
-    return state is not None and (state.lso is None or state.position < state.lso)
 
 
 class Unpacked:
@@ -296,13 +285,11 @@ class BatchConsumer(driver.Consumer):
             await self.app.crash(error)
 
     async def _let_go(self) -> None:
-        self.owned = frozenset()
-        self._owning.clear()
         if self._taking is not None:
             await ended(self._taking)
             self._taking = None
-            self.owned = frozenset()
-            self._owning.clear()
+        self.owned = frozenset()
+        self._owning.clear()
         async with self._batch:
             await self.folding.let_go()
 
@@ -321,9 +308,9 @@ class BatchConsumer(driver.Consumer):
     async def _fold_next(self, owned: frozenset[TopicPartition]) -> None:
         if not owned:
             return
-        fetched, behind = await self._thread.fetch(owned)
+        fetched, positions, behind = await self._thread.fetch(owned)
         if not fetched:
-            self.folding.passed(await self._thread.positions(owned))
+            self.folding.passed(positions)
         self.folding.waits(behind | fetched.keys())
         for partition, records in fetched.items():
             for at in range(0, len(records), MOST_RECORDS):

@@ -164,9 +164,8 @@ def test_each_crossing_is_told_within_the_second_when_the_clock_goes_on() -> Non
     heat = new()
     played(heat, [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS[:3]], 9)
     for instant in sorted(due):
-        assert not heat.ring(
-            instant - timedelta(milliseconds=1), instant - timedelta(milliseconds=1)
-        ) or not crossings(heat.take(instant - timedelta(milliseconds=1)))
+        before = instant - timedelta(milliseconds=1)
+        assert not heat.ring(before, before) or not crossings(heat.take(before))
         while heat.ring(instant, instant):
             pass
         assert {each.event.at for each in crossings(heat.take(instant))} == {instant}
