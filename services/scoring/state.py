@@ -298,6 +298,8 @@ class Partition:
                 logger().warning("last commit refused", partition=self.number, error=repr(error))
             else:
                 self._failed(error)
+        finally:
+            gc.enable()
 
     async def _commit(self) -> None:
         if self._broken:
