@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,7 +34,7 @@ from shared.events.leads import (
     Money,
     Stage,
 )
-from shared.events.scoring import Band, HeatChanged
+from shared.events.scoring import Band, Groups, HeatChanged, Parts, decayed
 from shared.events.tickets import Priority, TicketCategory, TicketOpened, TicketResolved
 
 
@@ -77,20 +76,19 @@ class OpenTicket:
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """Heat as it was told at an instant; `parts` are (half-life in seconds, points) pairs that decay from there."""
+    """Heat as it was told at an instant, and what decays it from there; see `HeatChanged`."""
 
     points: float
     at: Instant
     band: Band
     rules: str
-    parts: tuple[tuple[float, float], ...] = ()
+    parts: Parts = ()
+    base: float | None = None
+    groups: Groups | None = None
 
     def now(self, now: datetime) -> float:
         """Points at `now`, 0 at least."""
-        elapsed = max(0.0, (now - self.at).total_seconds())
-        if not self.parts:
-            return self.points
-        return max(0.0, sum(points * math.exp2(-elapsed / half_life) for half_life, points in self.parts))
+        return decayed(self.base, self.parts, self.groups, (now - self.at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,8 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case TicketResolved():
             return replace(view, tickets=tuple(each for each in view.tickets if each.id != event.ticket_id))
         case HeatChanged():
-            return replace(view, heat=Heat(event.heat, event.at, event.band, event.rules, event.parts))
+            heat = Heat(event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups)
+            return replace(view, heat=heat)
     return view
 
 

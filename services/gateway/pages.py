@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic_core import to_json
 
 from services.gateway import catalogue, handlers, phrases
 from services.gateway.api import COOKIE, admit
@@ -152,7 +153,7 @@ def renderer(clock: Clock) -> Render:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        ago=phrases.ago, due=phrases.due, level=phrases.level, money=phrases.money, rfc3339=rfc3339,
+        ago=phrases.ago, as_json=as_json, due=phrases.due, level=phrases.level, money=phrases.money, rfc3339=rfc3339,
         said=phrases.said, words=phrases.words,
     )  # fmt: skip
     environment.globals.update(
@@ -206,6 +207,11 @@ def _problem(render: Render, request: Request, error: AscuaError | RequestValida
 
 def _is_fragment(request: Request) -> bool:
     return "hx-request" in request.headers
+
+
+def as_json(value: object) -> str:
+    """What a page's script reads."""
+    return to_json(value, exclude_none=True).decode()
 
 
 def _is_simulated(view: LeadView) -> bool:

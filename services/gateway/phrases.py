@@ -173,6 +173,7 @@ def reasons(why: Mapping[str, Any]) -> list[Reason]:
         (_kind(term["kind"]), datetime.fromisoformat(term["at"]), float(term["points"]))
         for term in why["terms"]
     ]
+    found.append(("what everybody has", None, float(why["base"])))
     found += [
         (f"{words(fit['attribute'])}: {words(fit['value'])}", None, fit["points"]) for fit in why["fit"]
     ]

@@ -11,6 +11,7 @@ Risk is told of customers in the same way. Of a lead that is part of another one
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from struct import Struct
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from shared.events.scoring import (
     CrossingEvent,
     CustomerAtRisk,
     CustomerRecovered,
+    Group,
     HeatChanged,
     LeadCooled,
     LeadWarmed,
@@ -381,19 +383,16 @@ def _crossing(lead: Lead, track: Track, before: str, score: float, rules: Gauges
 def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
     """The lead's heat as of the last instant looked at, and its risk if it is a customer.
 
-    The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is told scaled
-    down to it.
+    The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is scaled down
+    to it there, and told as it is among the groups.
     """
-    heat, parts, base = _score(lead, rules.heat)
     return HeatChanged(
         lead_id=lead.id,
         at=from_milliseconds(lead.as_of_ms),
-        heat=heat,
         band=Band(lead.heat.band),
         rules=rules.version,
-        parts=parts,
-        base=base,
         risk=risk_of(lead, rules),
+        **_score(lead, rules.heat, "heat"),
     )
 
 
@@ -401,16 +400,27 @@ def risk_of(lead: Lead, rules: Gauges) -> Risk | None:
     """The risk of a customer, as of the last instant looked at."""
     if lead.risk is None or rules.risk is None or not lead.whole.is_customer:
         return None
-    points, parts, base = _score(lead, rules.risk)
-    return Risk(points=points, band=RiskBand(lead.risk.band), parts=parts, base=base)
+    return Risk(band=RiskBand(lead.risk.band), **_score(lead, rules.risk, "points"))
 
 
-def _score(lead: Lead, gauge: Gauge) -> tuple[float, tuple[tuple[float, float], ...], float | None]:
-    """A lead's score, its parts by half-life in seconds, and what of it does not fade."""
+def _score(lead: Lead, gauge: Gauge, name: str) -> dict[str, Any]:
+    """A lead's score by its `name`, and what a reader needs to decay it."""
     points = gauge.read(lead.whole.counts).points(lead.as_of_ms)
     base = gauge.constant(lead.whole.attributes)
-    parts = tuple((half_life / 1000, held) for half_life, held in gauge.fading(points))
-    return gauge.total(points, base), parts, base or None
+    return {
+        name: gauge.total(points, base),
+        "parts": _in_seconds(gauge.fading(points)),
+        "base": base or None,
+        "groups": tuple(
+            Group(parts=_in_seconds(parts), cap=None if cap == inf else cap, within=within)
+            for parts, cap, within in gauge.groups(points)
+        )
+        or None,
+    }
+
+
+def _in_seconds(parts: Sequence[tuple[int, float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((half_life / 1000, points) for half_life, points in parts)
 
 
 def crossing_id(crossing: CrossingEvent) -> str:

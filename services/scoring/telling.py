@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Final
 
 from services.scoring.domain import Lead, risk_of
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
-from shared.scorecard.heat import Gauges
+from shared.scorecard.heat import Gauges, Held
 
 _TYPE: Final = wire_type(HeatChanged)
 _MINUTES_KEPT: Final = 10_000
@@ -37,6 +38,8 @@ class Teller:
         half_lives = self._half_lives
         parts = ",".join([f"{half_lives[half_life]}{held!r}]" for half_life, held in rules.fading(points)])
         rest = f',"base":{base!r}' if base else ""
+        if groups := rules.groups(points):
+            rest += f',"groups":[{",".join([self._group(group) for group in groups])}]'
         risk = risk_of(lead, self._rules)
         if risk is not None:
             rest += f',"risk":{json.dumps(risk.model_dump(mode="json", exclude_none=True), separators=(",", ":"))}'
@@ -46,6 +49,13 @@ class Teller:
             f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
             f'"parts":[{parts}]{rest}}}}}'
         ).encode()
+
+    def _group(self, group: Held) -> str:
+        half_lives = self._half_lives
+        parts = ",".join([f"{half_lives[half_life]}{points!r}]" for half_life, points in group.parts])
+        cap = "" if group.cap == inf else f',"cap":{float(group.cap)!r}'
+        within = "" if group.within is None else f',"within":{group.within}'
+        return f'{{"parts":[{parts}]{cap}{within}}}'
 
     def _time(self, at_ms: int) -> str:
         minute, rest = at_ms // 60_000, at_ms % 60_000

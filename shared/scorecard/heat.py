@@ -36,6 +36,14 @@ class _Group(NamedTuple):
     cap: float
 
 
+class Held(NamedTuple):
+    """Points by half-life (ms) that count together for no more than `cap`, and the later one in which they count."""
+
+    parts: list[tuple[int, float]]
+    cap: float
+    within: int | None
+
+
 class Reading:
     """The sums of one state, ready to be looked at for any instant from its newest fact on.
 
@@ -187,6 +195,40 @@ class Gauge:
             for half_life, held in self._held_in_groups(others):
                 fading[half_life] = fading.get(half_life, 0.0) + held
         return sorted(fading.items())
+
+    def groups(self, points: dict[int, float]) -> list[Held]:
+        """The groups that their caps hold, or may hold while points fade, inner ones first; then what is in none.
+
+        Empty when no cap can hold anything: then `fading` says it all.
+        """
+        if self._is_free(points):
+            return []
+        found: list[Held] = []
+        seen: list[tuple[list[tuple[int, float]], list[int], float]] = []
+        """Of each group so far: the parts that nothing in it holds, those in it that are held, its most points."""
+        for group in self._groups:
+            parts = [(self.half_life_of[cell], points[cell]) for cell in group.cells if cell in points]
+            held: list[int] = []
+            most = fsum([abs(part) for _, part in parts])
+            for inner in group.inner:
+                parts = parts + seen[inner][0]
+                held = held + seen[inner][1]
+                most += seen[inner][2]
+            if most > group.cap:
+                for number in held:
+                    found[number] = found[number]._replace(within=len(found))
+                found.append(Held(_by_half_life(parts), group.cap, None))
+                parts, held, most = [], [len(found) - 1], group.cap
+            seen.append((parts, held, most))
+        free = seen[-1][0]
+        if found and free:
+            found.append(Held(_by_half_life(free), inf, None))
+        return found
+
+    def _is_free(self, points: dict[int, float]) -> bool:
+        """Whether no cap can hold any of these."""
+        caps, plain = self.caps, self._plain
+        return all(cell in plain and -caps[cell] <= found <= caps[cell] for cell, found in points.items())
 
     def band(self, previous: str, points: float) -> str:
         """The band at this score of one who was in `previous`.
@@ -406,6 +448,13 @@ def _tree(scorecard: Scorecard, names: Sequence[tuple[str, int]]) -> tuple[_Grou
             waiting.setdefault(within or "", []).append(len(groups))
             groups.append(_Group(own, inner, cap))
     return tuple(groups)
+
+
+def _by_half_life(parts: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    sums: dict[int, float] = {}
+    for half_life, points in parts:
+        sums[half_life] = sums.get(half_life, 0.0) + points
+    return sorted(sums.items())
 
 
 @dataclass(frozen=True, slots=True)

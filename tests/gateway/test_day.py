@@ -31,7 +31,7 @@ def lead(
         name,
         Status.OPEN,
         next_step=NextStep(f"{name}.1", action, NOON + timedelta(hours=hours), because, "eva"),
-        heat=Heat(heat, NOON, Band.WARM, "x"),
+        heat=Heat(heat, NOON, Band.WARM, "x", base=heat),
         value=None if value is None else Money(minor=value * 100),
     )
 

@@ -1,5 +1,7 @@
 // A page that changes while you look: it follows the stream, fetches what changed, and lets heat fade in between.
 
+import { heatAt } from "./heat.js";
+
 const EVERY = 250; // ms between two refreshes, at least
 const FADE = 2_000; // ms between two looks at the clock
 const SOON = 1_200; // ms after which the ledger has what the stream told
@@ -134,8 +136,8 @@ function announce(sentence) {
 // Heat fades and times pass without any event.
 
 function look() {
-  for (const ember of live.querySelectorAll(".ember[data-at]")) {
-    const points = fade(ember.dataset);
+  for (const ember of live.querySelectorAll(".ember[data-heat]")) {
+    const points = heatOf(ember);
     const number = ember.querySelector(".points");
     number.value = points;
     number.textContent = points.toFixed(1);
@@ -150,12 +152,7 @@ function look() {
   }
 }
 
-function fade({ at, points, parts }) {
-  const elapsed = Math.max(0, (now() - Date.parse(at)) / 1_000);
-  const several = JSON.parse(parts);
-  if (!several.length) return Number(points);
-  return Math.max(0, several.reduce((sum, [halfLife, each]) => sum + each * 2 ** (-elapsed / halfLife), 0));
-}
+const heatOf = (ember) => heatAt(JSON.parse(ember.dataset.heat), now());
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -190,7 +187,7 @@ async function drawCurve() {
   const data = series(curve);
   if (plot) plot.setData(data);
   else plot = new uPlot(options(figure), data, figure);
-  figure.setAttribute("aria-label", `Heat over time; ${fade(live.querySelector(".ember").dataset).toFixed(1)} now`);
+  figure.setAttribute("aria-label", `Heat over time; ${heatOf(live.querySelector(".ember")).toFixed(1)} now`);
 }
 
 function series({ points, now }) {
