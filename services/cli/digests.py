@@ -153,6 +153,7 @@ def _view(document: State) -> object:
     tickets = sorted(state["tickets"], key=lambda ticket: ticket["id"])
     return {
         **state, "tickets": tickets, "next_step": state["next_step"] is not None, "heat": state["heat"] is not None,
+        "standing": None,
     }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,6 +20,7 @@ from services.gateway.domain import LeadView
 from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
+from services.gateway.standing import Turn
 from services.gateway.store import Imports, Views
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
@@ -81,6 +81,9 @@ class BoardLine(BaseModel):
     """A lead on the heat board; `heat` is what it is at the board's instant."""
 
     heat: float
+    turn: Turn = Field(
+        description="Why it stands here: its step is late or due, it has none, or its time comes later."
+    )
     lead: LeadView
 
 
@@ -322,19 +325,20 @@ def reads(
         at = clamp(body.at, now)
         return parse(body.line, at, ZoneInfo(body.zone), body.language and Language(body.language))
 
-    @api.get("/boards/heat", summary="Who to call now: the warmest open leads of a band")
+    @api.get("/boards/heat", summary="Who to call now, of the open leads of a band")
     async def heat_board(
         band: Band = Band.HOT,
-        cursor: str | None = None,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> HeatBoard:
+        """First those with whom something is to be done now, the warmest first; then the others, the soonest first."""
         position = live.position()
-        board = await handlers.heat_board(views, band, _points(cursor), limit, clock())
+        board = await handlers.heat_board(views, band, cursor, limit, clock())
         return HeatBoard(
             at=board.at,
             band=board.band,
-            items=[BoardLine(heat=line.heat, lead=line.view) for line in board.lines],
-            next_cursor=None if board.next_below is None else repr(board.next_below),
+            items=[BoardLine(heat=line.heat, turn=line.turn, lead=line.view) for line in board.lines],
+            next_cursor=board.next_cursor,
             position=position,
         )
 
@@ -411,13 +415,3 @@ def _instant(at: datetime | None) -> str | None:
         return None if at is None else rfc3339(in_utc(at))
     except ValueError as error:
         raise Refused("time-out-of-range", str(error)) from None
-
-
-def _points(cursor: str | None) -> float | None:
-    try:
-        points = None if cursor is None else float(cursor)
-    except ValueError:
-        points = math.nan
-    if points is not None and not math.isfinite(points):
-        raise Refused("bad-cursor", "this is not a cursor of this board; begin without one")
-    return points

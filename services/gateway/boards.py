@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from asyncio import to_thread
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.api import admit
 from services.gateway.backends import Backends
+from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.discipline import board as discipline
 from services.gateway.discipline.board import By, Choice, Hint, Row
 from services.gateway.discipline.figures import Figure, Item, Look, Period, spans
@@ -208,17 +208,11 @@ async def working(
 def part(found: list[Item], cursor: str | None, limit: int) -> tuple[list[Item], str | None]:
     """A page of items, and the cursor of the next. Raises `Refused("bad-cursor")`."""
     if cursor is not None:
-        measure, _, id = cursor.partition("~")
-        try:
-            after = float(measure), id
-        except ValueError:
-            after = math.nan, id
-        if not math.isfinite(after[0]):
-            raise Refused("bad-cursor", "this is not a cursor of this figure; begin without one") from None
+        after = read_cursor(cursor)
         found = [item for item in found if discipline.place(item) > after]
     page = found[:limit]
     following = discipline.place(page[-1]) if len(found) > limit else None
-    return page, following and f"{following[0]!r}~{following[1]}"
+    return page, following and write_cursor(*following)
 
 
 def _behind(item: Item, name: str | None) -> Behind:

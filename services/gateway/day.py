@@ -84,9 +84,18 @@ def end_of_day(now: datetime, zone: ZoneInfo) -> datetime:
     )
 
 
+def ready_from(step: NextStep) -> datetime:
+    """From when on a step is to be done now."""
+    return step.due - (EARLY if _has_its_time(step) else NOW)
+
+
 def _waits(step: NextStep, now: datetime) -> bool:
+    return _has_its_time(step) and now < ready_from(step)
+
+
+def _has_its_time(step: NextStep) -> bool:
     """One does not call before the time that was agreed, nor meets somebody who is not there yet."""
-    return step.due - now > EARLY and (step.because == "agreed" or step.action in AT_A_PLACE)
+    return step.because == "agreed" or step.action in AT_A_PLACE
 
 
 def _todo(view: LeadView, step: NextStep, now: datetime) -> Todo:

@@ -92,6 +92,15 @@ class Heat:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A place on the board: of a band by `order`, the least first. It is right until `until`, if that is not None."""
+
+    band: Band
+    order: float
+    until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LeadView:
     """All we know of one lead; `value` is that of the last offer.
 
@@ -122,6 +131,8 @@ class LeadView:
     """The leads that were merged into this one."""
     survivor: str | None = None
     """The lead that this one was merged into."""
+    standing: Standing | None = None
+    """Its place on the board "who to call now", while it has one; see `services.gateway.standing`."""
 
     def named(self, profile: Profile | None) -> LeadView:
         return replace(self, profile=profile)

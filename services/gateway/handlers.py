@@ -12,10 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.gateway.backends import Backends
+from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.day import Day, end_of_day, plan
 from services.gateway.discipline.trail import Trail, trace
 from services.gateway.domain import LeadView, follow
-from services.gateway.store import Imports, Trails, Views
+from services.gateway.standing import Turn, placed, turn
+from services.gateway.store import Imports, Trails, Views, order_of
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
@@ -32,7 +34,7 @@ from shared.commands import (
     Signal,
     derived_id,
 )
-from shared.documents import Decision
+from shared.documents import Decision, Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Event, Recorded, encode
 from shared.events.leads import LeadCaptured
@@ -50,24 +52,53 @@ TEAM = "team"
 """Who owns what anybody may take."""
 STEPS = 200
 """Steps of a rep, and of nobody, on a day's page: the longest due first."""
+AT_ONCE = 1_000
+"""Leads that are placed on the board at one time."""
 TRACER = "gateway-trails"
 """The consumer of the trails: apart from the views, so that either can be built anew without the other."""
 
 
-async def project(views: Views, backends: Backends, batch: Sequence[Received]) -> list[AscuaError | None]:
+async def project(
+    views: Views, backends: Backends, clock: Clock, batch: Sequence[Received]
+) -> list[AscuaError | None]:
     """Follow a batch of events. Profiles are not in the log: those of new leads are fetched from their owner."""
     captured = [
         received.event.lead_id for received in batch if isinstance(received.event.event, LeadCaptured)
     ]
     profiles = await backends.profiles(captured) if captured else {}
-    return await Reactions(LeadView, otherwise=partial(_follow, profiles)).handle(views, batch)
+    return await Reactions(LeadView, otherwise=partial(_follow, profiles, clock())).handle(views, batch)
 
 
-def _follow(profiles: Mapping[str, Profile], view: LeadView, recorded: Recorded[Event]) -> Decision[LeadView]:
+def _follow(
+    profiles: Mapping[str, Profile], now: datetime, view: LeadView, recorded: Recorded[Event]
+) -> Decision[LeadView]:
     view = follow(view, recorded.event)
     if isinstance(recorded.event, LeadCaptured):
         view = view.named(profiles.get(view.lead_id))
-    return view, ()
+    return placed(view, now), ()
+
+
+async def place_again(views: Views, clock: Clock) -> int:
+    """Give leads whose standing is no longer right another one; return how many there were."""
+    found = await views.unsteady(clock(), AT_ONCE)
+    await _place(views, found, clock())
+    return len(found)
+
+
+async def place_first(views: Views, clock: Clock) -> None:
+    """Give a standing to leads that have none from older versions."""
+    found = await views.unplaced()
+    for some in range(0, len(found), AT_ONCE):
+        await _place(views, found[some : some + AT_ONCE], clock())
+
+
+async def _place(views: Views, lead_ids: Sequence[str], now: datetime) -> None:
+    def decide(view: LeadView | None) -> Decision[LeadView]:
+        if view is None:
+            raise NotFound("lead-not-found", "the view is gone")
+        return placed(view, now), ()
+
+    await views.apply([Step(lead_id, decide) for lead_id in lead_ids])
 
 
 async def follow_trails(trails: Trails, batch: Sequence[Received]) -> list[AscuaError | None]:
@@ -208,37 +239,44 @@ async def view(views: Views, backends: Backends, lead_id: str) -> LeadView:
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
-    """A line of the heat board: a lead, and its heat at the board's instant."""
+class Line:
+    """A line of the board: a lead, its heat at the board's instant, and why it has its place."""
 
     view: LeadView
     heat: float
+    turn: Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
     at: datetime
     band: Band
-    lines: list[Warm]
-    next_below: float | None
+    lines: list[Line]
+    next_cursor: str | None
 
 
-async def heat_board(views: Views, band: Band, below: float | None, limit: int, now: datetime) -> Board:
-    """The warmest open leads of a band, `limit` of them, by their heat at `now`.
+async def heat_board(views: Views, band: Band, cursor: str | None, limit: int, now: datetime) -> Board:
+    """Who to call now: open leads of a band, first those with whom something is to be done, the warmest first.
 
-    Pages follow the heat that was last told, which scoring tells again whenever a lead changes its band; within a
-    page leads stand by their heat now. `next_below` is where the next page begins.
+    Those whose step comes later follow, the soonest first. A page is right to within `standing.EXACT` of the heat, and
+    in itself by the heat at `now`. Whoever follows the cursors meets every lead that does not move meanwhile, once.
+    Raises `Refused("bad-cursor")`.
     """
-    found = await views.warmest(band, below, limit)
-    lines = [Warm(view, view.heat.now(now)) for view in found if view.heat is not None]
-    lines.sort(key=lambda line: (-line.heat, line.view.lead_id))
-    last = found[-1].heat if len(found) == limit else None
-    return Board(now, band, lines, last.points if last is not None else None)
+    found = await views.standing(band, read_cursor(cursor) if cursor is not None else None, limit + 1)
+    page = found[:limit]
+    lines = [
+        Line(view, view.heat.now(now) if view.heat is not None else 0.0, turn(view, now)) for view in page
+    ]
+    ready = [line for line in lines if line.turn is not Turn.LATER]
+    ready.sort(key=lambda line: (-line.heat, line.view.lead_id))
+    last = page[-1] if len(found) > limit else None
+    following = write_cursor(order_of(last), last.lead_id) if last is not None else None
+    return Board(now, band, [*ready, *(line for line in lines if line.turn is Turn.LATER)], following)
 
 
 async def day(views: Views, rep: str, zone: ZoneInfo, now: datetime) -> Day:
     """A rep's steps up to midnight on their wall, the late ones too, and those that are nobody's yet."""
-    until = end_of_day(now, zone)
+    until = end_of_day(now, zone) - timedelta(milliseconds=1)
     owners = dict.fromkeys((rep, TEAM, None))
     found = await asyncio.gather(*(views.steps(owner, now - LONGEST_LATE, until, STEPS) for owner in owners))
     return plan(chain.from_iterable(found), now)

@@ -10,7 +10,15 @@ from fastapi.staticfiles import StaticFiles
 from services.gateway import api, boards, calendars, pages, work
 from services.gateway.backends import Backends
 from services.gateway.feeds import Feeds
-from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, project
+from services.gateway.handlers import (
+    PROJECTED,
+    TRACED,
+    TRACER,
+    follow_trails,
+    place_again,
+    place_first,
+    project,
+)
 from services.gateway.keys import KeyRing
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
@@ -19,8 +27,11 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import ServiceSettings, load
+from shared.timers import Timers
 
 PROJECTOR = "gateway"
+PLACED_EVERY = 1.0
+"""Seconds between two looks for leads that time has moved on the board."""
 
 
 class Settings(ServiceSettings):
@@ -50,7 +61,7 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         PROJECTOR,
         PROJECTED,
-        partial(project, views, backends),
+        partial(project, views, backends, utc_now),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
@@ -71,6 +82,9 @@ def app(settings: Settings) -> FastAPI:
         "projector": projector,
         "tracer": tracer,
         "live": live,
+        "standings": Timers(
+            partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
+        ),
     }
     routers = [
         api.commands(backends, keys),

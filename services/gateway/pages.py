@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs, quote, urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -64,27 +64,50 @@ Render = Callable[..., HTMLResponse]
 BandChoice = Annotated[Band | None, Query(description="One band; hot and warm, if absent.")]
 
 
+def _language(request: Request, lang: str | None = None) -> Language:
+    return catalogue.language_of(lang, request.headers.get("accept-language", ""))
+
+
+Tongue = Annotated[Language, Depends(_language)]
+CursorChoice = Annotated[str | None, Query(max_length=200)]
+
+
 def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: Clock) -> APIRouter:
     """Pages for those who may read. Without a key they lead to `/enter`, which keeps one in a cookie."""
     render = renderer(clock)
     api = APIRouter(route_class=page_route(render), include_in_schema=False)
     read = [admit(keys, Scope.READ)]
 
-    async def board(name: str, band: Band | None, below: float | None, base_url: str) -> HTMLResponse:
+    async def board(
+        name: str, band: Band | None, cursor: str | None, language: Language, base_url: str
+    ) -> HTMLResponse:
         position, now = live.position(), clock()
         bands = [Band.HOT, Band.WARM] if band is None else [band]
         boards = await asyncio.gather(
-            *(handlers.heat_board(views, each, below, LINES, now) for each in bands)
+            *(handlers.heat_board(views, each, cursor if band else None, LINES, now) for each in bands)
         )
-        return render(name, boards=boards, band=band, below=below, position=position, base_url=base_url)
+        query = {"band": band, "cursor": cursor if band else None, "lang": language}
+        return render(
+            name,
+            language=language,
+            boards=boards,
+            band=band,
+            query=urlencode({key: value for key, value in query.items() if value is not None}),
+            position=position,
+            base_url=base_url,
+        )
 
     @api.get("/", dependencies=read)
-    async def board_page(request: Request, band: BandChoice = None, below: float | None = None) -> Response:
-        return await board("board.html", band, below, str(request.base_url))
+    async def board_page(
+        request: Request, tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None
+    ) -> Response:
+        return await board("board.html", band, cursor, tongue, str(request.base_url))
 
     @api.get("/board", dependencies=read)
-    async def board_lines(request: Request, band: BandChoice = None, below: float | None = None) -> Response:
-        return await board("_board.html", band, below, str(request.base_url))
+    async def board_lines(
+        request: Request, tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None
+    ) -> Response:
+        return await board("_board.html", band, cursor, tongue, str(request.base_url))
 
     async def lead(name: str, lead_id: str) -> HTMLResponse:
         position = live.position()

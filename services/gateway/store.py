@@ -2,50 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from services.gateway.discipline.trail import Trail
-from services.gateway.domain import LeadView, Status
+from services.gateway.domain import LeadView
 from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band
-from shared.mongo import Document, Index, Mongo
+from shared.mongo import Document, Index, Mongo, reaching
 
 STRETCH = 65_536
 """Rows of an import in one document."""
 
-HEAT_BOARD = Index((("state.status", 1), ("state.heat.band", 1), ("state.heat.points", -1)))
-
+BOARD = Index((("state.standing.band", 1), ("state.standing.order", 1)))
+UNTIL = Index((("state.standing.until", 1),))
 DAY = Index((("state.next_step.owner", 1), ("state.next_step.due", 1)))
 QUIET_FROM = Index((("state.quiet_from", 1),))
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_HOTTEST = -1e9
+_LAST = 1e9
+
+Place = tuple[float, str]
+"""Where a lead stands on a board: its order, and of equals its id."""
 
 
 class Views(Documents[LeadView]):
     """The 360 views, one document per lead."""
 
     def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("views", (HEAT_BOARD, DAY)), LeadView)
+        super().__init__(mongo.collection("views", (BOARD, UNTIL, DAY)), LeadView)
+        self._stretches: dict[object, Any] = {}
 
-    async def warmest(self, band: Band, below: float | None, limit: int) -> list[LeadView]:
-        """Open leads of a band, by heat as last told, from just below `below` points down."""
-        points: Document = {"$gt": 0.0} if below is None else {"$gt": 0.0, "$lt": below}
-        query = {
-            "state.status": Status.OPEN,
-            "state.heat.band": band,
-            "state.heat.points": points,
-            "state.survivor": None,
-        }
-        return [view for _, view in await self.find(query, [("state.heat.points", -1)], limit=limit)]
+    async def standing(self, band: Band, after: Place | None, limit: int) -> list[LeadView]:
+        """Open leads of a band from behind `after` in the order of their standings, and of equals by id."""
+        found: list[LeadView] = []
+        band_of, order = "state.standing.band", "state.standing.order"
+        if after is not None:
+            equals = {band_of: band, order: after[0], "_id": {"$gt": after[1]}}
+            found = [view for _, view in await self.find(equals, [("_id", 1)], limit=limit)]
+        start = _HOTTEST if after is None else after[0]
+        # What is to be done now lies below 0, and far from it what is to be done later.
+        for begin, end, stretch in ((_HOTTEST, 0.0, 1.0), (0.0, _LAST, 1.0)):
+            if start < end and len(found) < limit:
+                key = band, end, after is None or start < begin
+                found += await self._first(
+                    key,
+                    {band_of: band},
+                    (order, order_of),
+                    max(start, begin),
+                    end,
+                    stretch,
+                    limit - len(found),
+                )
+        return found
 
     async def steps(self, owner: str | None, start: datetime, end: datetime, limit: int) -> list[LeadView]:
-        """Leads and customers whose step is this rep's, or nobody's, and due within [start, end); the first first."""
-        query = {
-            "state.next_step.owner": owner,
-            "state.next_step.due": {"$gte": start, "$lt": end},
-        }
-        return [view for _, view in await self.find(query, [("state.next_step.due", 1)], limit=limit)]
+        """Leads and customers whose step is this rep's, or nobody's, and due within (start, end]; the first first."""
+        query = {"state.next_step.owner": owner}
+        by = "state.next_step.due", _due
+        return await self._first(owner, query, by, start, end, timedelta(hours=1), limit)
+
+    async def unsteady(self, now: datetime, limit: int) -> list[str]:
+        """Leads whose standing is no longer right."""
+        query = {"state.standing.until": {"$gt": _BEGINNING, "$lte": now}}
+        with reaching():
+            return [found["_id"] async for found in self.collection.find(query, {"_id": 1}).limit(limit)]
+
+    async def unplaced(self) -> list[str]:
+        """Leads that were never given a standing. Looks at all."""
+        with reaching():
+            query = {"state.standing": {"$exists": False}}
+            return [found["_id"] async for found in self.collection.find(query, {"_id": 1})]
+
+    async def _first(
+        self,
+        key: object,
+        query: Document,
+        by: tuple[str, Callable[[LeadView], Any]],
+        start: Any,
+        end: Any,
+        stretch: Any,
+        limit: int,
+    ) -> list[LeadView]:
+        """The first in (start, end] of a field, and of equals by id.
+
+        SecantusDB looks at all that match before it sorts and limits them. So they are asked for in stretches, from
+        one that held enough the last time, or from `stretch` on, each four times as long as the one before.
+        """
+        (field, value), found = by, list[LeadView]()
+        at, until = start, min(end, start + self._stretches.get(key, stretch))
+        while True:
+            part = {**query, field: {"$gt": at, "$lte": until}}
+            more = await self.find(part, [(field, 1), ("_id", 1)], limit=limit - len(found))
+            found += [view for _, view in more]
+            if len(found) == limit or until == end:
+                break
+            at, until, stretch = until, min(end, until + stretch), stretch * 4
+        if len(found) == limit:
+            self._stretches[key] = value(found[-1]) - start
+        return found
+
+
+def order_of(view: LeadView) -> float:
+    """Where the lead stands on the board, behind all others if nowhere."""
+    return view.standing.order if view.standing is not None else _LAST
+
+
+def _due(view: LeadView) -> datetime:
+    return view.next_step.due if view.next_step is not None else _BEGINNING
 
 
 class Trails(Documents[Trail]):

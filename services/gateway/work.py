@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
+from fastapi import APIRouter, Cookie, Depends, Query, Response
 
 from services.gateway import boards, catalogue, handlers
 from services.gateway.api import admit
@@ -18,7 +18,7 @@ from services.gateway.discipline.figures import HINTS, Figure
 from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.lines import Language
 from services.gateway.live import Live
-from services.gateway.pages import page_route, renderer
+from services.gateway.pages import Tongue, page_route, renderer
 from services.gateway.store import Trails, Views
 from shared.clock import Clock
 from shared.events.base import LeadId
@@ -31,16 +31,11 @@ Rep = Annotated[LeadId | None, Query(description="Whose day; the key's own, if a
 Days = Annotated[int, Query(ge=1, le=366)]
 
 
-def _language(request: Request, lang: str | None = None) -> Language:
-    return catalogue.language_of(lang, request.headers.get("accept-language", ""))
-
-
 def _zone(zone: str | None = None, ascua_zone: Annotated[str | None, Cookie()] = None) -> ZoneInfo:
     """What was asked for, or else where the browser says it is."""
     return ZoneInfo(next((name for name in (zone, ascua_zone) if name in available_timezones()), "UTC"))
 
 
-Tongue = Annotated[Language, Depends(_language)]
 Place = Annotated[ZoneInfo, Depends(_zone)]
 
 
