@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import sys
 
-from bench import fit, followup, imports, path
+from bench import boards, fit, followup, imports, path
 from bench.scoring import parts as scoring
 from services.cli.answer import tell_events
 
 BENCHES = {
+    "boards": boards.main,
     "fit": fit.main,
     "followup": followup.main,
     "imports": imports.main,
@@ -15,8 +16,10 @@ BENCHES = {
 }
 
 tell_events()
-if sys.argv[1:2] == ["scoring"]:
-    scoring.main(sys.argv[2:])
+WITH_ARGUMENTS = {"boards": boards.main, "scoring": scoring.main}
+
+if sys.argv[1:2] and sys.argv[1] in WITH_ARGUMENTS:
+    WITH_ARGUMENTS[sys.argv[1]](sys.argv[2:])
     sys.exit()
 for name in sys.argv[1:] or BENCHES:
     if name not in BENCHES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -132,7 +133,7 @@ async def test_as_heat_fades_at_different_rates_and_hours_come_the_board_stays_i
         by_due = sorted(later, key=lambda view: (view.next_step and view.next_step.due, view.lead_id))
         assert found[len(ready) :] == [view.lead_id for view in by_due]
         heats_now = [ready[id] for id in found[: len(ready)]]
-        for warmer, colder in zip(heats_now, heats_now[1:], strict=False):
+        for warmer, colder in pairwise(heats_now):
             assert colder - warmer <= 2 * max(LEAST, EXACT * colder)
 
 
