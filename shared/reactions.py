@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.bus import Received
 from shared.bus.topics import compacted
-from shared.documents import Decision, Documents, Seen, Step
+from shared.documents import Decision, Documents, Seen, Step, settled
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
 
@@ -53,10 +53,9 @@ class Reactions(Generic[T]):
         return Step(recorded.lead_id, decide, guard, received.trace)
 
     async def handle(self, documents: Documents[T], batch: Sequence[Received]) -> list[AscuaError | None]:
-        """Apply a batch; say for each event why it could not be, or None."""
-        return [
-            outcome.error for outcome in await documents.apply([self.step(received) for received in batch])
-        ]
+        """Apply a batch; say for each event why it could not be, or None. Raises `Unavailable`: apply it again."""
+        outcomes = await documents.apply([self.step(received) for received in batch])
+        return [outcome.error for outcome in settled(outcomes)]
 
 
 def _nothing(state: T, _: Recorded[Any]) -> Decision[T]:

@@ -247,6 +247,11 @@ async def get(followups: FollowUps, lead_id: str) -> FollowUp:
     return followup
 
 
+async def notes(followups: FollowUps, lead_id: str, activity_ids: Sequence[str]) -> dict[str, str]:
+    """What was written about activities of a lead, of those that have a note."""
+    return await store.notes(followups, lead_id, activity_ids)
+
+
 async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, clock: Clock) -> RowOutcomes:
     """Take the rows of an import that are activities."""
     book = await books.current()

@@ -9,6 +9,7 @@ from functools import partial
 
 from services.gateway.discipline.trail import Trail
 from services.gateway.domain import LeadView, Status
+from shared.archive import Archive
 from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band
 from shared.mongo import Document, Index, Mongo
@@ -26,7 +27,9 @@ class Views(Documents[LeadView]):
     """The 360 views, one document per lead."""
 
     def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("views", (HEAT_BOARD, DAY)), LeadView)
+        super().__init__(
+            mongo.collection("views", (HEAT_BOARD, DAY)), LeadView, archive=Archive(mongo, "views")
+        )
 
     async def warmest(self, band: Band, below: float | None, limit: int) -> list[LeadView]:
         """Open leads of a band, by heat as last told, from just below `below` points down."""
@@ -92,7 +95,8 @@ class Imports(Documents[Marked]):
         by_stretch: dict[str, list[int]] = {}
         for row in rows:
             by_stretch.setdefault(_stretch(import_id, row), []).append(row)
-        await self.apply([Step(id, partial(_mark, some)) for id, some in by_stretch.items()])
+        for id, some in by_stretch.items():
+            await self.change(Step(id, partial(_mark, some)))
 
 
 def _stretch(import_id: str, row: int) -> str:
