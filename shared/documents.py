@@ -70,6 +70,10 @@ class Step(Generic[T]):
     trace: Trace | None = None
 
 
+Look = Callable[[], Awaitable[None]]
+"""Reads what decisions lean on beside their documents: after those, in every round, so that it is never older."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
     """What became of a step: `applied`, `known` (a duplicate) or `refused` with the error."""
@@ -124,8 +128,6 @@ class Documents(Generic[T]):
         self._again = asyncio.Lock()  # those who lost go again one by one, or they would lose to each other
         self.on_told: Callable[[Mapping[str, Sequence[JsonObject]]], None] = lambda _: None
         """Called after a save with the whole outbox of each document, so that a relay need not read it back."""
-        self.look: Callable[[], Awaitable[None]] = _look_nowhere
-        """Called once the documents of a round are loaded: what decisions lean on beside them is never older."""
 
     async def get(self, id: str) -> T | None:
         return (await self.get_many([id])).get(id)
@@ -144,14 +146,14 @@ class Documents(Generic[T]):
         with reaching():
             return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
 
-    async def change(self, step: Step[T]) -> Outcome[T]:
+    async def change(self, step: Step[T], look: Look | None = None) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""
-        (outcome,) = await self.apply([step])
+        (outcome,) = await self.apply([step], look)
         if outcome.error is not None:
             raise outcome.error
         return outcome
 
-    async def apply(self, steps: Sequence[Step[T]]) -> list[Outcome[T]]:
+    async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.
 
         Raises `Unavailable` when the store is away: then some may be saved, and doing it again is safe for guarded
@@ -164,7 +166,8 @@ class Documents(Generic[T]):
         for attempt in range(ROUNDS):
             async with self._again if attempt else nullcontext():
                 held = await self._load([steps[i] for i in waiting])
-                await self.look()
+                if look is not None:
+                    await look()
                 decided: dict[str, list[int]] = {}
                 for i in waiting:
                     document = held.get(steps[i].id) or _Held(steps[i].id)
@@ -178,7 +181,7 @@ class Documents(Generic[T]):
                     outcomes[decided[id][0]] = Outcome("refused", error=error)
                     continue
                 for i in decided[id]:  # each by itself, so that one does not keep the others
-                    (outcomes[i],) = await self.apply([steps[i]])
+                    (outcomes[i],) = await self.apply([steps[i]], look)
             if not lost:
                 break
             metrics.CONFLICTS.labels(self.collection.name).inc(len(lost))
@@ -370,10 +373,6 @@ def settled(outcomes: Sequence[Outcome[T]]) -> Sequence[Outcome[T]]:
         if isinstance(outcome.error, Unavailable):
             raise outcome.error
     return outcomes
-
-
-async def _look_nowhere() -> None:
-    """Most decisions lean on nothing but their document."""
 
 
 def _mark(guard: Seen | Key | None) -> str:

@@ -22,6 +22,7 @@ FollowUps = Documents[FollowUp]
 
 TIMER_INDEX = Index((("state.timer", 1),))
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001  (as the store keeps instants: UTC, unsaid)
+EDITIONS_KEPT = 1_000
 _RUN: TypeAdapter[Run] = TypeAdapter(Run)
 
 
@@ -110,9 +111,12 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """All publications, the one in force last; the texts are kept beside it by their version."""
+    """The last publications (all are on the log), the one in force last; their texts are kept beside, by version."""
 
     editions: tuple[Edition, ...] = ()
+
+    def with_one(self, edition: Edition) -> Shelf:
+        return Shelf((*self.editions, edition)[-EDITIONS_KEPT:])
 
 
 Shelves = Documents[Shelf]
@@ -120,13 +124,20 @@ SHELF = "playbooks"
 
 
 class Books:
-    """The playbooks in force. Each use looks which they are, and reads them once."""
+    """The playbooks in force. Each use looks which they are, and reads them once.
+
+    `now` is what the last look found. A decision asks for it right after the look that follows the loading of its
+    document, so no document is put under playbooks older than those it was decided under before.
+    """
 
     def __init__(self, mongo: Mongo) -> None:
         self.shelves: Shelves = Documents(mongo.collection("playbooks", (OUTBOX_INDEX,)), Shelf)
         self._texts: Collection[Document] = mongo.collection("playbook_texts")
         self._read: dict[str, Book] = {}
-        self._default = default_book()
+        self._default = self.now = default_book()
+
+    async def look(self) -> None:
+        self.now = await self.current()
 
     async def current(self) -> Book:
         shelf = await self.shelves.get(SHELF)

@@ -286,7 +286,7 @@ class World:
         self.calls = []
 
     async def _fire(self) -> None:
-        self.fired += await handlers.fire(self.followups, self.books, self.clock)
+        self.fired += (await handlers.fire(self.followups, self.books, self.clock)).leads
 
     # --- what happens
 
