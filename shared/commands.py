@@ -217,7 +217,8 @@ class LeadActivity(LogActivity):
     model_config = _like(lead_id="ana", kind="call", result="no_answer", rep="marta", key="marta-0412")
 
     lead_id: LeadId
-    key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,120}$")] | None = None
+    key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,132}$")] | None = None
+    """As long as an Idempotency-Key with the activity's place among many behind it."""
 
 
 class LogActivities(BaseModel):

@@ -5,13 +5,16 @@ it gave out, and what it has already applied (`seen`). Everything that changes i
 import, is a `Step`: a pure decision on the state, guarded against being applied twice. `apply` takes many steps,
 loads what they touch in one read, decides in order, and saves in one bulk write by compare-and-set on the version;
 those that lost a race go round again.
+
+A document is bounded: what is old of its histories and marks goes to its archive and leaves it with the next change
+(`shared.archive`), and it tells nothing more while the log has not taken a thousand of its facts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
@@ -20,15 +23,16 @@ from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
+from shared.archive import DUPLICATE, MARKS_KEPT, Archive, Entry, Mark, thinned
 from shared.clock import Clock, new_id, utc_now
-from shared.errors import AscuaError, Conflict, Refused
+from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
-from shared.mongo import BulkWriteError, Collection, Document, named, reaching
+from shared.mongo import BulkWriteError, Collection, Document, content_refused, named, reaching
 
 T = TypeVar("T")
 
-ANSWERS_KEPT = 32
+WAITING_MOST = 1_000
 ROUNDS = 20
 ON_CONFLICT = 0.004
 
@@ -66,6 +70,10 @@ class Step(Generic[T]):
     trace: Trace | None = None
 
 
+Look = Callable[[], Awaitable[None]]
+"""Reads what decisions lean on beside their documents: after those, in every round, so that it is never older."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
     """What became of a step: `applied`, `known` (a duplicate) or `refused` with the error."""
@@ -76,28 +84,47 @@ class Outcome(Generic[T]):
     error: AscuaError | None = None
 
 
+Pack = Callable[[T], tuple[T, Sequence[Entry]]]
+"""The state without what is old in it, and that; what decisions need of it stays in the state, in sum."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Held(Generic[T]):
-    """A document in memory, and what has been added to it since it was loaded."""
+    """A document in memory, what has been added to it since it was loaded, and what leaves it if it is changed."""
 
     id: str
     state: T | None = None
     version: int = 0
     sequence: int = 0
-    seen: Mapping[str, int] = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    is_thinned: bool = False
     waiting: tuple[JsonObject, ...] = ()
     told: tuple[JsonObject, ...] = ()
     changed: bool = False
+    leaving: tuple[Entry, ...] = ()
+    leaving_marks: Mapping[str, Mark] = field(default_factory=dict)
+
+    def has(self, guard: Seen | Key) -> bool:
+        return guard.aggregate in self.seen if isinstance(guard, Seen) else guard.key in self.answers
 
 
 class Documents(Generic[T]):
-    """The documents of one collection, with states of one type (a frozen dataclass)."""
+    """The documents of one collection, with states of one type (a frozen dataclass), and perhaps an archive."""
 
-    def __init__(self, collection: Collection[Document], type_: type[T], clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        collection: Collection[Document],
+        type_: type[T],
+        clock: Clock = utc_now,
+        archive: Archive | None = None,
+        pack: Pack[T] = lambda state: (state, ()),
+    ) -> None:
         self.collection = collection
+        self.archive = archive
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
+        self.pack = pack
         self._again = asyncio.Lock()  # those who lost go again one by one, or they would lose to each other
         self.on_told: Callable[[Mapping[str, Sequence[JsonObject]]], None] = lambda _: None
         """Called after a save with the whole outbox of each document, so that a relay need not read it back."""
@@ -106,7 +133,8 @@ class Documents(Generic[T]):
         return (await self.get_many([id])).get(id)
 
     async def get_many(self, ids: Sequence[str]) -> dict[str, T]:
-        return {id: held.state for id, held in (await self._load(ids)).items() if held.state is not None}
+        found = {doc["_id"]: doc["state"] for doc in await self._read(ids)}
+        return {id: self._adapter.validate_python(found[id]) for id in dict.fromkeys(ids) if id in found}
 
     async def find(
         self, query: Document, sort: Sequence[tuple[str, int]] = (), limit: int = 0, skip: int = 0
@@ -118,42 +146,59 @@ class Documents(Generic[T]):
         with reaching():
             return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
 
-    async def change(self, step: Step[T]) -> Outcome[T]:
+    async def change(self, step: Step[T], look: Look | None = None) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""
-        (outcome,) = await self.apply([step])
+        (outcome,) = await self.apply([step], look)
         if outcome.error is not None:
             raise outcome.error
         return outcome
 
-    async def apply(self, steps: Sequence[Step[T]]) -> list[Outcome[T]]:
+    async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.
 
         Raises `Unavailable` when the store is away: then some may be saved, and doing it again is safe for guarded
-        steps. A decision that fails by a bug is refused as `failed`, so that the others go on.
+        steps. A decision that fails by a bug is refused as `failed`, one whose content the store does not take as
+        `too-large` or `not-storable`, so that the others go on. A step that can be taken a little later (others keep
+        changing the same document, or the log has not taken what was told before) is refused as `Unavailable`.
         """
         outcomes: dict[int, Outcome[T]] = {}
         waiting = list(range(len(steps)))
         for attempt in range(ROUNDS):
             async with self._again if attempt else nullcontext():
-                held = await self._load([steps[i].id for i in waiting])
+                held = await self._load([steps[i] for i in waiting])
+                if look is not None:
+                    await look()
                 decided: dict[str, list[int]] = {}
                 for i in waiting:
                     document = held.get(steps[i].id) or _Held(steps[i].id)
                     held[steps[i].id], outcomes[i] = self._decide(document, steps[i])
                     decided.setdefault(steps[i].id, []).append(i)
-                lost = await self._save([document for document in held.values() if document.changed])
+                changed = [document for document in held.values() if document.changed]
+                await self._archive(changed)
+                lost, refused = await self._save(changed)
+            for id, error in refused.items():
+                if len(decided[id]) == 1:
+                    outcomes[decided[id][0]] = Outcome("refused", error=error)
+                    continue
+                for i in decided[id]:  # each by itself, so that one does not keep the others
+                    (outcomes[i],) = await self.apply([steps[i]], look)
             if not lost:
-                return [outcomes[i] for i in range(len(steps))]
+                break
             metrics.CONFLICTS.labels(self.collection.name).inc(len(lost))
             waiting = [i for id in decided if id in lost for i in decided[id]]
             await asyncio.sleep(random.uniform(0, ON_CONFLICT * attempt))  # noqa: S311
-        raise Conflict("too-much-at-once", "others keep changing the same thing; try again")
+        else:
+            busy = Unavailable("too-much-at-once", "others keep changing the same thing; try again")
+            outcomes |= {i: Outcome("refused", error=busy) for i in waiting}
+        return [outcomes[i] for i in range(len(steps))]
 
     def _decide(self, held: _Held[T], step: Step[T]) -> tuple[_Held[T], Outcome[T]]:
         try:
             if _is_known(held, step.guard):
                 return held, Outcome("known", held.state)
             state, facts = step.decide(held.state)
+            if facts and len(held.waiting) >= WAITING_MOST:
+                raise Unavailable("log-behind", "the log has not taken what was told before; try again")
         except AscuaError as error:
             return held, Outcome("refused", held.state, error=error)
         except Exception as error:
@@ -171,10 +216,12 @@ class Documents(Generic[T]):
         )
         seen, answers = dict(held.seen), dict(held.answers)
         if isinstance(step.guard, Seen):
+            seen.pop(step.guard.aggregate, None)  # the last one used stands last
             seen[step.guard.aggregate] = step.guard.sequence
         elif isinstance(step.guard, Key):
             answers[step.guard.key] = step.guard.fingerprint
-            answers = dict(list(answers.items())[-ANSWERS_KEPT:])
+            if self.archive is None:  # only the last ones are known again
+                answers = dict(list(answers.items())[-MARKS_KEPT:])
         return replace(
             held,
             state=state,
@@ -185,15 +232,62 @@ class Documents(Generic[T]):
             changed=True,
         )
 
-    async def _load(self, ids: Sequence[str]) -> dict[str, _Held[T]]:
-        """Those that are there, in the order of `ids`: what is told of many comes out in the order it was asked."""
-        wanted = list(dict.fromkeys(ids))
-        found = {}
+    async def _load(self, steps: Sequence[Step[T]]) -> dict[str, _Held[T]]:
+        """Those that are there, in the order of the steps: what is told of many comes out in the order it was asked."""
+        found = {doc["_id"]: self._held(doc) for doc in await self._read([step.id for step in steps])}
+        if self.archive is not None:
+            guards: dict[str, set[str]] = {}
+            for step in steps:
+                guards.setdefault(step.id, set()).add(_mark(step.guard))
+            found = {id: self._packed(held, guards[id]) for id, held in found.items()}
+            await self._recall(self.archive, found, steps)
+        return {step.id: found[step.id] for step in steps if step.id in found}
+
+    def _packed(self, held: _Held[T], guards: set[str]) -> _Held[T]:
+        """The document as it is without what is old in it, and without the marks that these guards do not ask for."""
+        assert held.state is not None
+        state, old = self.pack(held.state)
+        seen, old_seen = thinned(held.seen, guards, "seen")
+        answers, old_answers = thinned(held.answers, guards, "answer")
+        marks: dict[str, Mark] = {f"{held.id}/{name}": mark for name, mark in old_seen.items()}
+        marks |= {f"{held.id}/{name}": mark for name, mark in old_answers.items()}
+        return replace(
+            held,
+            state=state,
+            seen=seen,
+            answers=answers,
+            is_thinned=held.is_thinned or bool(marks),
+            leaving=tuple(old),
+            leaving_marks=marks,
+        )
+
+    async def _recall(
+        self, archive: Archive, found: Mapping[str, _Held[T]], steps: Sequence[Step[T]]
+    ) -> None:
+        """Bring back the marks that steps ask for and that have left their documents."""
+        missing = {}
+        for step in steps:
+            held = found.get(step.id)
+            if held is not None and held.is_thinned and step.guard is not None and not held.has(step.guard):
+                missing[f"{step.id}/{_mark(step.guard)}"] = step
+        for id, mark in (await archive.marks(list(missing))).items():
+            held, guard = found[missing[id].id], missing[id].guard
+            if isinstance(guard, Seen):
+                held.seen[guard.aggregate] = int(mark)
+            elif isinstance(guard, Key):
+                held.answers[guard.key] = str(mark)
+
+    async def _archive(self, documents: Sequence[_Held[T]]) -> None:
+        """Write what leaves these documents with the save that follows."""
+        entries = [entry for document in documents for entry in document.leaving]
+        marks = {id: mark for document in documents for id, mark in document.leaving_marks.items()}
+        if self.archive is not None and (entries or marks):
+            await self.archive.keep(entries, marks)
+
+    async def _read(self, ids: Sequence[str]) -> list[Document]:
+        finds = (self.collection.find({"_id": {"$in": some}}) for some in named(list(dict.fromkeys(ids))))
         with reaching():
-            for some in named(wanted):
-                async for doc in self.collection.find({"_id": {"$in": some}}):
-                    found[doc["_id"]] = self._held(doc)
-        return {id: found[id] for id in wanted if id in found}
+            return [doc for found in finds async for doc in found]
 
     def _held(self, doc: Document) -> _Held[T]:
         return _Held(
@@ -203,28 +297,47 @@ class Documents(Generic[T]):
             doc["sequence"],
             doc["seen"],
             dict(doc["answers"]),
+            doc.get("is_thinned", False),
             tuple(doc["outbox"]),
         )
 
-    async def _save(self, documents: Sequence[_Held[T]]) -> set[str]:
-        """Write all; return the ids of those that somebody else changed first."""
+    async def _save(self, documents: Sequence[_Held[T]]) -> tuple[set[str], dict[str, Refused]]:
+        """Write all; return the ids of those that somebody else changed first, and why the store refuses others."""
         if not documents:
-            return set()
+            return set(), {}
         stamp = new_id()
+        refused: dict[str, Refused] = {}
+        try:
+            won, refused = await self._write_all(documents, stamp)
+        except Refused:  # by the driver, which has sent some of them, or none
+            won = 0
+            for document in documents:
+                try:
+                    refused |= (await self._write_all([document], stamp))[1]
+                except Refused as error:
+                    refused[document.id] = error
+        written = [document for document in documents if document.id not in refused]
+        lost = set() if won == len(documents) else await self._lost(written, stamp)
+        # What waited before goes along: an outbox is published from its first fact, whoever wrote it.
+        self.on_told({d.id: d.waiting + d.told for d in written if d.told and d.id not in lost})
+        return lost, refused
+
+    async def _write_all(self, documents: Sequence[_Held[T]], stamp: str) -> tuple[int, dict[str, Refused]]:
+        """Write in bulk; return how many were, and why the server refuses others for their content."""
+        refused = {}
         try:
             with reaching():
                 result = await self.collection.bulk_write(
                     [self._write(d, stamp) for d in documents], ordered=False
                 )
-            won = result.inserted_count + result.matched_count
+            return result.inserted_count + result.matched_count, {}
         except BulkWriteError as error:
-            if any(failure["code"] != 11000 for failure in error.details["writeErrors"]):
-                raise
-            won = error.details["nInserted"] + error.details["nMatched"]
-        lost = set() if won == len(documents) else await self._lost(documents, stamp)
-        # What waited before goes along: an outbox is published from its first fact, whoever wrote it.
-        self.on_told({d.id: d.waiting + d.told for d in documents if d.told and d.id not in lost})
-        return lost
+            for failure in error.details["writeErrors"]:
+                if (reason := content_refused(failure["code"])) is not None:
+                    refused[documents[failure["index"]].id] = reason
+                elif failure["code"] != DUPLICATE:
+                    raise
+            return error.details["nInserted"] + error.details["nMatched"], refused
 
     async def _lost(self, documents: Sequence[_Held[T]], stamp: str) -> set[str]:
         won = set()
@@ -243,6 +356,8 @@ class Documents(Generic[T]):
             "seen": dict(held.seen),
             "answers": list(held.answers.items()),
         }
+        if held.is_thinned:
+            fields["is_thinned"] = True
         if held.version == 0:
             return InsertOne({"_id": held.id, **fields, "outbox": list(held.told), "stamps": [stamp]})
         # The stamps tell, after a bulk write that was only partly ours, which documents we did write.
@@ -250,6 +365,21 @@ class Documents(Generic[T]):
         if held.told:
             push["outbox"] = {"$each": list(held.told)}
         return UpdateOne({"_id": held.id, "version": held.version}, {"$set": fields, "$push": push})
+
+
+def settled(outcomes: Sequence[Outcome[T]]) -> Sequence[Outcome[T]]:
+    """The outcomes of guarded steps, when all are final; raises the first `Unavailable`: take the steps again."""
+    for outcome in outcomes:
+        if isinstance(outcome.error, Unavailable):
+            raise outcome.error
+    return outcomes
+
+
+def _mark(guard: Seen | Key | None) -> str:
+    """What a guard's mark is called in the archive, behind its document."""
+    if isinstance(guard, Seen):
+        return f"seen/{guard.aggregate}"
+    return f"answer/{guard.key}" if guard is not None else ""
 
 
 def _is_known(held: _Held[T], guard: Seen | Key | None) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.commands import HistoryRow, HistoryRows, RowOutcome, RowOutcomes
-from shared.documents import Decision, Documents, Outcome, Seen, Step
+from shared.documents import Decision, Documents, Look, Outcome, Seen, Step, settled
 
 T = TypeVar("T")
 
@@ -18,14 +18,15 @@ async def take_history(
     documents: Documents[T],
     piece: HistoryRows,
     decide: Callable[[HistoryRow], Callable[[T | None], Decision[T]]],
+    look: Look | None = None,
 ) -> RowOutcomes:
-    """Apply a piece of an import and say what became of each row, in order."""
+    """Apply a piece of an import and say what became of each row, in order. Raises `Unavailable`: send it again."""
 
     def step(row: HistoryRow) -> Step[T]:
         guard = Seen(f"import:{piece.import_id}", row.row, gapless=False)
         return Step(row.lead_id, lambda state: decide(row)(state), guard)
 
-    outcomes = await documents.apply([step(row) for row in piece.rows])
+    outcomes = settled(await documents.apply([step(row) for row in piece.rows], look))
     return RowOutcomes(
         outcomes=[_of(row, outcome) for row, outcome in zip(piece.rows, outcomes, strict=True)]
     )

@@ -1,6 +1,6 @@
 """Structured logs: an event name and fields, one JSON object a line, the correlation id always bound.
 
-Never personal data: fields are ids, counts, durations and slugs.
+Never personal data: fields are ids, counts, durations and slugs, and errors are told without their words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextvars import ContextVar
 import structlog
 
 from shared.events.base import Trace
+from shared.redaction import RedactRecord, redact_crashes, redact_event
 
 _NO_TRACE = Trace()
 _trace: ContextVar[Trace] = ContextVar("trace", default=_NO_TRACE)
@@ -25,7 +26,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        redact_event,
     ]
     structlog.configure(
         processors=[*stamps, structlog.processors.JSONRenderer()],
@@ -34,6 +35,7 @@ def configure(service: str, level: str = "INFO") -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactRecord())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processor=structlog.processors.JSONRenderer(),
@@ -41,6 +43,7 @@ def configure(service: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    redact_crashes(lambda event, error: logger().error(event, exc_info=error))
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:

@@ -46,6 +46,11 @@ OUTBOX_PENDING = Gauge(
     "ascua_outbox_pending", "Documents whose facts are not in the log yet, at the last look.", ["service"]
 )
 
+# Timers
+TIMERS_REFUSED = Gauge(
+    "ascua_timers_refused", "Leads whose due step could not be told and is tried again later."
+)
+
 # Documents
 CONFLICTS = Counter(
     "ascua_documents_conflicts_total", "Writes begun again because somebody was faster.", ["collection"]

@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bson.errors import InvalidBSON, InvalidDocument, InvalidStringData
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
+    DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
     ServerSelectionTimeoutError,
+    WriteError,
 )
 
-from shared.errors import Unavailable
+from shared.errors import Refused, Unavailable
 
 Collection = AsyncIOMotorCollection
 Document = dict[str, Any]
@@ -31,6 +34,7 @@ __all__ = [
     "DuplicateKeyError",
     "Index",
     "Mongo",
+    "content_refused",
     "named",
     "reaching",
 ]
@@ -85,11 +89,44 @@ class Mongo:
         return {}
 
 
+_TOO_LARGE = frozenset({10334, 17419, 17420})
+_UNFIT = frozenset({22, 52, 55, 56, 57, 121, 17280})
+"""The server's codes for keys that cannot be, bytes that are no BSON, and content that a collection does not take."""
+
+
+def content_refused(code: int | None) -> Refused | None:
+    """What a server's error code says about the content that was to be written, if that is its reason."""
+    if code in _TOO_LARGE:
+        return _too_large()
+    return _unfit() if code in _UNFIT else None
+
+
+def _too_large() -> Refused:
+    return Refused(
+        "too-large", "what would be kept together is larger than the document store takes; send less at once"
+    )
+
+
+def _unfit() -> Refused:
+    return Refused("not-storable", "the document store does not take such names or values")
+
+
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn the driver's ways of saying that the server is away into `Unavailable`."""
+    """Turn the driver's ways of saying that the server is away into `Unavailable`.
+
+    What is refused for its content is `Refused("too-large")` or `Refused("not-storable")`, and says nothing of it.
+    """
     try:
         yield
+    except DocumentTooLarge:
+        raise _too_large() from None
+    except (InvalidDocument, InvalidStringData, InvalidBSON, OverflowError, UnicodeEncodeError):
+        raise _unfit() from None
+    except WriteError as error:
+        if (refused := content_refused(error.code)) is None:
+            raise
+        raise refused from None
     except (
         AutoReconnect,
         ConnectionFailure,

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.bus import Received
 from shared.bus.topics import compacted
-from shared.documents import Decision, Documents, Seen, Step
+from shared.documents import Decision, Documents, Look, Seen, Step, settled
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
 
@@ -52,11 +52,12 @@ class Reactions(Generic[T]):
             guard = Seen(recorded.aggregate, recorded.sequence, gapless=not compacted(received.topic))
         return Step(recorded.lead_id, decide, guard, received.trace)
 
-    async def handle(self, documents: Documents[T], batch: Sequence[Received]) -> list[AscuaError | None]:
-        """Apply a batch; say for each event why it could not be, or None."""
-        return [
-            outcome.error for outcome in await documents.apply([self.step(received) for received in batch])
-        ]
+    async def handle(
+        self, documents: Documents[T], batch: Sequence[Received], look: Look | None = None
+    ) -> list[AscuaError | None]:
+        """Apply a batch; say for each event why it could not be, or None. Raises `Unavailable`: apply it again."""
+        outcomes = await documents.apply([self.step(received) for received in batch], look)
+        return [outcome.error for outcome in settled(outcomes)]
 
 
 def _nothing(state: T, _: Recorded[Any]) -> Decision[T]:

@@ -39,9 +39,11 @@ def tell_events(level: str = "ERROR") -> None:
 
     import structlog
 
+    from shared.redaction import redact_event
+
     logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL, format="%(message)s", force=True)
     structlog.configure(
-        processors=[_sentence],
+        processors=[redact_event, _sentence],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -3,8 +3,8 @@
 Two systems that took the same facts have the same digests, in whatever order the facts came and whatever died
 meanwhile. So a digest covers what the facts determine:
 
-- leads, tickets: the whole state of each document;
-- followup: channel, activities, why it is closed, and whether a next step is due;
+- leads, tickets: the whole state of each document; of tickets also every message, wherever it stands;
+- followup: channel, why it is closed, whether a next step is due, and every activity, wherever it stands;
 - views: the 360 view of each lead, of its next step and its heat only that there is one;
 - ledger: every fact of the services and every signal by lead, aggregate, type, kind, time and data, with how often it
   is there;
@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
@@ -113,10 +113,16 @@ async def digests(of: Addresses | ServerAddresses) -> Digests:
     """
     from shared.mongo import Mongo
 
-    async def digest(service: str, collection: str, covered: Callable[[State], object]) -> tuple[int, str]:
+    async def digest(
+        service: str,
+        collection: str,
+        covered: Callable[[State], object],
+        history: Callable[[State], Mapping[str, State]] = lambda _: {},
+    ) -> tuple[int, str]:
         mongo = Mongo(of.mongo_url, f"{of.database_prefix}_{service}")
         try:
-            return await _of_documents(mongo.collection(collection), covered)
+            archive = mongo.collection(f"{collection}_archive")
+            return await _of_documents(mongo.collection(collection), archive, covered, history)
         finally:
             await mongo.stop()
 
@@ -125,8 +131,8 @@ async def digests(of: Addresses | ServerAddresses) -> Digests:
         count,
         {
             "leads": leads,
-            "followup": (await digest("followup", "followups", _followup))[1],
-            "tickets": (await digest("tickets", "tickets", _state))[1],
+            "followup": (await digest("followup", "followups", _followup, _activities))[1],
+            "tickets": (await digest("tickets", "tickets", _ticket, _messages))[1],
             "views": (await digest("gateway", "views", _view))[1],
             "trails": (await digest("gateway", "trails", _trail))[1],
             "ledger": (await digest("scoring", "ledger", _fact))[1],
@@ -141,11 +147,29 @@ def _state(document: State) -> object:
 
 def _followup(document: State) -> object:
     state = document["state"]
-    activities = [{**activity, "step_id": None} for activity in state["activities"]]
     return {
-        "channel": state.get("channel"), "activities": activities,
-        "closed_because": state.get("closed_because"), "step": state["step"] is not None,
+        "channel": state.get("channel"), "closed_because": state.get("closed_because"),
+        "step": state["step"] is not None,
     }  # fmt: skip
+
+
+def _activities(document: State) -> dict[str, State]:
+    """By the id that each has in the archive, or would have."""
+    return {f"{document['_id']}/activity/{each['id']}": each for each in document["state"]["activities"]}
+
+
+def _ticket(document: State) -> object:
+    return {**document["state"], "messages": None, "earlier": None}
+
+
+def _messages(document: State) -> dict[str, State]:
+    """By the id that each has in the archive, or would have."""
+    state = document["state"]
+    numbered = enumerate(state.get("messages", ()), state.get("earlier", 0))
+    return {f"{document['_id']}/message/{number}": message for number, message in numbered}
+
+
+_HISTORIES = ("/activity/", "/message/")
 
 
 def _view(document: State) -> object:
@@ -183,16 +207,26 @@ def _fact(document: State) -> object:
     ]  # fmt: skip
 
 
-async def _of_documents(collection: Collection[State], covered: Callable[[State], object]) -> tuple[int, str]:
+async def _of_documents(
+    collection: Collection[State],
+    archive: Collection[State],
+    covered: Callable[[State], object],
+    history: Callable[[State], Mapping[str, State]],
+) -> tuple[int, str]:
+    """How many documents there are, and the digest of what is covered of them and of their history."""
     from shared.mongo import reaching
 
+    found, entries = [], {}
     with reaching():
-        found = [
-            _digest(_canonical(what))
-            async for document in collection.find({})
-            if (what := covered(document)) is not None
-        ]
-    return len(found), _of_all(found)
+        async for document in archive.find({}):
+            if any(kind in document["_id"] for kind in _HISTORIES) and "content" in document:
+                entries[document["_id"]] = _digest(_canonical({**document["content"], "step_id": None}))
+        async for document in collection.find({}):
+            if (what := covered(document)) is not None:
+                found.append(_digest(_canonical(what)))
+            for id, entry in history(document).items():
+                entries[id] = _digest(_canonical({**entry, "step_id": None}))
+    return len(found), _of_all([*found, *entries.values()])
 
 
 async def _of_heat(topics: Topics) -> str:

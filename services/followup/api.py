@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.followup import handlers
 from services.followup.domain.followup import FollowUp
@@ -24,11 +24,16 @@ from shared.commands import (
     RowOutcomes,
     WorkedSpans,
 )
+from shared.events.followup import Id
 from shared.web import IdempotencyKey, LeadPath
 
 
 class Logged(BaseModel):
     activity_id: str
+
+
+class ActivityIds(BaseModel):
+    ids: Annotated[list[Id], Field(max_length=1_000)]
 
 
 def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
@@ -56,6 +61,10 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
     @api.get("/leads/{lead_id}")
     async def get(lead_id: LeadPath) -> FollowUp:
         return await handlers.get(followups, lead_id)
+
+    @api.post("/leads/{lead_id}/notes", summary="What was written about these activities")
+    async def notes(lead_id: LeadPath, asked: ActivityIds) -> dict[str, str]:
+        return await handlers.notes(followups, lead_id, asked.ids)
 
     @api.post("/history", summary="Rows of an import")
     async def history(piece: HistoryRows) -> RowOutcomes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -35,7 +35,7 @@ from shared.commands import (
     idempotency,
 )
 from shared.documents import Decision, Outcome, Step
-from shared.errors import AscuaError, Conflict, NotFound, Refused
+from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import HISTORY_AFTER, Event, Recorded
 from shared.events.followup import PlaybooksPublished
 from shared.events.leads import (
@@ -59,22 +59,22 @@ FIRED_AT_ONCE = 100  # the first of a portion waits for its last
 MOVED_AT_ONCE = 500
 
 
-def reactions(book: Book) -> Reactions[FollowUp]:
-    """How a follow-up follows events under these playbooks."""
+def reactions(in_force: Callable[[], Book]) -> Reactions[FollowUp]:
+    """How a follow-up follows events under the playbooks in force."""
     following: Reactions[FollowUp] = Reactions(begin=FollowUp)
 
     @following.on(LeadCaptured)
     def captured(followup: FollowUp, event: Recorded[LeadCaptured]) -> Decision[FollowUp]:
         count_from = _count_from(event.event.at, event.recorded_at)
-        return domain.captured(followup, event.event, count_from, book)
+        return domain.captured(followup, event.event, count_from, in_force())
 
     @following.on(LeadWon)
     def won(followup: FollowUp, event: Recorded[LeadWon]) -> Decision[FollowUp]:
         return _up(
             followup,
             event,
-            book,
-            lambda now: domain.close(now, "won", "won", event.event.at, event.is_history, book),
+            in_force,
+            lambda now, book: domain.close(now, "won", "won", event.event.at, event.is_history, book),
         )
 
     @following.on(LeadLost)
@@ -83,21 +83,21 @@ def reactions(book: Book) -> Reactions[FollowUp]:
         return _up(
             followup,
             event,
-            book,
-            lambda now: domain.close(now, "lost", told.reason, told.at, event.is_history, book),
+            in_force,
+            lambda now, book: domain.close(now, "lost", told.reason, told.at, event.is_history, book),
         )
 
     @following.on(LeadsMerged)
     def merged(followup: FollowUp, event: Recorded[LeadsMerged]) -> Decision[FollowUp]:
         if event.event.survivor is None:
             return followup, ()
-        return _up(followup, event, book, lambda now: domain.absorb(now, event.event.at, book))
+        return _up(followup, event, in_force, lambda now, book: domain.absorb(now, event.event.at, book))
 
     @following.on(LeadSplit)
     def split(followup: FollowUp, event: Recorded[LeadSplit]) -> Decision[FollowUp]:
         if event.event.survivor is None:
             return followup, ()
-        return _up(followup, event, book, lambda now: domain.release(now, event.event.at, book))
+        return _up(followup, event, in_force, lambda now, book: domain.release(now, event.event.at, book))
 
     @following.on(LeadQualified)
     def qualified(followup: FollowUp, event: Recorded[LeadQualified]) -> Decision[FollowUp]:
@@ -119,12 +119,17 @@ def reactions(book: Book) -> Reactions[FollowUp]:
         if event.is_history:
             return followup, ()
         if told.category is TicketCategory.COMPLAINT:
-            return _up(followup, event, book, lambda now: domain.complain(now, told.ticket_id, told.at, book))
+            return _up(
+                followup,
+                event,
+                in_force,
+                lambda now, book: domain.complain(now, told.ticket_id, told.at, book),
+            )
         return _up(
             followup,
             event,
-            book,
-            lambda now: domain.trigger(
+            in_force,
+            lambda now, book: domain.trigger(
                 now,
                 "ticket_opened",
                 told.at,
@@ -139,7 +144,7 @@ def reactions(book: Book) -> Reactions[FollowUp]:
     def replied(followup: FollowUp, event: Recorded[TicketReplied]) -> Decision[FollowUp]:
         if event.is_history or event.event.author is not Author.CUSTOMER:
             return followup, ()
-        return _up(followup, event, book, lambda now: domain.reply(now, event.event.at, book))
+        return _up(followup, event, in_force, lambda now, book: domain.reply(now, event.event.at, book))
 
     @following.on(TicketResolved)
     def resolved(followup: FollowUp, event: Recorded[TicketResolved]) -> Decision[FollowUp]:
@@ -147,14 +152,14 @@ def reactions(book: Book) -> Reactions[FollowUp]:
         if event.is_history:
             return followup, ()
 
-        def decide(now: FollowUp) -> Told:
+        def decide(now: FollowUp, book: Book) -> Told:
             now, settled = domain.settle(now, told.ticket_id, told.at, book)
             now, entered = domain.trigger(
                 now, "ticket_resolved", told.at, book, "ticket_resolved", resolution=told.resolution
             )
             return now, settled + entered
 
-        return _up(followup, event, book, decide)
+        return _up(followup, event, in_force, decide)
 
     @following.on(SignalReceived)
     def signalled(followup: FollowUp, event: Recorded[SignalReceived]) -> Decision[FollowUp]:
@@ -162,7 +167,7 @@ def reactions(book: Book) -> Reactions[FollowUp]:
         if event.is_history:
             return followup, ()
 
-        def decide(now: FollowUp) -> Told:
+        def decide(now: FollowUp, book: Book) -> Told:
             facts: list[Event] = []
             if told.kind in book.reply_signals:
                 now, facts = domain.reply(now, told.at, book)
@@ -175,7 +180,7 @@ def reactions(book: Book) -> Reactions[FollowUp]:
             )
             return now, facts + entered
 
-        return _up(followup, event, book, decide)
+        return _up(followup, event, in_force, decide)
 
     return following
 
@@ -188,7 +193,7 @@ async def follow(followups: FollowUps, books: Books, batch: Sequence[Received]) 
         for received in batch
         if not isinstance(received.event.event, SignalReceived) or received.event.event.kind in book.signals
     ]
-    errors = iter(await reactions(book).handle(followups, meant))
+    errors = iter(await reactions(lambda: books.now).handle(followups, meant, books.look))
     taken = {id(received) for received in meant}
     return [next(errors) if id(received) in taken else None for received in batch]
 
@@ -200,8 +205,8 @@ async def log(
     followups: FollowUps, books: Books, lead_id: str, command: LogActivity, key: str | None, clock: Clock
 ) -> str:
     """Log an activity and return its id. A lead not heard of yet is accepted: its capture is on the way."""
-    activity_id, step = _activity(lead_id, command, key, clock(), await books.current())
-    await followups.change(step)
+    activity_id, step = _activity(lead_id, command, key, clock(), books)
+    await followups.change(step, books.look)
     return activity_id
 
 
@@ -209,13 +214,13 @@ async def log_many(
     followups: FollowUps, books: Books, command: LogActivities, key: str | None, clock: Clock
 ) -> ActivityOutcomes:
     """Log activities, each on its own: one that is refused does not keep the others."""
-    now, book = clock(), await books.current()
+    now = clock()
     made = []
     for number, each in enumerate(command.activities):
         own = each.key or (f"{key}.{number}" if key else None)
         plain = LogActivity.model_validate(each.model_dump(exclude={"lead_id", "key"}))
-        made.append(_activity(each.lead_id, plain, own, now, book))
-    outcomes = await followups.apply([step for _, step in made])
+        made.append(_activity(each.lead_id, plain, own, now, books))
+    outcomes = await followups.apply([step for _, step in made], books.look)
     return ActivityOutcomes(
         outcomes=[
             _of_activity(each.lead_id, activity_id, outcome)
@@ -227,17 +232,17 @@ async def log_many(
 async def plan(
     followups: FollowUps, books: Books, lead_id: str, command: PlanStep, key: str | None, clock: Clock
 ) -> FollowUp:
-    now, book = clock(), await books.current()
-    decide = _brought_up(lambda followup: domain.plan(followup, command, now, book), now, book)
-    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command))))
+    now = clock()
+    decide = _brought_up(lambda followup, book: domain.plan(followup, command, now, book), now, books)
+    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command)), books.look))
 
 
 async def assign(
     followups: FollowUps, books: Books, lead_id: str, command: AssignLead, key: str | None, clock: Clock
 ) -> FollowUp:
-    now, book = clock(), await books.current()
-    decide = _brought_up(lambda followup: domain.assign(followup, command, now, book), now, book)
-    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command))))
+    now = clock()
+    decide = _brought_up(lambda followup, book: domain.assign(followup, command, now, book), now, books)
+    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command)), books.look))
 
 
 async def get(followups: FollowUps, lead_id: str) -> FollowUp:
@@ -247,31 +252,54 @@ async def get(followups: FollowUps, lead_id: str) -> FollowUp:
     return followup
 
 
+async def notes(followups: FollowUps, lead_id: str, activity_ids: Sequence[str]) -> dict[str, str]:
+    """What was written about activities of a lead, of those that have a note."""
+    return await store.notes(followups, lead_id, activity_ids)
+
+
 async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, clock: Clock) -> RowOutcomes:
     """Take the rows of an import that are activities."""
-    book = await books.current()
 
     def decide(row: HistoryRow) -> Callable[[FollowUp | None], Told]:
         if not isinstance(row.what, Activity):
             raise Refused("not-for-followup", f"followup does not take {row.what.action}")
         now = clock()
         activity_id = derived_id("activity", piece.import_id, str(row.row))
-        return _log(row.lead_id, activity_id, row.what, clamp(row.at, now), now, book)
+        return _log(row.lead_id, activity_id, row.what, row.at, now, books)
 
-    return await take_history(followups, piece, decide)
+    return await take_history(followups, piece, decide, books.look)
 
 
 # --- timers
 
 
-async def fire(followups: FollowUps, books: Books, clock: Clock) -> int:
-    """Tell what has come due, the oldest first; return of how many leads."""
-    waiting = await store.due(followups, clock())
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Of how many leads something was told, and of which it was refused, and why."""
+
+    leads: int
+    refused: Mapping[str, AscuaError]
+
+
+async def fire(
+    followups: FollowUps, books: Books, clock: Clock, resting: Container[str] = frozenset()
+) -> Fired:
+    """Tell what has come due, the oldest first, but of the leads that rest after a refusal."""
+    waiting = [lead_id for lead_id in await store.due(followups, clock()) if lead_id not in resting]
+    leads, refused = 0, {}
     for some in (waiting[at : at + FIRED_AT_ONCE] for at in range(0, len(waiting), FIRED_AT_ONCE)):
-        now, book = clock(), await books.current()
-        decide = _brought_up(lambda state: domain.fire(_known(state), now, book), now, book)  # noqa: B023
-        await followups.apply([Step(lead_id, decide) for lead_id in some])
-    return len(waiting)
+        now = clock()
+        decide = _brought_up(lambda state, book: domain.fire(_known(state), now, book), now, books)  # noqa: B023
+        outcomes = await followups.apply([Step(lead_id, decide) for lead_id in some], books.look)
+        leads += sum(bool(outcome.facts) and outcome.kind == "applied" for outcome in outcomes)
+        refused.update(
+            {
+                lead_id: outcome.error
+                for lead_id, outcome in zip(some, outcomes, strict=True)
+                if outcome.error is not None and not isinstance(outcome.error, Unavailable)
+            }
+        )
+    return Fired(leads, refused)
 
 
 # --- playbooks
@@ -343,13 +371,13 @@ async def publish(followups: FollowUps, books: Books, command: PublishPlaybooks,
             moved=effect.move,
             ended=effect.end,
         )
-        return Shelf((*shelf.editions, edition)), [told]
+        return shelf.with_one(edition), [told]
 
     await books.shelves.change(Step(SHELF, decide))
     ids = [followup.lead_id for followup in people]
     for some in (ids[at : at + MOVED_AT_ONCE] for at in range(0, len(ids), MOVED_AT_ONCE)):
-        bring = _brought_up(lambda state: (_known(state), []), now, book)
-        await followups.apply([Step(lead_id, bring) for lead_id in some])
+        bring = _brought_up(lambda state, _: (_known(state), []), now, books)
+        await followups.apply([Step(lead_id, bring) for lead_id in some], books.look)
     return effect
 
 
@@ -389,42 +417,48 @@ def _effect(book: Book, before: Book, people: Sequence[FollowUp]) -> Effect:
 
 
 def _up(
-    followup: FollowUp, event: Recorded[Event], book: Book, decide: Callable[[FollowUp], Told]
+    followup: FollowUp,
+    event: Recorded[Event],
+    in_force: Callable[[], Book],
+    decide: Callable[[FollowUp, Book], Told],
 ) -> Decision[FollowUp]:
     """A decision on a follow-up that was brought under the playbooks in force."""
-    return _brought_up(lambda state: decide(_known(state)), event.event.at, book)(followup)
+    followup, brought = domain.bring_up(followup, event.event.at, in_force())
+    followup, facts = decide(followup, in_force())
+    return followup, brought + facts
 
 
 def _brought_up(
-    decide: Callable[[FollowUp | None], Told], at: datetime, book: Book
+    decide: Callable[[FollowUp | None, Book], Told], at: datetime, books: Books
 ) -> Callable[[FollowUp | None], Told]:
     def decided(state: FollowUp | None) -> Told:
+        book = books.now
         if state is None:
-            return decide(None)
+            return decide(None, book)
         state, brought = domain.bring_up(state, at, book)
-        state, facts = decide(state)
+        state, facts = decide(state, book)
         return state, brought + facts
 
     return decided
 
 
 def _activity(
-    lead_id: str, command: LogActivity, key: str | None, now: datetime, book: Book
+    lead_id: str, command: LogActivity, key: str | None, now: datetime, books: Books
 ) -> tuple[str, Step[FollowUp]]:
     activity_id = derived_id("activity", lead_id, key) if key else new_id()
-    decide = _log(lead_id, activity_id, command, clamp(command.at or now, now), now, book)
+    decide = _log(lead_id, activity_id, command, command.at or now, now, books)
     return activity_id, Step(lead_id, decide, idempotency(key, command))
 
 
 def _log(
-    lead_id: str, activity_id: str, command: LogActivity, at: datetime, now: datetime, book: Book
+    lead_id: str, activity_id: str, command: LogActivity, happened: datetime, now: datetime, books: Books
 ) -> Callable[[FollowUp | None], Told]:
-    count_from = _count_from(at, now)
-    return _brought_up(
-        lambda state: domain.log(state or FollowUp(lead_id), activity_id, command, at, count_from, book),
-        now,
-        book,
-    )
+    def decide(state: FollowUp | None, book: Book) -> Told:
+        at = clamp(happened, now)
+        count_from = _count_from(at, now)
+        return domain.log(state or FollowUp(lead_id), activity_id, command, at, count_from, book)
+
+    return _brought_up(decide, now, books)
 
 
 def _of_activity(lead_id: str, activity_id: str, outcome: Outcome[FollowUp]) -> ActivityOutcome:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from services.followup.domain.followup import FollowUp
+from pydantic import TypeAdapter
+
+from services.followup.domain.followup import KEPT, FollowUp, Run, pack
 from services.followup.domain.playbooks import Book
 from services.followup.domain.reading import default_book, default_text, read
+from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import Instant
 from shared.mongo import Collection, Document, Index, Mongo, reaching
@@ -17,11 +22,52 @@ FollowUps = Documents[FollowUp]
 
 TIMER_INDEX = Index((("state.timer", 1),))
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001  (as the store keeps instants: UTC, unsaid)
+EDITIONS_KEPT = 1_000
+_RUN: TypeAdapter[Run] = TypeAdapter(Run)
 
 
-def followups(mongo: Mongo) -> FollowUps:
+def followups(mongo: Mongo, kept: int = KEPT) -> FollowUps:
     # Two at most: each one that more queries would like makes every write of the embedded store a sixth slower.
-    return Documents(mongo.collection("followups", (OUTBOX_INDEX, TIMER_INDEX)), FollowUp)
+    return Documents(
+        mongo.collection("followups", (OUTBOX_INDEX, TIMER_INDEX)),
+        FollowUp,
+        archive=Archive(mongo, "followups"),
+        pack=partial(_pack, kept),
+    )
+
+
+def _pack(kept: int, followup: FollowUp) -> tuple[FollowUp, list[Entry]]:
+    lead_id = followup.lead_id
+    followup, activities, runs = pack(followup, kept)
+    old = [
+        Entry(lead_id, id, id, activity)
+        for activity in activities
+        for id in [_of_activity(lead_id, activity.id)]
+    ]
+    for run in runs:
+        id = f"{lead_id}/run/{run.playbook}/{run.entered_at.isoformat()}/{run.ended_at}"
+        old.append(Entry(lead_id, id, _of_runs(run.playbook), run))
+    return followup, old
+
+
+def _of_activity(lead_id: str, activity_id: str) -> str:
+    return f"{lead_id}/activity/{activity_id}"
+
+
+def _of_runs(playbook: str) -> str:
+    return f"run/{playbook}"
+
+
+async def notes(followups: FollowUps, lead_id: str, activity_ids: Sequence[str]) -> dict[str, str]:
+    """What was written about these activities of a lead, of those that have a note."""
+    followup = await followups.get(lead_id)
+    here = {activity.id: activity.note for activity in followup.activities} if followup is not None else {}
+    found = {id: here[id] for id in activity_ids if id in here}
+    if followups.archive is not None:
+        away = {_of_activity(lead_id, id): id for id in activity_ids if id not in here}
+        async for _, id, activity in followups.archive.find(list(away)):
+            found[away[id]] = activity["note"]
+    return {id: note for id, note in found.items() if note}
 
 
 async def due(followups: FollowUps, now: datetime) -> list[str]:
@@ -42,8 +88,14 @@ async def on_their_way(followups: FollowUps) -> list[str]:
 
 
 async def of_playbook(followups: FollowUps, playbook: str) -> list[FollowUp]:
-    """Everybody who ever was in a playbook. Looks at all."""
-    return [followup for _, followup in await followups.find({"state.runs.playbook": playbook})]
+    """Everybody who ever was in a playbook, with all their ways through it. Looks at all."""
+    found = dict(await followups.find({"state.runs.playbook": playbook}))
+    if followups.archive is not None:
+        async for lead_id, _, content in followups.archive.find([_of_runs(playbook)]):
+            followup, run = found[lead_id], _RUN.validate_python(content)
+            if run not in followup.runs:  # it is here and there until the next change
+                found[lead_id] = replace(followup, runs=(run, *followup.runs))
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +111,12 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """All publications, the one in force last; the texts are kept beside it by their version."""
+    """The last publications (all are on the log), the one in force last; their texts are kept beside, by version."""
 
     editions: tuple[Edition, ...] = ()
+
+    def with_one(self, edition: Edition) -> Shelf:
+        return Shelf((*self.editions, edition)[-EDITIONS_KEPT:])
 
 
 Shelves = Documents[Shelf]
@@ -69,13 +124,20 @@ SHELF = "playbooks"
 
 
 class Books:
-    """The playbooks in force. Each use looks which they are, and reads them once."""
+    """The playbooks in force. Each use looks which they are, and reads them once.
+
+    `now` is what the last look found. A decision asks for it right after the look that follows the loading of its
+    document, so no document is put under playbooks older than those it was decided under before.
+    """
 
     def __init__(self, mongo: Mongo) -> None:
         self.shelves: Shelves = Documents(mongo.collection("playbooks", (OUTBOX_INDEX,)), Shelf)
         self._texts: Collection[Document] = mongo.collection("playbook_texts")
         self._read: dict[str, Book] = {}
-        self._default = default_book()
+        self._default = self.now = default_book()
+
+    async def look(self) -> None:
+        self.now = await self.current()
 
     async def current(self) -> Book:
         shelf = await self.shelves.get(SHELF)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from shared.commands import Profile
 from shared.events.base import Event, Instant
@@ -36,6 +37,8 @@ from shared.events.leads import (
 )
 from shared.events.scoring import Band, Groups, HeatChanged, Parts, decayed
 from shared.events.tickets import Priority, TicketCategory, TicketOpened, TicketResolved
+
+TICKETS_SHOWN: Final = 32
 
 
 class Status(StrEnum):
@@ -124,6 +127,8 @@ class LeadView:
     last_activity: LastActivity | None = None
     activities: int = 0
     tickets: tuple[OpenTicket, ...] = ()
+    """The open ones, of which only the last `TICKETS_SHOWN` are listed; `more_tickets` is how many are not."""
+    more_tickets: int = 0
     heat: Heat | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What the lead is, as it was last qualified."""
@@ -133,6 +138,10 @@ class LeadView:
     """The lead that this one was merged into."""
     standing: Standing | None = None
     """Its place on the board "who to call now", while it has one; see `services.gateway.standing`."""
+
+    @property
+    def open_tickets(self) -> int:
+        return len(self.tickets) + self.more_tickets
 
     def named(self, profile: Profile | None) -> LeadView:
         return replace(self, profile=profile)
@@ -194,9 +203,13 @@ def follow(view: LeadView, event: Event) -> LeadView:
             return replace(view, next_step=None)
         case TicketOpened():
             ticket = OpenTicket(event.ticket_id, event.category, event.priority, event.at)
-            return replace(view, tickets=(*view.tickets, ticket))
+            every = (*view.tickets, ticket)
+            more = view.more_tickets + max(0, len(every) - TICKETS_SHOWN)
+            return replace(view, tickets=every[-TICKETS_SHOWN:], more_tickets=more)
         case TicketResolved():
-            return replace(view, tickets=tuple(each for each in view.tickets if each.id != event.ticket_id))
+            others = tuple(each for each in view.tickets if each.id != event.ticket_id)
+            unlisted = len(others) == len(view.tickets)
+            return replace(view, tickets=others, more_tickets=max(0, view.more_tickets - unlisted))
         case HeatChanged():
             heat = Heat(event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups)
             return replace(view, heat=heat)

@@ -11,6 +11,8 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
 from services.gateway.backends import Backends
 from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.day import Day, end_of_day, plan
@@ -287,41 +289,49 @@ async def timeline(backends: Backends, lead_id: str, cursor: str | None, limit: 
     await backends.must_exist(lead_id)
     path = f"/leads/{lead_id}/timeline"
     facts = await backends.call("scoring", "GET", path, before=cursor, limit=limit)
-    notes: dict[str, str] = {}
-    words: dict[tuple[str | None, str | None], str] = {}
-    leads = sorted({entry["lead_id"] for entry in facts["entries"]})
-    for some, others in await asyncio.gather(
-        *(asyncio.gather(_notes(backends, each), _words(backends, each)) for each in leads)
-    ):
-        notes |= some
-        words |= others
-    for entry in facts["entries"]:
-        data, at = entry["data"], entry["at"]
-        text = notes.get(data.get("activity_id")) if entry["type"].startswith("ascua.activity.") else None
-        if entry["type"].startswith("ascua.ticket."):
-            text = words.get((data["ticket_id"], at)) or words.get((data["ticket_id"], None))
+    activities = [entry for entry in facts["entries"] if entry["type"].startswith("ascua.activity.")]
+    tickets = [entry for entry in facts["entries"] if entry["type"].startswith("ascua.ticket.")]
+    notes, words = await asyncio.gather(_notes(backends, activities), _words(backends, tickets))
+    for entry, text in chain(zip(activities, notes, strict=True), zip(tickets, words, strict=True)):
         if text is not None:
             entry["text"] = text
     return {"lead_id": lead_id, "items": facts["entries"], "next_cursor": facts["next"]}
 
 
-async def _notes(backends: Backends, lead_id: str) -> dict[str, str]:
-    try:
-        followup = await backends.call("followup", "GET", f"/leads/{lead_id}")
-    except (NotFound, Unavailable):
-        return {}
-    return {each["id"]: each["note"] for each in followup["activities"] if each["note"]}
+async def _notes(backends: Backends, entries: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """What was written about each of these activities."""
+    ids: dict[str, list[str]] = {}
+    for entry in entries:
+        ids.setdefault(entry["lead_id"], []).append(entry["data"]["activity_id"])
+
+    async def of_lead(lead_id: str) -> dict[str, str]:
+        asked = _ActivityIds(ids=ids[lead_id])
+        try:
+            notes: dict[str, str] = await backends.call("followup", "POST", f"/leads/{lead_id}/notes", asked)
+        except Unavailable:
+            return {}
+        return notes
+
+    notes = dict(zip(ids, await asyncio.gather(*map(of_lead, ids)), strict=True))
+    return [notes[entry["lead_id"]].get(entry["data"]["activity_id"]) for entry in entries]
 
 
-async def _words(backends: Backends, lead_id: str) -> dict[tuple[str | None, str | None], str]:
-    """What was written in tickets, by (ticket, when), and their subjects, by (ticket, None)."""
+async def _words(backends: Backends, entries: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """What was said in tickets with each of these facts, or else what its ticket is about."""
+    nothing: list[str | None] = [None] * len(entries)
+    if not entries:
+        return nothing
+    asked = _Asked(words=[{"ticket_id": each["data"]["ticket_id"], "at": each["at"]} for each in entries])
     try:
-        tickets = await backends.call("tickets", "GET", f"/leads/{lead_id}/tickets")
+        words: list[str | None] = await backends.call("tickets", "POST", "/words", asked)
     except Unavailable:
-        return {}
-    words: dict[tuple[str | None, str | None], str] = {}
-    for ticket in tickets:
-        words[ticket["id"], None] = ticket["subject"]
-        for message in ticket["messages"]:
-            words[ticket["id"], message["at"]] = message["text"]
+        return nothing
     return words
+
+
+class _ActivityIds(BaseModel):
+    ids: list[str]
+
+
+class _Asked(BaseModel):
+    words: list[dict[str, str]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.gateway.discipline.trail import Trail
 from services.gateway.domain import LeadView
+from shared.archive import Archive
 from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band
 from shared.mongo import Document, Index, Mongo, reaching
@@ -34,7 +35,9 @@ class Views(Documents[LeadView]):
     """The 360 views, one document per lead."""
 
     def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("views", (BOARD, UNTIL, DAY)), LeadView)
+        super().__init__(
+            mongo.collection("views", (BOARD, UNTIL, DAY)), LeadView, archive=Archive(mongo, "views")
+        )
         self._stretches: dict[object, Any] = {}
 
     async def standing(self, band: Band, after: Place | None, limit: int) -> list[LeadView]:
@@ -160,7 +163,8 @@ class Imports(Documents[Marked]):
         by_stretch: dict[str, list[int]] = {}
         for row in rows:
             by_stretch.setdefault(_stretch(import_id, row), []).append(row)
-        await self.apply([Step(id, partial(_mark, some)) for id, some in by_stretch.items()])
+        for id, some in by_stretch.items():
+            await self.change(Step(id, partial(_mark, some)))
 
 
 def _stretch(import_id: str, row: int) -> str:

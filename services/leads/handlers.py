@@ -83,7 +83,9 @@ async def merge(leads: Leads, lead_id: str, command: MergeLeads, key: str | None
     lead = await change(leads, lead_id, command, key, clock)
     if command.absorb in lead.members:
         at = clamp(command.at or clock(), clock())
-        await _follow_merge(leads, lead_id, command.absorb, lead.members[command.absorb], at)
+        refused = await _follow_merge(leads, lead_id, command.absorb, lead.members[command.absorb], at)
+        if refused is not None:
+            raise refused
     return lead
 
 
@@ -102,14 +104,8 @@ def follower(leads: Leads) -> Handle:
         for received in batch:
             match received.event.event:
                 case LeadsMerged(absorbed=str(member)) as merged:
-                    try:
-                        await _follow_merge(
-                            leads, merged.lead_id, member, merged.turn, merged.at, received.trace
-                        )
-                    except Unavailable:
-                        raise
-                    except AscuaError:
-                        pass  # it could not be, and was taken back
+                    # What could not be was taken back.
+                    await _follow_merge(leads, merged.lead_id, member, merged.turn, merged.at, received.trace)
                 case LeadSplit(absorbed=str(member)) as parted:
                     await _follow_split(leads, parted.lead_id, member, parted.turn, parted.at, received.trace)
         return [None] * len(batch)
@@ -119,8 +115,8 @@ def follower(leads: Leads) -> Handle:
 
 async def _follow_merge(
     leads: Leads, survivor: str, member: str, turn: int, at: datetime, trace: Trace | None = None
-) -> None:
-    """Let `member` become part of the survivor; raise why it cannot, once the survivor has taken that back."""
+) -> AscuaError | None:
+    """Let `member` become part of the survivor; return why it cannot, once the survivor has taken that back."""
 
     def absorb(lead: Lead | None) -> Told:
         return domain.absorb(lead, survivor, turn, at)
@@ -129,9 +125,10 @@ async def _follow_merge(
         await leads.change(Step(member, absorb, _turn(survivor, turn), trace))
     except Unavailable:
         raise
-    except AscuaError:
+    except AscuaError as error:
         await leads.change(Step(survivor, lambda lead: domain.keep_out(lead, member, turn, at), trace=trace))
-        raise
+        return error
+    return None
 
 
 async def _follow_split(

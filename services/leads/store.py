@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.leads.domain import Lead
+from shared.archive import Archive
 from shared.documents import Documents
 from shared.mongo import Mongo
 from shared.outbox import OUTBOX_INDEX
@@ -11,4 +12,4 @@ Leads = Documents[Lead]
 
 
 def leads(mongo: Mongo) -> Leads:
-    return Documents(mongo.collection("leads", (OUTBOX_INDEX,)), Lead)
+    return Documents(mongo.collection("leads", (OUTBOX_INDEX,)), Lead, archive=Archive(mongo, "leads"))

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
 
 from services.tickets import handlers
 from services.tickets.domain import Ticket
 from services.tickets.store import Tickets
 from shared.clock import Clock
 from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
-from shared.events.base import LeadId
-from shared.web import IdempotencyKey, LeadPath
+from shared.events.base import Instant, LeadId
+from shared.web import IdempotencyKey
 
 TicketPath = Annotated[LeadId, Path()]
+
+
+class Word(BaseModel):
+    ticket_id: LeadId
+    at: Instant
+
+
+class Asked(BaseModel):
+    words: Annotated[list[Word], Field(max_length=1_000)]
 
 
 def router(tickets: Tickets, clock: Clock) -> APIRouter:
@@ -40,8 +50,8 @@ def router(tickets: Tickets, clock: Clock) -> APIRouter:
     ) -> Ticket:
         return await handlers.change(tickets, ticket_id, command, idempotency_key, clock)
 
-    @api.get("/leads/{lead_id}/tickets")
-    async def of_lead(lead_id: LeadPath) -> list[Ticket]:
-        return await handlers.of_lead(tickets, lead_id)
+    @api.post("/words", summary="What was said in tickets at these instants")
+    async def words(asked: Asked) -> list[str | None]:
+        return await handlers.words(tickets, [(each.ticket_id, each.at) for each in asked.words])
 
     return api

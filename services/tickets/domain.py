@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
 from shared.errors import Conflict, NotFound, Refused
@@ -18,6 +19,9 @@ from shared.events.tickets import (
     TicketReplied,
     TicketResolved,
 )
+
+KEPT: Final = 32
+"""Messages that stay with the ticket once it has more than twice as many."""
 
 
 class Status(StrEnum):
@@ -44,11 +48,21 @@ class Ticket:
     opened_at: Instant
     status: Status = Status.OPEN
     messages: tuple[Message, ...] = ()
+    """The latest; `earlier` is how many there were before them, which are in the archive."""
+    earlier: int = 0
     resolved_at: Instant | None = None
     resolution: str | None = None
 
 
 Told = tuple[Ticket, list[TicketEvent]]
+
+
+def pack(ticket: Ticket, kept: int = KEPT) -> tuple[Ticket, tuple[Message, ...]]:
+    """The ticket without its old messages, and those, oldest first. No decision needs them."""
+    if len(ticket.messages) <= 2 * kept:
+        return ticket, ()
+    old = ticket.messages[:-kept]
+    return replace(ticket, messages=ticket.messages[-kept:], earlier=ticket.earlier + len(old)), old
 
 
 def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetime) -> Told:

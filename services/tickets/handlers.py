@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from services.tickets import domain
+from services.tickets import domain, store
 from services.tickets.domain import Ticket, Told
 from services.tickets.store import Tickets
 from shared.clock import Clock, clamp, new_id
@@ -47,7 +48,6 @@ async def get(tickets: Tickets, ticket_id: str) -> Ticket:
     return ticket
 
 
-async def of_lead(tickets: Tickets, lead_id: str) -> list[Ticket]:
-    """The lead's tickets, newest first, a hundred at most."""
-    found = await tickets.find({"state.lead_id": lead_id}, [("state.opened_at", -1)], limit=100)
-    return [ticket for _, ticket in found]
+async def words(tickets: Tickets, asked: Sequence[tuple[str, datetime]]) -> list[str | None]:
+    """What was said in a ticket at an instant, or else what it is about; None of one that does not exist."""
+    return await store.words(tickets, asked)

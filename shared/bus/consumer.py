@@ -24,7 +24,7 @@ from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin
 from shared.clock import Clock, utc_now
-from shared.errors import AscuaError, Conflict, Refused, Unavailable
+from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import Event, Recorded, Trace, decode
 from shared.logs import logger
 
@@ -48,8 +48,9 @@ class Received:
 
 
 Handle = Callable[[Sequence[Received]], Awaitable[Sequence[AscuaError | None]]]
-"""Write the effects of a batch; say for each event, in order, why it could not be handled. An `Unavailable` that is
-raised instead means that nothing is decided and the whole batch is to be tried again."""
+"""Write the effects of a batch; say for each event, in order, why it could not be handled. An `Unavailable` or a
+`Conflict` that is raised instead means that nothing is decided and the whole batch is to be tried again. After any
+other `AscuaError` each event is handled by itself, and those that raise it again become dead letters."""
 
 
 class Consumer:
@@ -194,7 +195,12 @@ class Consumer:
             with attempt:
                 if attempt.num > 1:
                     metrics.RETRIES.labels(self._group).inc()
-                return await self._handle(batch)
+                try:
+                    return await self._handle(batch)
+                except (NotFound, Refused) as error:
+                    if len(batch) == 1:
+                        return [error]
+                    return [(await self._handled([received]))[0] for received in batch]
         raise AssertionError("unreachable: the attempts never end")
 
     async def _put_aside(self, letters: Sequence[DeadLetter]) -> None:

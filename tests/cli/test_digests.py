@@ -27,7 +27,7 @@ KEPT: dict[str, tuple[str, dict[str, Any]]] = {
     "leads": ("leads", {"version": 1, "outbox": [], "state": {"id": "ana", "captured_at": NOON}}),
     "followup": (
         "followups",
-        {"seen": {}, "state": {"activities": [{"kind": "call"}], "step": STEP, "steps": 1}},
+        {"seen": {}, "state": {"activities": [{"id": "1", "kind": "call"}], "step": STEP, "steps": 1}},
     ),
     "tickets": ("tickets", {"version": 1, "state": {"id": "t", "subject": "It is late"}}),
     "gateway": (
@@ -72,7 +72,7 @@ async def kept(place: ServerAddresses, change: Change = lambda _: None) -> dict[
         (lambda kept: kept["leads"]["state"].update(captured_at=NOON.replace(second=1)), "leads"),
         (lambda kept: kept["followup"]["state"].update(step=None), "followup"),
         (
-            lambda kept: kept["followup"]["state"].update(activities=[{"kind": "call"}, {"kind": "call"}]),
+            lambda kept: kept["followup"]["state"]["activities"].append({"id": "2", "kind": "call"}),
             "followup",
         ),
         (lambda kept: kept["tickets"]["state"].update(subject="It is here"), "tickets"),

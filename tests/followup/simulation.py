@@ -17,11 +17,11 @@ from typing import Any
 
 from services.followup import handlers
 from services.followup.domain.followup import FollowUp
-from services.followup.store import Books, followups
+from services.followup.store import Books, FollowUps, followups
 from shared.bus import Outgoing, Received
 from shared.commands import LeadActivity, LogActivities
 from shared.documents import Documents, Outcome, Step
-from shared.errors import Unavailable
+from shared.errors import Refused, Unavailable
 from shared.events.base import Event, Recorded, decode
 from shared.events.followup import (
     ActivityKind,
@@ -83,11 +83,11 @@ class Watched(Documents[FollowUp]):
             check(decided.state)
         return decided, outcome
 
-    async def _save(self, documents: Sequence[Any]) -> set[str]:
+    async def _save(self, documents: Sequence[Any]) -> tuple[set[str], dict[str, Refused]]:
         self.world.perhaps_die()
-        lost = await super()._save(documents)
+        saved = await super()._save(documents)
         self.world.perhaps_die()
-        return lost
+        return saved
 
 
 def check(followup: FollowUp) -> None:
@@ -188,10 +188,10 @@ class World:
             raise Killed
 
     async def run(self) -> None:
-        collection = followups(self.mongo).collection
+        kept = followups(self.mongo, kept=2)  # what is old leaves as soon as it can
         Books(self.mongo)
         await self.mongo.start()
-        await self._begin(collection)
+        await self._begin(kept)
         await handlers.publish(
             self.followups,
             self.books,
@@ -202,19 +202,19 @@ class World:
         while self.now < end:
             self.now += TICK
             self._happen()
-            await self._live(collection)
+            await self._live(kept)
         self.deaths, self.log.fails = 0.0, 0.0
         for _ in range(40):  # nothing new happens; what is under way arrives
             self.now += TICK
-            await self._live(collection)
+            await self._live(kept)
             if not self.calls and all(self.taken[topic] == len(log) for topic, log in self.topics.items()):
                 break
         await self._published()
         await self._end()
 
-    async def _begin(self, collection: Any) -> None:
+    async def _begin(self, kept: FollowUps) -> None:
         """A process starts: it knows nothing but what is in the store and in the log."""
-        self.followups = Watched(collection, FollowUp, self.clock).watch(self)
+        self.followups = Watched(kept.collection, FollowUp, self.clock, kept.archive, kept.pack).watch(self)
         self.books = Books(self.mongo)
         self.relay = Relay("followup", self.followups, self.log, "followup", self.clock)  # type: ignore[arg-type]
         await self.relay.start()
@@ -225,7 +225,7 @@ class World:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _live(self, collection: Any) -> None:
+    async def _live(self, kept: FollowUps) -> None:
         self.deaths = 0.02 if self.rough else 0.0
         for work in (self._deliver, self._call, self._fire):
             while True:
@@ -234,7 +234,7 @@ class World:
                     break
                 except Killed:
                     await self._end()
-                    await self._begin(collection)
+                    await self._begin(kept)
         if not self.rough:
             await self._published()
 
@@ -286,7 +286,7 @@ class World:
         self.calls = []
 
     async def _fire(self) -> None:
-        self.fired += await handlers.fire(self.followups, self.books, self.clock)
+        self.fired += (await handlers.fire(self.followups, self.books, self.clock)).leads
 
     # --- what happens
 

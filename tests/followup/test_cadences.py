@@ -65,7 +65,7 @@ class Story:
         told = event(lead_id=self.state.lead_id, at=at, **data)
         number = self.count if event is not SignalReceived else None
         record = Recorded(f"e{self.count}", told, recorded or at, number, told.aggregate if number else None)
-        self.state, facts = reactions(self.book).step(Received(record, "t", 0, 0)).decide(self.state)
+        self.state, facts = reactions(lambda: self.book).step(Received(record, "t", 0, 0)).decide(self.state)
         self.facts = list(facts)
         return self
 
@@ -329,7 +329,7 @@ def test_a_signal_heard_twice_brings_nobody_in_twice() -> None:
     story = Story("ana", always).hears(LeadCaptured, NOON, channel=Channel.WEB).hears(LeadWon, NOON)
     event = SignalReceived(lead_id="ana", at=after(hours=1), kind="upgrade_viewed")
     record: Recorded[Event] = Recorded("s1", event, event.at)
-    hear = reactions(always).step(Received(record, "signals", 0, 0)).decide
+    hear = reactions(lambda: always).step(Received(record, "signals", 0, 0)).decide
     state, _ = hear(story.state)
     state, _ = domain.log(
         state, "a", LogActivity(kind=ActivityKind.CALL), after(hours=2), after(hours=2), always

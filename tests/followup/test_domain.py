@@ -38,7 +38,7 @@ def after(**delta: float) -> datetime:
 
 def hear(followup: FollowUp | None, event: Event, recorded_at: datetime | None = None) -> Decision[FollowUp]:
     recorded = Recorded(f"e-{event.at}", event, recorded_at or event.at, 1, event.aggregate)
-    return reactions(BOOK).step(Received(recorded, "leads", 0, 0)).decide(followup)
+    return reactions(lambda: BOOK).step(Received(recorded, "leads", 0, 0)).decide(followup)
 
 
 def log(

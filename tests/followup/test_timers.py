@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
+from time import monotonic
 
 import pytest
 
@@ -13,7 +15,8 @@ from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, followups
 from services.followup.timers import Timers
 from shared.bus import Outgoing, Received
-from shared.documents import Documents
+from shared.documents import Decision, Documents, Look, Outcome, Step
+from shared.errors import Refused
 from shared.events.base import Event, Recorded, decode
 from shared.events.followup import StepDue
 from shared.events.leads import Channel, LeadCaptured
@@ -98,3 +101,39 @@ async def test_two_processes_that_look_at_once_tell_each_step_once(
 
     assert sorted(event.step_id for event in log.due()) == sorted(f"lead-{n}.1" for n in range(250))
     assert {sequence for _, sequence in log.facts} == {1, 2}
+
+
+async def test_a_timer_that_is_refused_rests_is_not_counted_and_keeps_nobody_waiting(
+    kept: Documents[FollowUp], mongo: Mongo
+) -> None:
+    books = Books(mongo)
+    await captured(kept, books, [STOPPED] * 5)
+    looks: Counter[str] = Counter()
+
+    def broken(step: Step[FollowUp]) -> Step[FollowUp]:
+        def decide(_: FollowUp | None) -> Decision[FollowUp]:
+            raise Refused("not-now", "this cannot be told before the cause is mended")
+
+        return Step(step.id, decide)
+
+    class Watched(Documents[FollowUp]):
+        async def apply(
+            self, steps: Sequence[Step[FollowUp]], look: Look | None = None
+        ) -> list[Outcome[FollowUp]]:
+            looks.update(step.id for step in steps)
+            return await super().apply(
+                [broken(step) if step.id == "lead-3" else step for step in steps], look
+            )
+
+    timers = Timers(Watched(kept.collection, FollowUp), books, lambda: STOPPED)
+    await timers.start()
+    await until(lambda: timers.status()["fired"] == 4)
+    await until(lambda: looks["lead-3"] == 2)
+    before = monotonic()
+    await until(lambda: looks["lead-3"] == 3)
+    waited = monotonic() - before
+    await timers.stop()
+
+    assert waited > 1.4  # twice as long as the second before
+    assert timers.status()["refused"] == 1
+    assert (timers.status()["fired"], looks["lead-1"]) == (4, 1)

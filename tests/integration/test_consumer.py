@@ -15,7 +15,7 @@ from shared.bus.lag import lag
 from shared.bus.publisher import MAX_RECORD_BYTES
 from shared.bus.topics import admin
 from shared.documents import Documents
-from shared.errors import AscuaError, Conflict, Unavailable
+from shared.errors import AscuaError, Conflict, NotFound, Unavailable
 from shared.mongo import Mongo
 from shared.reactions import Reactions
 from tests.integration.kit import (
@@ -320,3 +320,24 @@ async def test_it_does_not_start_without_a_broker(mongo: Mongo) -> None:
     with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
         async with consuming(nowhere, Publisher(nowhere), partial(writing.handle, diaries(mongo))):
             pass
+
+
+async def test_a_refusal_that_a_handler_lets_out_puts_that_record_aside_and_no_other(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents = diaries(mongo)
+
+    async def handle(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
+        if any(received.event.lead_id == "nobody" for received in batch):
+            raise NotFound("not-here", "there is nothing here")
+        return await writing.handle(documents, batch)
+
+    async with publishing(topics) as publisher:
+        await published(publisher, [*facts("ana", 2), fact("nobody", 1), fact("ana", 3), *facts("leo", 2)])
+        async with consuming(topics, publisher, handle) as consumer:
+            await hears(documents, "ana", 3)
+            await hears(documents, "leo", 2)
+            await until(lambda: caught_up(topics))
+            await consumer.check()
+
+    assert [letter.reason for letter in await open_letters(topics)] == ["not-here"]

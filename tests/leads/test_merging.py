@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,8 +25,8 @@ from shared.commands import (
     SplitLead,
     WithdrawConsent,
 )
-from shared.documents import Documents
-from shared.errors import AscuaError, Conflict, NotFound, Refused
+from shared.documents import Documents, Step
+from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import from_cloudevent
 from shared.events.leads import Channel, ConsentBasis, LeadQualified, LeadsMerged, LeadSplit, Stage
 
@@ -40,19 +41,27 @@ class Shelf(Documents[Lead]):
     """Leads in memory, and all they have told, in the order in which they told it."""
 
     def __init__(self) -> None:
-        super().__init__(None, Lead, clock)  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(name="leads"), Lead, clock)  # type: ignore[arg-type]
         self.held: dict[str, Any] = {}
         self.log: list[Received] = []
 
-    async def _load(self, ids: Sequence[str]) -> dict[str, Any]:
-        return {id: self.held[id] for id in ids if id in self.held}
+        self.contended: set[str] = set()
 
-    async def _save(self, documents: Sequence[Any]) -> set[str]:
+    async def get_many(self, ids: Sequence[str]) -> dict[str, Lead]:
+        return {id: self.held[id].state for id in ids if id in self.held}
+
+    async def _load(self, steps: Sequence[Step[Lead]]) -> dict[str, Any]:
+        return {step.id: self.held[step.id] for step in steps if step.id in self.held}
+
+    async def _save(self, documents: Sequence[Any]) -> tuple[set[str], dict[str, Refused]]:
+        lost = {held.id for held in documents} & self.contended
         for held in documents:
+            if held.id in lost:
+                continue
             told = [Received(from_cloudevent(fact), "leads", 0, 0) for fact in held.told]
             self.log += told
             self.held[held.id] = replace(held, version=held.version + 1, told=(), changed=False)
-        return set()
+        return lost, {}
 
     def lead(self, lead_id: str) -> Lead:
         lead: Lead = self.held[lead_id].state
@@ -312,3 +321,19 @@ def test_a_closed_lead_can_be_qualified_and_one_word_has_one_place() -> None:
 def test_only_words_say_what_a_lead_is(attributes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="attributes"):
         QualifyLead(attributes=attributes)
+
+
+async def test_a_merge_that_meets_a_crowd_is_not_taken_back_but_followed_later() -> None:
+    leads = await shelf("ana", "leo")
+    leads.contended = {"leo"}
+    with pytest.raises(Unavailable):
+        await handlers.merge(leads, "ana", MergeLeads(absorb="leo"), "key", clock)
+    with pytest.raises(Unavailable):
+        await handlers.follower(leads)(leads.log)
+    assert leads.lead("ana").members == {"leo": 1}
+
+    leads.contended = set()
+    await follow_all(leads)
+
+    assert leads.lead("leo").survivor == "ana"
+    assert leads.lead("ana").members == {"leo": 1}

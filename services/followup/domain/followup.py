@@ -47,6 +47,10 @@ from shared.events.leads import Channel, LeadCaptured
 AGREED: Final = "agreed"
 IMPORTED: Final = "imported"
 MERGED: Final = "merged"
+KEPT: Final = 32
+"""Entries of a history that stay with the follow-up once there are more than twice as many."""
+COMPLAINTS_MOST: Final = 256
+"""Open complaints that are waited for; of a lead with more, the later ones do not prolong the pause."""
 _HEARD_KEPT: Final = 16
 
 
@@ -130,6 +134,9 @@ class FollowUp:
     channel: Channel | None = None
     closed_because: str | None = None
     activities: tuple[Activity, ...] = ()
+    """The latest that we heard of; the others are in the archive."""
+    last: Activity | None = None
+    """The newest of those in the archive that was no mere note."""
     step: NextStep | None = None
     steps: int = 0
     outcome: Literal["won", "lost"] | None = None
@@ -152,6 +159,7 @@ class FollowUp:
     heard: tuple[str, ...] = ()
     """Ids of the last signals that brought it into a playbook: they have no sequence."""
     runs: tuple[Run, ...] = ()
+    """The latest ways through playbooks, of each playbook the last, and all that go on."""
     timer: Instant | None = None
     """When something is to be told of the step."""
 
@@ -168,6 +176,24 @@ class FollowUp:
 
 
 Told = tuple[FollowUp, list[Event]]
+
+
+def pack(followup: FollowUp, kept: int = KEPT) -> tuple[FollowUp, tuple[Activity, ...], tuple[Run, ...]]:
+    """The follow-up without what is old in its histories, and that, oldest first. No decision needs it."""
+    activities, runs = followup.activities, followup.runs
+    old_activities: tuple[Activity, ...] = ()
+    old_runs: tuple[Run, ...] = ()
+    if len(activities) > 2 * kept:
+        old_activities, last = activities[:-kept], _last(followup)
+        followup = replace(followup, activities=activities[-kept:], last=last and replace(last, note=None))
+    if len(runs) > 2 * kept:
+        latest = {run.playbook: number for number, run in enumerate(runs)}
+        over = [number for number, run in enumerate(runs) if run.ended_at and latest[run.playbook] != number]
+        leaving = set(over[:-kept])
+        old_runs = tuple(runs[number] for number in sorted(leaving))
+        staying = tuple(run for number, run in enumerate(runs) if number not in leaving)
+        followup = replace(followup, runs=staying)
+    return followup, old_activities, old_runs
 
 
 def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book: Book) -> Told:
@@ -371,7 +397,7 @@ def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Told:
 def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> Told:
     """A complaint is open: what was promised waits, and somebody looks after it first."""
     turn = _Turn(followup, book, at)
-    turn.change(complaints=(*followup.complaints, ticket_id))
+    turn.change(complaints=(*followup.complaints, ticket_id)[:COMPLAINTS_MOST])
     if followup.paused_at is None:
         turn.pause(at)
     return turn.told()
@@ -766,4 +792,6 @@ def _utc(at: datetime) -> datetime:
 
 def _last(followup: FollowUp) -> Activity | None:
     done = [activity for activity in followup.activities if activity.kind is not ActivityKind.NOTE]
+    if followup.last is not None:
+        done.insert(0, followup.last)
     return max(reversed(done), key=lambda activity: activity.at, default=None)  # of equals the last heard of

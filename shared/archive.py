@@ -1,0 +1,87 @@
+"""What has left its document: old entries of its history, and old marks of what it has already applied.
+
+A document is bounded, its history is not. What leaves is written here first and then leaves the document in the same
+compare-and-set as the next change (`shared.documents`). So an entry may be in both places for a while, and is in one
+at least: who reads history takes the document and the archive together, by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from pymongo import InsertOne, UpdateOne
+
+from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, named, reaching
+
+BY_KEY = Index((("key", 1),))
+DUPLICATE = 11000
+AT_ONCE = 500
+MARKS_KEPT = 32
+"""Marks of a kind that stay in a document once it has more than twice as many."""
+
+M = TypeVar("M", int, str)
+Mark = int | str
+"""The last sequence applied of an aggregate, or the fingerprint of a request under its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the history of the document `owner`: a frozen dataclass that never changes again.
+
+    `id` is its own among all entries of all documents; by `key`, which several may share, it is looked up.
+    """
+
+    owner: str
+    id: str
+    key: str
+    content: Any
+
+
+class Archive:
+    """The archive of the documents in the collection `name`."""
+
+    def __init__(self, mongo: Mongo, name: str) -> None:
+        self._collection: Collection[Document] = mongo.collection(f"{name}_archive", (BY_KEY,))
+
+    async def keep(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
+        """Write what is about to leave its document; again without effect, and a mark never goes back."""
+        writes: list[InsertOne[Document] | UpdateOne] = [
+            InsertOne({"_id": each.id, "owner": each.owner, "key": each.key, "content": asdict(each.content)})
+            for each in entries
+        ]
+        writes += [
+            UpdateOne({"_id": id}, {"$max": {"mark": mark}}, upsert=True) for id, mark in marks.items()
+        ]
+        for some in (writes[at : at + AT_ONCE] for at in range(0, len(writes), AT_ONCE)):
+            try:
+                with reaching():
+                    await self._collection.bulk_write(some, ordered=False)
+            except BulkWriteError as error:
+                if any(each["code"] != DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
+                    raise
+
+    async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
+        found: dict[str, Mark] = {}
+        with reaching():
+            for some in named(ids):
+                async for document in self._collection.find({"_id": {"$in": some}}):
+                    found[document["_id"]] = document["mark"]
+        return found
+
+    async def find(self, keys: Sequence[str]) -> AsyncIterator[tuple[str, str, Document]]:
+        """Owner, id and content of the entries under these keys, in no order."""
+        with reaching():
+            for some in named(keys):
+                async for document in self._collection.find({"key": {"$in": some}}):
+                    yield document["owner"], document["_id"], document["content"]
+
+
+def thinned(marks: dict[str, M], asked: set[str], kind: str) -> tuple[dict[str, M], dict[str, M]]:
+    """The marks that stay in a document, and those that leave it, as `kind/name`: the oldest that nobody asks for."""
+    if len(marks) <= 2 * MARKS_KEPT:
+        return marks, {}
+    oldest = list(marks)[:-MARKS_KEPT]
+    old = {f"{kind}/{name}": marks[name] for name in oldest if f"{kind}/{name}" not in asked}
+    return {name: mark for name, mark in marks.items() if f"{kind}/{name}" not in old}, old
