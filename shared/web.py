@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
+from shared.abandoned import Abandoned
 from shared.clock import new_id
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
@@ -117,6 +118,7 @@ def web_app(
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(_Limited)
+    app.add_middleware(Abandoned)
     app.add_middleware(_Observed, service=service)
     return app
 

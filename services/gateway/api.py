@@ -67,6 +67,7 @@ Card = Annotated[
 At = Annotated[
     AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
 ]
+Terms = Annotated[int, Query(ge=1, le=500, description="How many terms to list one by one.")]
 _SIGNALS: TypeAdapter[list[SendSignal]] = TypeAdapter(
     Annotated[list[SendSignal], Field(min_length=1, max_length=SIGNALS_AT_ONCE)]
 )
@@ -310,10 +311,11 @@ def reads(
         return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why it is so, to the event")
-    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> Any:
+    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat", limit: Terms = 100) -> Any:
+        """The largest terms one by one, the rest by kind; base, terms, rest, fit and caps sum to the heat."""
         await backends.must_exist(lead_id)
-        path = f"/leads/{lead_id}/heat/explain"
-        return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
+        asked: dict[str, Any] = {"at": _instant(at), "scorecard": scorecard, "limit": limit}
+        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", **asked)
 
     @api.post("/activities/proposals", summary="Read a line into an activity, without logging it")
     async def propose(body: ReadLine) -> Proposal:

@@ -174,6 +174,14 @@ def reasons(why: Mapping[str, Any]) -> list[Reason]:
         for term in why["terms"]
     ]
     found += [
+        (
+            f"{_kind(rest['kind'])}, {rest['facts']:,} smaller ones",
+            datetime.fromisoformat(rest["last_at"]),
+            float(rest["points"]),
+        )
+        for rest in why["rest"]
+    ]
+    found += [
         (f"{words(fit['attribute'])}: {words(fit['value'])}", None, fit["points"]) for fit in why["fit"]
     ]
     found += [
