@@ -33,8 +33,8 @@ _BRACED: Final = frozenset({(ord("{"), ord("}"))})
 _LEAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _AGGREGATE: Final = re.compile(r"[a-z]+:[A-Za-z0-9_-]{1,64}").fullmatch
 _PASSING: Final = re.compile(
-    rb'"(?:activity_id|ticket_id|step_id)":"[A-Za-z0-9_-]{1,64}"'
-    rb'|"due":"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
+    rb'"(?:activity_id|ticket_id|step_id)":"[A-Za-z0-9_.-]{1,128}"'
+    rb'|"due":"2[0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
     rb'\.[0-9]{3}Z"'
 )
 """What is new in every event of a service, and nothing to the rules."""
