@@ -16,6 +16,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
+from services.gateway.automated import Arrivals
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import Holder, KeyRing, Scope
@@ -247,6 +248,7 @@ def intake(
 ) -> APIRouter:
     """What comes in bulk: signals and imports."""
     api = APIRouter(prefix="/v1", tags=["intake"])
+    arrivals = Arrivals()
     one_or_many = {
         "required": True,
         "content": {
@@ -272,7 +274,7 @@ def intake(
     async def signals(request: Request) -> SignalsAccepted:
         """Answered once the broker has them all. When one is wrong, none is taken, and the answer says which."""
         taken = _signals(await request.body(), request.headers.get("content-type", ""))
-        ids = await handlers.take_signals(publisher, backends, taken, clock)
+        ids = await handlers.take_signals(publisher, backends, arrivals, taken, clock)
         return SignalsAccepted(accepted=len(ids), ids=ids)
 
     @api.post("/history", dependencies=[admit(keys, Scope.OPERATE)], summary="Take a piece of an import")

@@ -162,7 +162,10 @@ def fact(item: Mapping[str, Any]) -> Fact:
         case "signal.received":
             kind_of_signal = str(data.get("kind") or "signal")
             attributes = (f"{words(name)} {value}" for name, value in (data.get("attributes") or {}).items())
-            return _fact(at, _signal_icon(kind_of_signal), words(kind_of_signal).capitalize(), *attributes)
+            machine = "by a machine" if data.get("automated") else ""
+            return _fact(
+                at, _signal_icon(kind_of_signal), words(kind_of_signal).capitalize(), *attributes, machine
+            )
         case other:
             return _fact(at, "ember", words(other.replace(".", " ")).capitalize())
 

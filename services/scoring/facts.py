@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from services.scoring.envelopes import Envelope, Signal
-from services.scoring.happened import Happened, happened
+from services.scoring.happened import Happened, happened, kind_of_signal, said_by_signal
 from shared.clock import milliseconds
 from shared.errors import Undecodable
 from shared.events import decode, wire_type
@@ -132,7 +132,10 @@ class Decoder:
             signal = self._decode_signal(data)
         except msgspec.DecodeError:
             return None
-        said = f"signal.{signal.kind}", signal.attributes
+        said = (
+            kind_of_signal(signal.kind, signal.automated),
+            said_by_signal(signal.kind, signal.attributes, signal.automated),
+        )
         self._remember((type, data), said)
         return said
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from heapq import nlargest
 from typing import Final
 
+from services.scoring.happened import said_by_signal
 from shared.events.base import JsonObject
 from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
 from shared.scorecard.fact import Fact
@@ -60,7 +61,11 @@ class Entry:
 
     @property
     def fact(self) -> Fact:
-        attributes = self.data if self.aggregate is not None else self.data.get("attributes", {})
+        attributes, said = self.data, self.data
+        if self.aggregate is None:
+            attributes = dict(
+                said_by_signal(said.get("kind", ""), said.get("attributes", {}), said.get("automated"))
+            )
         return Fact(self.event_id, self.kind, self.at_ms, self.aggregate, self.sequence, attributes)
 
 

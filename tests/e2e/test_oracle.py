@@ -118,7 +118,7 @@ def instant(text: str) -> int:
 def kind_of(event: dict[str, Any]) -> str:
     name = str(event["type"]).removeprefix("ascua.").removesuffix(".v1")
     if name == "signal.received":
-        return f"signal.{event['data']['kind']}"
+        return "signal.automated" if "automated" in event["data"] else f"signal.{event['data']['kind']}"
     if name == "activity.logged":
         result = event["data"]["result"]
         return f"activity.{result if result in RESULTS else 'other'}"
