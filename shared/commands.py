@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StrictBool,
     StringConstraints,
     field_validator,
     model_validator,
@@ -373,6 +374,13 @@ class SendSignal(BaseModel):
     kind: SignalKind
     at: When | None = None
     attributes: Attributes = Field(default_factory=dict)
+    user_agent: Annotated[str, StringConstraints(max_length=1_000)] | None = Field(
+        None,
+        description="Of the program that opened, clicked or viewed. Machines are known by it; it is not kept.",
+    )
+    prefetch: StrictBool = Field(
+        False, description="It was fetched ahead of a person (`Sec-Purpose: prefetch`)."
+    )
 
 
 class HistoryRow(BaseModel):

@@ -1,11 +1,26 @@
 """Every metric Ascua exposes, named once. Base units, no ids as labels.
 
-Labels: `service` is one of the five; `consumer` is a consumer group; `topic` is a short topic name.
+What a label may be is a closed set: each value more is another series, for ever. Labels: `service` is one of the five;
+`consumer` is a consumer group; `topic` is a short topic name; `method` and `topic` are `other` where others name them
+as they like; `route` is a route as it is declared, or `unmatched`; `status` is 499 when the client left before the
+answer.
 """
 
 from __future__ import annotations
 
+from http import HTTPMethod
+from typing import Final
+
 from prometheus_client import Counter, Gauge, Histogram
+
+OTHER: Final = "other"
+_METHODS: Final = frozenset(HTTPMethod)
+
+
+def method(name: str) -> str:
+    """The label of an HTTP method: a client may send any word."""
+    return name if name in _METHODS else OTHER
+
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -14,7 +29,10 @@ REQUESTS = Counter(
     "ascua_http_requests_total", "Requests answered.", ["service", "method", "route", "status"]
 )
 REQUEST_SECONDS = Histogram(
-    "ascua_http_request_seconds", "Time to answer.", ["service", "route"], buckets=_LATENCY
+    "ascua_http_request_seconds",
+    "Time to answer; streams, which last, are not counted.",
+    ["service", "route"],
+    buckets=_LATENCY,
 )
 
 # Bus

@@ -21,8 +21,9 @@ from fastapi import APIRouter, FastAPI
 
 from shared import logs
 from shared.errors import Unavailable
+from shared.ops import OpsPort
 from shared.settings import ServiceSettings
-from shared.web import web_app
+from shared.web import Admission, operations, web_app
 
 
 class Part(Protocol):
@@ -43,13 +44,27 @@ class HasTask(Protocol):
 
 
 def service_app(
-    name: str, parts: Mapping[str, Part], routers: Sequence[APIRouter], description: str = ""
+    name: str,
+    parts: Mapping[str, Part],
+    routers: Sequence[APIRouter],
+    description: str = "",
+    guard: Admission | None = None,
+    ops: tuple[str, int] | None = None,
 ) -> FastAPI:
-    """The ASGI application of a service; its lifespan starts and stops the parts."""
+    """The ASGI application of a service; its lifespan starts and stops the parts.
+
+    `guard` says who may see details, metrics and status; on the host and port of `ops` everybody may.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if ops is not None:
+                beside = FastAPI(openapi_url=None)
+                beside.include_router(operations(checks, status))
+                port = OpsPort(beside, *ops)
+                stack.push_async_callback(port.stop)
+                await port.start()
             for part in parts.values():
                 stack.push_async_callback(part.stop)
                 await _started(part)
@@ -71,6 +86,7 @@ def service_app(
         lifespan=lifespan,
         version=version("ascua"),
         description=description,
+        guard=guard,
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -18,12 +18,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
+from shared.abandoned import Abandoned
 from shared.clock import new_id
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+GONE = 499
+"""What is counted as the status of a request whose client left before the answer; nobody is sent it."""
 
 STATUS: tuple[tuple[type[AscuaError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -50,6 +53,7 @@ IdempotencyKey = Annotated[
 ]
 
 Check = Callable[[], Awaitable[None]]
+Admission = Callable[[Request], Awaitable[object]]
 
 
 class Problem(BaseModel):
@@ -100,8 +104,12 @@ def web_app(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     version: str,
     description: str = "",
+    guard: Admission | None = None,
 ) -> FastAPI:
-    """The application of one service. `checks` raise when a dependency is missing; `/readyz` says which."""
+    """The application of one service. `checks` raise when a dependency is missing; `/readyz` says which.
+
+    `guard` raises `Forbidden` for those who may not see details, metrics and status; without it everybody may.
+    """
     app = FastAPI(
         title=f"Ascua {service}",
         version=version,
@@ -112,24 +120,38 @@ def web_app(
     )
     for router in routers:
         app.include_router(router)
-    app.include_router(_operations(checks, status))
+    app.include_router(operations(checks, status, guard))
     app.add_exception_handler(AscuaError, _on_ascua_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(_Limited)
+    app.add_middleware(Abandoned)
     app.add_middleware(_Observed, service=service)
     return app
 
 
-def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]]) -> APIRouter:
+def operations(
+    checks: Mapping[str, Check], status: Callable[[], dict[str, Any]], guard: Admission | None = None
+) -> APIRouter:
+    """What those ask who run a process."""
     router = APIRouter(tags=["operations"])
+    guarded = [] if guard is None else [Depends(guard)]
+
+    async def may_see(request: Request) -> bool:
+        if guard is None:
+            return True
+        try:
+            await guard(request)
+        except (Forbidden, Unavailable):
+            return False
+        return True
 
     @router.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @router.get("/readyz", summary="Can it do its work, and if not, what is missing?")
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         missing = {}
         for name, check in checks.items():
             try:
@@ -137,13 +159,19 @@ def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]
             except Exception as error:
                 missing[name] = str(error) or type(error).__name__
         ready = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return JSONResponse({"status": "missing" if missing else "ready", "missing": missing}, ready)
+        details = {"missing": missing} if await may_see(request) else {}
+        return JSONResponse({"status": "missing" if missing else "ready", **details}, ready)
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response, dependencies=guarded)
     async def prometheus() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    @router.get("/status", summary="What the parts of this process are doing", include_in_schema=False)
+    @router.get(
+        "/status",
+        summary="What the parts of this process are doing",
+        include_in_schema=False,
+        dependencies=guarded,
+    )
     async def parts() -> dict[str, Any]:
         return status()
 
@@ -199,12 +227,13 @@ class _Observed:
         given, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
         request_id = given if _REQUEST_ID.match(given) else new_id()
         trace = Trace(parent if _TRACEPARENT.match(parent) else None, request_id)
-        started, status = time.perf_counter(), 0
+        started, status, is_stream = time.perf_counter(), 0, False
 
         async def stamped(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, said = message["status"], dict(message.get("headers", []))
+                is_stream = said.get(b"content-type", b"").startswith(b"text/event-stream")
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -221,8 +250,12 @@ class _Observed:
                 await answer(scope, receive, stamped)
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
-                metrics.REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
-                metrics.REQUEST_SECONDS.labels(self._service, route).observe(time.perf_counter() - started)
+                method = metrics.method(scope["method"])
+                metrics.REQUESTS.labels(self._service, method, route, str(status or GONE)).inc()
+                if not is_stream:
+                    metrics.REQUEST_SECONDS.labels(self._service, route).observe(
+                        time.perf_counter() - started
+                    )
 
 
 class _Limited:

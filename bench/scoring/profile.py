@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Sequence
 from time import process_time
@@ -14,11 +13,11 @@ from bench.scoring.cluster import TESTED, now_ms
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import kept
+from services.scoring import collector
 from services.scoring.domain import Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
 from services.scoring.happened import Happened
-from services.scoring.main import COLLECTOR
 from services.scoring.telling import Teller
 from shared.bus import Topics
 from shared.clock import utc_now
@@ -33,7 +32,7 @@ TOPICS = Topics("nowhere", "ascua")
 
 async def measure(plan: Plan) -> None:
     os.sched_setaffinity(0, {TESTED})
-    gc.set_threshold(*COLLECTOR)
+    collector.set_up()
     drawn = list(Traffic(new_leads(LEADS), ZIPF).spread(EVENTS, now_ms(), 7 * DAY_MS))
     stages: dict[str, list[float]] = {}
     for _ in range(plan.runs):

@@ -20,9 +20,10 @@ from typing import Any
 import structlog
 import uvloop
 
+from services.scoring import collector
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
-from services.scoring.main import COLLECTOR, Settings
+from services.scoring.main import Settings
 from services.scoring.rulebook import Rulebook
 from services.scoring.state import Log
 from services.scoring.stream import Patience, Stream
@@ -124,6 +125,6 @@ if __name__ == "__main__":
         processors=[_remember, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    gc.set_threshold(*COLLECTOR)
+    collector.set_up()
     with suppress(asyncio.CancelledError):
         uvloop.run(main(*sys.argv[1:]))

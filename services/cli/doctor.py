@@ -179,25 +179,32 @@ async def _kafka(found: Findings, addresses: Addresses) -> None:
 async def _services(found: Findings, addresses: Addresses) -> None:
     import httpx
 
-    from services.cli.system import SERVICES
+    from services.cli.system import SERVICES, key_header
 
+    key = key_header()
     async with httpx.AsyncClient(timeout=5) as client:
-        answers = await asyncio.gather(*(_ask(client, addresses.url(name)) for name in SERVICES))
+        answers = await asyncio.gather(
+            *(_ask(client, addresses.url(name), key if name == "gateway" else {}) for name in SERVICES)
+        )
     for name, said in zip(SERVICES, answers, strict=True):
         found.services[name] = said
         missing = "; ".join(f"{part}: {why}" for part, why in said["missing"].items())
         found.add(name, said["ready"], missing or _told(said["status"]))
 
 
-async def _ask(client: Any, url: str) -> dict[str, Any]:
+async def _ask(client: Any, url: str, headers: dict[str, str]) -> dict[str, Any]:
     """What a service says of itself: `ready`, what is `missing`, and the `status` of its parts."""
     import httpx
 
     try:
-        ready = await client.get(f"{url}/readyz")
-        status = await client.get(f"{url}/status")
-        missing = dict(ready.json()["missing"])
-        return {"url": url, "ready": ready.is_success, "missing": missing, "status": dict(status.json())}
+        ready = await client.get(f"{url}/readyz", headers=headers)
+        status = await client.get(f"{url}/status", headers=headers)
+        unsaid = (
+            {} if ready.is_success else {"process": "an operator's key is needed to hear what is missing"}
+        )
+        said = dict(status.json()) if status.is_success else {}
+        missing = dict(ready.json().get("missing", unsaid))
+        return {"url": url, "ready": ready.is_success, "missing": missing, "status": said}
     except httpx.TransportError:
         return {"url": url, "ready": False, "missing": {"process": f"{url} does not answer"}, "status": {}}
     except (ValueError, KeyError, TypeError):

@@ -53,6 +53,8 @@ Card = Annotated[
     Scorecard, typer.Option(help="Rate by the heat of a lead, or the risk that a customer leaves.")
 ]
 
+Limit = Annotated[int, typer.Option(min=1, max=500, help="How many events to show one by one.")]
+
 
 def add_to(app: typer.Typer) -> None:
     group = typer.Typer(
@@ -81,9 +83,11 @@ def show(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: A
     answer(heat, as_json, draw)
 
 
-def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: AsJson = False) -> None:
-    """Show every event that counts, with its points; they sum to the heat."""
-    heat = asyncio.run(_ask(lead, "heat/explain", at, scorecard))
+def explain(
+    lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, limit: Limit = 100, as_json: AsJson = False
+) -> None:
+    """Show the events that count most, with their points, and the others by kind; they sum to the heat."""
+    heat = asyncio.run(_ask(lead, "heat/explain", at, scorecard, limit=str(limit)))
 
     def draw(console: Any) -> None:
         from rich.box import SIMPLE_HEAD
@@ -100,6 +104,11 @@ def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json
                 term["kind"] + whose, term["at"][:19].replace("T", " "), _age(term["age_seconds"]),
                 f"{term['factor']:.3f}", f"{term['points']:+.2f}", place,
             )  # fmt: skip
+        for rest in heat["rest"]:
+            table.add_row(
+                f"{rest['kind']}, {rest['facts']:,} smaller ones",
+                f"from {rest['first_at'][:19].replace('T', ' ')}", "", "", f"{rest['points']:+.2f}", "",
+            )  # fmt: skip
         if heat["base"]:
             table.add_row("base", "", "", "", f"{heat['base']:+.2f}", "")
         for fit in heat["fit"]:
@@ -114,10 +123,12 @@ def explain(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json
     answer(heat, as_json, draw)
 
 
-async def _ask(lead: str, question: str, at: datetime | None, scorecard: Scorecard) -> dict[str, Any]:
+async def _ask(
+    lead: str, question: str, at: datetime | None, scorecard: Scorecard, **more: str
+) -> dict[str, Any]:
     from services.cli.system import ask
 
-    params = {"scorecard": str(scorecard), **({"at": at.isoformat()} if at else {})}
+    params = {"scorecard": str(scorecard), **more, **({"at": at.isoformat()} if at else {})}
     return await ask("GET", f"leads/{lead}/{question}", params=params)
 
 

@@ -202,9 +202,10 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         )
         services = {name: Supervisor(home / "logs") for name in SERVICES}
         stack.push_async_callback(_stop, services)
+        key = key_header(home)
         async with asyncio.TaskGroup() as starting:
             for name in SERVICES:
-                starting.create_task(_start(services[name], name, addresses, given.host, port))
+                starting.create_task(_start(services[name], name, addresses, given.host, port, key))
         stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
         _write_private(home / "addresses.json", json.dumps(asdict(addresses)))
         yield Started(addresses, own, services)
@@ -260,7 +261,9 @@ def operator_key(home: Path | None = None) -> str:
         ) from None
 
 
-async def _start(supervisor: Supervisor, name: str, addresses: Addresses, host: str, port: int) -> None:
+async def _start(
+    supervisor: Supervisor, name: str, addresses: Addresses, host: str, port: int, key: dict[str, str]
+) -> None:
     url = httpx.URL(addresses.url(name))
     is_gateway = name == "gateway"
     env = {
@@ -277,7 +280,7 @@ async def _start(supervisor: Supervisor, name: str, addresses: Addresses, host: 
             name,
             [sys.executable, "-m", f"services.{name}"],
             env,
-            lambda: _ready(addresses.url(name), missing),
+            lambda: _ready(addresses.url(name), missing, key if is_gateway else {}),
         )
     except Unavailable as error:
         if error.slug == "not-ready" and missing:
@@ -286,9 +289,17 @@ async def _start(supervisor: Supervisor, name: str, addresses: Addresses, host: 
         raise
 
 
-async def _ready(url: str, missing: dict[str, str]) -> None:
+def key_header(home: Path | None = None) -> dict[str, str]:
+    """What tells the gateway that an operator asks, where there is a key; without it, it says less."""
+    try:
+        return {"Authorization": f"Bearer {operator_key(home)}"}
+    except Refused:
+        return {}
+
+
+async def _ready(url: str, missing: dict[str, str], headers: dict[str, str]) -> None:
     """Return once the service can do its work; `missing` says what it still waits for."""
-    async with httpx.AsyncClient(timeout=3) as client:
+    async with httpx.AsyncClient(timeout=3, headers=headers) as client:
         while True:
             with suppress(httpx.TransportError):
                 response = await client.get(f"{url}/readyz")

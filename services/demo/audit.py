@@ -59,6 +59,8 @@ FACT_OF: Final[Mapping[type, type[Event]]] = {
 }
 """What a command must become."""
 _POLL: Final = 0.25
+MOST = 500
+"""Terms asked for: no lead of the script has more facts."""
 _SAME_HEAT: Final = 1e-6
 
 
@@ -244,7 +246,7 @@ async def look(door: Door, keys: Keys, lead_ids: Iterable[str]) -> dict[str, Sho
     async def one(lead_id: str) -> Shown:
         async with places:
             view = (await door.ask("GET", f"/v1/leads/{lead_id}", keys.rep))["lead"]
-            at = {"at": view["heat"]["at"]} if view["heat"] else None
+            at = {"limit": MOST, **({"at": view["heat"]["at"]} if view["heat"] else {})}
             path = f"/v1/leads/{lead_id}/heat/explain"
             return Shown(view, await door.ask("GET", path, keys.rep, params=at))
 

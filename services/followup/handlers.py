@@ -164,7 +164,8 @@ def reactions(in_force: Callable[[], Book]) -> Reactions[FollowUp]:
     @following.on(SignalReceived)
     def signalled(followup: FollowUp, event: Recorded[SignalReceived]) -> Decision[FollowUp]:
         told = event.event
-        if event.is_history:
+        # A machine has answered nobody and wants nothing; but who is not to be written to is not.
+        if event.is_history or (told.automated is not None and told.kind != UNSUBSCRIBED):
             return followup, ()
 
         def decide(now: FollowUp, book: Book) -> Told:

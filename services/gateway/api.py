@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
+from services.gateway.automated import Arrivals
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import Holder, KeyRing, Scope
@@ -55,7 +56,6 @@ from shared.events.scoring import Band, RulesVersion
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
-GROUPS = ("leads", "followup", "gateway", handlers.TRACER, "scoring", "scoring-ledger")
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
@@ -67,6 +67,7 @@ Card = Annotated[
 At = Annotated[
     AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
 ]
+Terms = Annotated[int, Query(ge=1, le=500, description="How many terms to list one by one.")]
 _SIGNALS: TypeAdapter[list[SendSignal]] = TypeAdapter(
     Annotated[list[SendSignal], Field(min_length=1, max_length=SIGNALS_AT_ONCE)]
 )
@@ -104,15 +105,20 @@ class LeadNow(BaseModel):
     position: str = Field(description="Where `GET /v1/stream?from=` takes over from this view.")
 
 
-def admit(keys: KeyRing, scope: Scope) -> Any:
-    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
+def admission(keys: KeyRing, scope: Scope) -> Callable[[Request], Awaitable[Holder]]:
+    """Lets through who has a key for `scope`, as a bearer token or a page's cookie, and says who that is."""
 
     async def check(request: Request) -> Holder:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
         return await keys.admit(key, scope)
 
-    return Depends(check)
+    return check
+
+
+def admit(keys: KeyRing, scope: Scope) -> Any:
+    """A dependency that lets through who has a key for `scope`."""
+    return Depends(admission(keys, scope))
 
 
 def commands(backends: Backends, keys: KeyRing) -> APIRouter:
@@ -245,6 +251,7 @@ def intake(
 ) -> APIRouter:
     """What comes in bulk: signals and imports."""
     api = APIRouter(prefix="/v1", tags=["intake"])
+    arrivals = Arrivals()
     one_or_many = {
         "required": True,
         "content": {
@@ -270,7 +277,7 @@ def intake(
     async def signals(request: Request) -> SignalsAccepted:
         """Answered once the broker has them all. When one is wrong, none is taken, and the answer says which."""
         taken = _signals(await request.body(), request.headers.get("content-type", ""))
-        ids = await handlers.take_signals(publisher, backends, taken, clock)
+        ids = await handlers.take_signals(publisher, backends, arrivals, taken, clock)
         return SignalsAccepted(accepted=len(ids), ids=ids)
 
     @api.post("/history", dependencies=[admit(keys, Scope.OPERATE)], summary="Take a piece of an import")
@@ -281,9 +288,15 @@ def intake(
 
 
 def reads(
-    views: Views, backends: Backends, live: Live, keys: KeyRing, topics: Topics, clock: Clock
+    views: Views,
+    backends: Backends,
+    live: Live,
+    keys: KeyRing,
+    topics: Topics,
+    clock: Clock,
+    own: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
-    """What can be seen."""
+    """What can be seen; `own` is what the parts of this process say of themselves."""
     api = APIRouter(prefix="/v1", tags=["reads"], dependencies=[admit(keys, Scope.READ)])
 
     @api.get("/leads/{lead_id}", summary="Everything about a lead")
@@ -313,10 +326,11 @@ def reads(
         return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why it is so, to the event")
-    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> Any:
+    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat", limit: Terms = 100) -> Any:
+        """The largest terms one by one, the rest by kind; base, terms, rest, fit and caps sum to the heat."""
         await backends.must_exist(lead_id)
-        path = f"/leads/{lead_id}/heat/explain"
-        return await backends.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
+        asked: dict[str, Any] = {"at": _instant(at), "scorecard": scorecard, "limit": limit}
+        return await backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", **asked)
 
     @api.post("/activities/proposals", summary="Read a line into an activity, without logging it")
     async def propose(body: ReadLine) -> Proposal:
@@ -358,17 +372,26 @@ def reads(
     @api.get("/status", summary="Is everything caught up?", dependencies=[admit(keys, Scope.OPERATE)])
     async def status() -> dict[str, Any]:
         """Every service's parts, every consumer's lag. `caught_up` when nothing was under way between two looks."""
-        before = await lag(topics, GROUPS)
+        groups = sorted(_groups({**await backends.statuses(), "gateway": own()}))
+        before = await lag(topics, groups)
         services = await backends.statuses()
-        after = await lag(topics, GROUPS)
+        after = await lag(topics, groups)
         idle = all(
             "error" not in each and not each.get("relay", {}).get("outbox_pending")
             for each in services.values()
         )
         behind = sum(place["lag"] for group in after.values() for place in group.values())
-        return {"caught_up": idle and behind == 0 and before == after, "lag": after, "services": services}
+        # A group without a position has not begun.
+        caught_up = idle and behind == 0 and before == after and all(after.values())
+        return {"caught_up": caught_up, "lag": after, "services": services}
 
     return api
+
+
+def _groups(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The consumer groups of which the parts of services say that they are in them."""
+    parts = [part for parts in services.values() for part in parts.values() if isinstance(part, Mapping)]
+    return {str(part["group"]) for part in parts if "group" in part}
 
 
 def _signals(body: bytes, content_type: str) -> list[SendSignal]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from services.gateway.automated import Arrivals
 from services.gateway.backends import Backends
 from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.day import Day, end_of_day, plan
@@ -41,7 +42,7 @@ from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Event, Recorded, encode
 from shared.events.leads import LeadCaptured
 from shared.events.scoring import Band
-from shared.events.signals import SignalReceived
+from shared.events.signals import Automated, SignalReceived
 from shared.logs import current_trace
 from shared.reactions import Reactions
 
@@ -113,7 +114,11 @@ def _traced(trail: Trail, recorded: Recorded[Event]) -> Decision[Trail]:
 
 
 async def take_signals(
-    publisher: Publisher, backends: Backends, signals: Sequence[SendSignal], clock: Clock
+    publisher: Publisher,
+    backends: Backends,
+    arrivals: Arrivals,
+    signals: Sequence[SendSignal],
+    clock: Clock,
 ) -> list[str]:
     """Put signals into the log, all or none of them checked first, and return their ids once the broker has them.
 
@@ -125,8 +130,10 @@ async def take_signals(
         raise NotFound("lead-not-found", f"there is no lead {some}; capture it first with POST /v1/leads")
     now = clock()
     recorded = [
-        _signal(signal.id or new_id(), signal.lead_id, signal.at or now, signal.kind, signal.attributes, now)
-        for signal in signals
+        _signal(
+            signal.id or new_id(), signal.lead_id, signal.at or now, signal.kind, signal.attributes, now, mark
+        )
+        for signal, mark in zip(signals, arrivals.marks(signals, now), strict=True)
     ]
     await _publish(publisher, recorded)
     return [each.id for each in recorded]
@@ -216,9 +223,17 @@ def _signal_of_row(import_id: str, row: HistoryRow, now: datetime) -> Recorded[S
 
 
 def _signal(
-    id: str, lead_id: str, at: datetime, kind: str, attributes: Mapping[str, Any], now: datetime
+    id: str,
+    lead_id: str,
+    at: datetime,
+    kind: str,
+    attributes: Mapping[str, Any],
+    now: datetime,
+    automated: Automated | None = None,
 ) -> Recorded[SignalReceived]:
-    event = SignalReceived(lead_id=lead_id, at=clamp(at, now), kind=kind, attributes=dict(attributes))
+    event = SignalReceived(
+        lead_id=lead_id, at=clamp(at, now), kind=kind, attributes=dict(attributes), automated=automated
+    )
     return Recorded(id, event, now, trace=current_trace())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from pydantic import Field
 
 from services.gateway import api, boards, calendars, pages, work
 from services.gateway.backends import Backends
@@ -19,7 +21,7 @@ from services.gateway.handlers import (
     place_first,
     project,
 )
-from services.gateway.keys import KeyRing
+from services.gateway.keys import KeyRing, Scope
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
 from shared.bus import Consumer, Publisher, Topics
@@ -40,6 +42,9 @@ class Settings(ServiceSettings):
     followup_url: str = "http://127.0.0.1:8002"
     tickets_url: str = "http://127.0.0.1:8003"
     scoring_url: str = "http://127.0.0.1:8004"
+    ops_host: str = "127.0.0.1"
+    ops_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
 
 
 def app(settings: Settings) -> FastAPI:
@@ -90,13 +95,27 @@ def app(settings: Settings) -> FastAPI:
         api.commands(backends, keys),
         api.playbooks(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
-        api.reads(views, backends, live, keys, topics, utc_now),
+        api.reads(
+            views,
+            backends,
+            live,
+            keys,
+            topics,
+            utc_now,
+            lambda: {name: part.status() for name, part in parts.items()},
+        ),
         boards.router(views, trails, backends, keys, utc_now),
         calendars.router(views, Feeds(mongo), keys, utc_now),
         work.router(views, trails, backends, live, keys, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]
-    gateway = service_app("gateway", parts, routers)
+    gateway = service_app(
+        "gateway",
+        parts,
+        routers,
+        guard=api.admission(keys, Scope.OPERATE),
+        ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
+    )
     gateway.mount("/static", StaticFiles(directory=pages.STATIC))
     return gateway
 

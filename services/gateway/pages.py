@@ -43,6 +43,8 @@ LINES = 50
 """Leads of a band on one page of the board."""
 REASONS = 8
 """Reasons shown at once; the smaller ones are folded away."""
+LISTED = 50
+"""Facts that are reasons by themselves; the smaller ones are told by kind."""
 FACTS = 100
 LOOK_BACK = timedelta(days=30)
 SHORTEST_CURVE = timedelta(minutes=10)
@@ -114,7 +116,7 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
         view = await handlers.view(views, backends, lead_id)
         timeline, why = await asyncio.gather(
             _if_there(handlers.timeline(backends, lead_id, None, FACTS)),
-            _if_there(backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain")),
+            _if_there(backends.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", limit=LISTED)),
         )
         facts = None if timeline is None else [_fact(item, lead_id) for item in timeline["items"]]
         reasons = None if why is None else phrases.reasons(why)

@@ -162,7 +162,10 @@ def fact(item: Mapping[str, Any]) -> Fact:
         case "signal.received":
             kind_of_signal = str(data.get("kind") or "signal")
             attributes = (f"{words(name)} {value}" for name, value in (data.get("attributes") or {}).items())
-            return _fact(at, _signal_icon(kind_of_signal), words(kind_of_signal).capitalize(), *attributes)
+            machine = "by a machine" if data.get("automated") else ""
+            return _fact(
+                at, _signal_icon(kind_of_signal), words(kind_of_signal).capitalize(), *attributes, machine
+            )
         case other:
             return _fact(at, "ember", words(other.replace(".", " ")).capitalize())
 
@@ -174,6 +177,14 @@ def reasons(why: Mapping[str, Any]) -> list[Reason]:
         for term in why["terms"]
     ]
     found.append(("what everybody has", None, float(why["base"])))
+    found += [
+        (
+            f"{_kind(rest['kind'])}, {rest['facts']:,} smaller ones",
+            datetime.fromisoformat(rest["last_at"]),
+            float(rest["points"]),
+        )
+        for rest in why["rest"]
+    ]
     found += [
         (f"{words(fit['attribute'])}: {words(fit['value'])}", None, fit["points"]) for fit in why["fit"]
     ]

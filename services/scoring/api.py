@@ -1,4 +1,4 @@
-"""Heat and its reasons over HTTP, for the gateway. Everything is computed from the ledger."""
+"""Heat and its reasons over HTTP, for the gateway: computed from the ledger; and the rules that were published."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
 from services.scoring import handlers
+from services.scoring.handlers import Reads
 from services.scoring.rulebook import Publication, Rulebook
-from services.scoring.store import Entry, Ledger
+from services.scoring.store import Entry
 from shared.clock import Clock, from_milliseconds, milliseconds
 from shared.events.base import Instant, JsonObject
 from shared.events.scoring import Band, RiskBand
+from shared.scorecard.explanation import LISTED, Term
 from shared.web import LeadPath
 
 
@@ -42,6 +44,16 @@ class TermAnswer(BaseModel):
     points: float
 
 
+class RestAnswer(BaseModel):
+    """The facts of a kind that are not among the terms: how many, from when to when, and their points together."""
+
+    kind: str
+    facts: int
+    first_at: Instant
+    last_at: Instant
+    points: float
+
+
 class FitAnswer(BaseModel):
     attribute: str
     value: str
@@ -56,7 +68,7 @@ class CapAnswer(BaseModel):
 
 
 class ExplanationAnswer(BaseModel):
-    """The base and the points of terms, fit and caps sum to the heat."""
+    """The largest terms one by one, the rest by kind. Base, terms, rest, fit and caps sum to the heat."""
 
     lead_id: str
     at: Instant
@@ -65,6 +77,7 @@ class ExplanationAnswer(BaseModel):
     rules: str
     base: float
     terms: list[TermAnswer]
+    rest: list[RestAnswer]
     fit: list[FitAnswer]
     caps: list[CapAnswer]
 
@@ -137,13 +150,16 @@ Card = Annotated[
 ]
 
 
-def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
+Most = Annotated[int, Query(alias="limit", ge=1, le=500, description="How many terms to list one by one.")]
+
+
+def reading(reads: Reads) -> APIRouter:
+    """What is computed from the facts of a lead, however many."""
     api = APIRouter(tags=["heat"])
 
     @api.get("/leads/{lead_id}/heat", summary="A lead's heat, now or at an instant")
     async def heat(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> HeatAnswer:
-        rules = rulebook.at(milliseconds(at or clock()))
-        found = await handlers.explain(ledger, lead_id, at, rules, clock, scorecard)
+        found = await handlers.explain(reads, lead_id, at, scorecard, most=1)
         return HeatAnswer(
             lead_id=lead_id,
             at=from_milliseconds(found.score.at_ms),
@@ -153,38 +169,32 @@ def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
             counts=dict(found.counts),
         )
 
-    @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, fact by fact")
-    async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> ExplanationAnswer:
-        rules = rulebook.at(milliseconds(at or clock()))
-        found = await handlers.explain(ledger, lead_id, at, rules, clock, scorecard)
-        explanation, entries = found.score, found.places
+    @api.get("/leads/{lead_id}/heat/explain", summary="Why the heat is what it is, the largest terms first")
+    async def explain(
+        lead_id: LeadPath, at: At = None, scorecard: Card = "heat", limit: Most = LISTED
+    ) -> ExplanationAnswer:
+        found = await handlers.explain(reads, lead_id, at, scorecard, limit)
+        score = found.score
         return ExplanationAnswer(
             lead_id=lead_id,
-            at=from_milliseconds(explanation.at_ms),
-            heat=explanation.heat,
+            at=from_milliseconds(score.at_ms),
+            heat=score.heat,
             band=found.band,
-            rules=explanation.rules,
-            base=explanation.base,
-            terms=[
-                TermAnswer(
-                    event_id=entries[term.event_id].event_id,
-                    lead_id=entries[term.event_id].lead_id,
-                    kind=term.kind,
-                    topic=entries[term.event_id].topic,
-                    partition=entries[term.event_id].partition,
-                    offset=entries[term.event_id].offset,
-                    at=from_milliseconds(term.at_ms),
-                    age_seconds=term.age_seconds,
-                    factor=term.factor,
-                    points=term.points,
+            rules=score.rules,
+            base=score.base,
+            terms=[_term(term) for term in score.terms],
+            rest=[
+                RestAnswer(
+                    kind=rest.kind,
+                    facts=rest.facts,
+                    first_at=from_milliseconds(rest.first_ms),
+                    last_at=from_milliseconds(rest.last_ms),
+                    points=rest.points,
                 )
-                for term in explanation.terms
+                for rest in score.rest
             ],
-            fit=[
-                FitAnswer(attribute=fit.attribute, value=fit.value, points=fit.points)
-                for fit in explanation.fit
-            ],
-            caps=[CapAnswer(group=cap.group, points=cap.points) for cap in explanation.caps],
+            fit=[FitAnswer(attribute=fit.attribute, value=fit.value, points=fit.points) for fit in score.fit],
+            caps=[CapAnswer(group=cap.group, points=cap.points) for cap in score.caps],
         )
 
     @api.get("/leads/{lead_id}/heat/curve", summary="Heat over a span, also one to come")
@@ -194,8 +204,8 @@ def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
         end: Annotated[AwareDatetime, Query(alias="to")],
         points: Annotated[int, Query(ge=2, le=500)] = 100,
     ) -> CurveAnswer:
-        drawn = await handlers.curve(ledger, lead_id, start, end, points, rulebook)
-        rules = rulebook.at(milliseconds(end))
+        drawn = await handlers.curve(reads, lead_id, start, end, points)
+        rules = reads.rulebook.at(milliseconds(end))
         return CurveAnswer(
             lead_id=lead_id,
             rules=rules.version,
@@ -203,8 +213,22 @@ def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
             points=[CurvePoint(at=from_milliseconds(at_ms), heat=heat) for at_ms, heat in drawn],
         )
 
+    @api.get("/leads/{lead_id}/timeline", summary="What happened with a lead, from the newest")
+    async def timeline(
+        lead_id: LeadPath, before: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> TimelineAnswer:
+        entries, following = await handlers.timeline(reads, lead_id, before, limit)
+        return TimelineAnswer(lead_id=lead_id, entries=[_entry(entry) for entry in entries], next=following)
+
+    return api
+
+
+def published(rulebook: Rulebook, clock: Clock) -> APIRouter:
+    """The rules."""
+    api = APIRouter(tags=["rules"])
+
     @api.get("/rules", summary="All rules that were ever published, and which are in force")
-    async def published() -> RulesList:
+    async def all_of_them() -> RulesList:
         now = rulebook.in_force(milliseconds(clock()))
         return RulesList(items=[RulesLine(**_line(each, now)) for each in rulebook.versions()])
 
@@ -213,13 +237,6 @@ def router(ledger: Ledger, rulebook: Rulebook, clock: Clock) -> APIRouter:
         now = rulebook.in_force(milliseconds(clock()))
         found = rulebook.publication(version)
         return RulesAnswer(**_line(found, now), text=found.text)
-
-    @api.get("/leads/{lead_id}/timeline", summary="What happened with a lead, from the newest")
-    async def timeline(
-        lead_id: LeadPath, before: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
-    ) -> TimelineAnswer:
-        entries, following = await handlers.timeline(ledger, lead_id, before, limit)
-        return TimelineAnswer(lead_id=lead_id, entries=[_entry(entry) for entry in entries], next=following)
 
     return api
 
@@ -232,6 +249,23 @@ def _line(publication: Publication, now: Publication) -> dict[str, Any]:
         "published_at": None if published is None else from_milliseconds(published),
         "in_force": publication == now,
     }
+
+
+def _term(term: Term) -> TermAnswer:
+    entry = term.about
+    assert isinstance(entry, Entry), "the terms are about entries"
+    return TermAnswer(
+        event_id=entry.event_id,
+        lead_id=entry.lead_id,
+        kind=term.kind,
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        at=from_milliseconds(term.at_ms),
+        age_seconds=term.age_seconds,
+        factor=term.factor,
+        points=term.points,
+    )
 
 
 def _entry(entry: Entry) -> EntryAnswer:

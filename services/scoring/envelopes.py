@@ -19,6 +19,7 @@ _Real = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 class Signal(msgspec.Struct):
     kind: _Kind
     attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
+    automated: Literal["declared", "agent", "burst"] | None = None
 
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]

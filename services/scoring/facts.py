@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from services.scoring.envelopes import Envelope, Signal
-from services.scoring.happened import Happened, happened
+from services.scoring.happened import Happened, happened, kind_of_signal, said_by_signal
 from shared.clock import milliseconds
 from shared.errors import Undecodable
 from shared.events import decode, wire_type
@@ -33,8 +33,8 @@ _BRACED: Final = frozenset({(ord("{"), ord("}"))})
 _LEAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _AGGREGATE: Final = re.compile(r"[a-z]+:[A-Za-z0-9_-]{1,64}").fullmatch
 _PASSING: Final = re.compile(
-    rb'"(?:activity_id|ticket_id|step_id)":"[A-Za-z0-9_-]{1,64}"'
-    rb'|"due":"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
+    rb'"(?:activity_id|ticket_id|step_id)":"[A-Za-z0-9_.-]{1,128}"'
+    rb'|"due":"2[0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
     rb'\.[0-9]{3}Z"'
 )
 """What is new in every event of a service, and nothing to the rules."""
@@ -132,7 +132,10 @@ class Decoder:
             signal = self._decode_signal(data)
         except msgspec.DecodeError:
             return None
-        said = f"signal.{signal.kind}", signal.attributes
+        said = (
+            kind_of_signal(signal.kind, signal.automated),
+            said_by_signal(signal.kind, signal.attributes, signal.automated),
+        )
         self._remember((type, data), said)
         return said
 

@@ -12,6 +12,8 @@ from shared.events.followup import ActivityLogged, ActivityResult
 from shared.events.signals import SignalReceived
 from shared.scorecard.fact import Fact
 
+AUTOMATED: Final = "signal.automated"
+
 _PASSING: Final = frozenset({"activity_id", "due", "step_id", "ticket_id"})
 _RESULTS: Final = frozenset(
     {
@@ -62,15 +64,27 @@ def kind_of(event: Event) -> str:
     """The kind under which the rules may count an event, such as `signal.page_viewed` or `lead.won`."""
     match event:
         case SignalReceived():
-            return f"signal.{event.kind}"
+            return kind_of_signal(event.kind, event.automated)
         case ActivityLogged():
             return f"activity.{event.result if event.result in _RESULTS else 'other'}"
         case _:
             return event.type.removeprefix("ascua.")
 
 
+def kind_of_signal(kind: str, automated: str | None) -> str:
+    """What a machine has made is of one kind, whatever it did: no rules count it as they count people."""
+    return f"signal.{kind}" if automated is None else AUTOMATED
+
+
+def said_by_signal(kind: str, attributes: Mapping[str, Any], automated: str | None) -> Mapping[str, Any]:
+    """What rules may ask of a signal; of an automated one also what it did, and what says that it is one."""
+    if automated is None:
+        return attributes
+    return {**attributes, "kind": kind, "automated": str(automated)}
+
+
 def attributes_of(event: Event) -> Mapping[str, Any]:
     """What the rules' conditions may ask of an event; ids and promises mean nothing to them."""
     if isinstance(event, SignalReceived):
-        return event.attributes
+        return said_by_signal(event.kind, event.attributes, event.automated)
     return {name: value for name, value in data_of(event).items() if name not in _PASSING}

@@ -1,21 +1,26 @@
-"""The scoring process: the stream, the ledger's consumer and the API, in one loop."""
+"""Scoring's two processes: the worker, with the stream and the ledger's consumer in one loop, and its answers."""
 
 from __future__ import annotations
 
-import gc
-from typing import Annotated
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
 
 from fastapi import FastAPI
 from pydantic import Field
 
-from services.scoring.api import router
+from services.scoring import collector
+from services.scoring.api import published, reading
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
-from services.scoring.handlers import GROUP, ledger_handler
+from services.scoring.handlers import GROUP, Reads, ledger_handler
+from services.scoring.queries import QueryProcess, forwarding, serve_queries
 from services.scoring.rulebook import Rulebook
 from services.scoring.state import Log
 from services.scoring.store import Ledger
 from services.scoring.stream import Patience, Stream
+from shared import logs
 from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
 from shared.clock import milliseconds, utc_now
@@ -23,6 +28,9 @@ from shared.mongo import Mongo
 from shared.scorecard.heat import gauges
 from shared.service import Part, serve, service_app
 from shared.settings import ServiceSettings, load
+
+NICER: Final = 10
+"""How much less the answers' process asks of the processor than the worker."""
 
 
 class Settings(ServiceSettings):
@@ -38,6 +46,11 @@ def app(settings: Settings) -> FastAPI:
     ledger = Ledger(mongo)
     rulebook = Rulebook(topics)
     decoder = Decoder()
+    answers = Reads(ledger, rulebook, utc_now)
+    queries = QueryProcess(
+        lambda socket: [sys.executable, "-m", "services.scoring", "queries", str(socket)],
+        {f"ASCUA_{name.upper()}": str(value) for name, value in settings.model_dump().items()},
+    )
 
     def new_fold(number: int) -> Heat:
         rules = gauges(rulebook.at(milliseconds(utc_now())))
@@ -48,6 +61,7 @@ def app(settings: Settings) -> FastAPI:
         "store": mongo,
         "publisher": publisher,
         "rules": rulebook,
+        "queries": queries,
         # First of the two: the ledger may wait for members of its group that are gone.
         "stream": Stream(
             Log(topics),
@@ -64,15 +78,27 @@ def app(settings: Settings) -> FastAPI:
             dead_letter_limit=settings.dead_letter_limit,
         ),
     }
-    return service_app("scoring", parts, [router(ledger, rulebook, utc_now)])
+    return service_app(
+        "scoring", parts, [published(rulebook, utc_now), forwarding(queries, reading(answers))]
+    )
 
 
-COLLECTOR = (2_000, 1_000_000, 1_000_000)
-"""Thresholds of the garbage collector. What comes and goes is freed by its references, and what stays are leads: only
-the youngest objects are looked at, few at a time, and all of them when partitions change hands (`state`)."""
+def query_app(settings: Settings) -> FastAPI:
+    """What answers from the ledger."""
+    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
+    rulebook = Rulebook(topics)
+    parts: dict[str, Part] = {"store": mongo, "rules": rulebook}
+    return service_app("scoring", parts, [reading(Reads(Ledger(mongo), rulebook, utc_now))])
 
 
 def main() -> None:
-    gc.set_threshold(*COLLECTOR)
     settings = load(Settings)
-    serve("scoring", app(settings), settings)
+    match sys.argv[1:]:
+        case ["queries", socket]:
+            os.nice(NICER)
+            logs.configure("scoring", settings.log_level)
+            serve_queries(query_app(settings), Path(socket))
+        case _:
+            collector.set_up()
+            serve("scoring", app(settings), settings)

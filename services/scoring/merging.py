@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.scoring.domain import Crossings, Lead, settle, take_in, take_part
+from services.scoring.domain import Crossings, Lead, take_in, take_part
 from services.scoring.happened import Happened
 from shared.scorecard.fact import Fact
 from shared.scorecard.heat import Gauges
@@ -55,15 +55,3 @@ def absorbed_in(facts: Iterable[Fact]) -> list[str]:
     """The leads that were ever merged into a lead, by its own facts."""
     said = (fact.attributes or {} for fact in facts if fact.kind == MERGED)
     return sorted({each["absorbed"] for each in said if each.get("absorbed") is not None})
-
-
-def lead_at(lead_id: str, facts: Iterable[Happened], rules: Gauges, at_ms: int) -> Lead:
-    """The lead that facts make up to an instant: its own, and those of the leads that were ever merged into it.
-
-    Those of one instant count in the order in which they are given.
-    """
-    merged = Merged(lead_id, rules)
-    for fact in sorted(facts, key=lambda fact: fact.at_ms):
-        merged.take_in(fact)
-    settle(merged.lead, at_ms, rules)
-    return merged.lead

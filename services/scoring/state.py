@@ -11,7 +11,6 @@ transaction is aborted, its next commit fails, and it stops. Only then is the st
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer import sender
 from aiokafka.structs import OffsetAndMetadata
 
+from services.scoring.collector import Collector
 from services.scoring.transport import Record, unless
 from shared.bus.positions import committed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics, admin
@@ -163,6 +163,7 @@ class Partition:
         producer: AIOKafkaProducer,
         clock: Clock,
         failed: Callable[[BaseException], None],
+        collector: Collector,
     ) -> None:
         self.number = number
         self.memory = fold
@@ -184,6 +185,7 @@ class Partition:
         self._clock = clock
         self._producer = producer
         self._failed = failed
+        self._collector = collector
         self._positions: dict[TopicPartition, int] = {}
         self._committing: dict[TopicPartition, int] = {}
         self._topic_ids: Mapping[str, str] = {}
@@ -284,12 +286,14 @@ class Partition:
     async def _keep_committing(self) -> None:
         try:
             while not self._closing.is_set():
+                if not self._wanted.is_set():
+                    self._collector.works(self.number, is_behind=False)
                 await self._wanted.wait()
                 began, facts = monotonic(), self._facts
                 await self._commit()
                 took = monotonic() - began
                 is_behind = facts > MANY
-                (gc.disable if is_behind else gc.enable)()
+                self._collector.works(self.number, is_behind)
                 rest = max(SHARE * took, MOST_SECONDS - took) if is_behind else SHARE * took
                 await unless(self._closing.wait(), min(MOST_SECONDS, rest))
             await self._commit()
@@ -299,7 +303,7 @@ class Partition:
             else:
                 self._failed(error)
         finally:
-            gc.enable()
+            self._collector.gone(self.number)
 
     async def _commit(self) -> None:
         if self._broken:
@@ -374,6 +378,7 @@ class State:
         self._new_fold = new_fold
         self._failed = failed
         self._clock = clock
+        self._collector = Collector()
 
     async def take(self, numbers: Sequence[int]) -> Mapping[TopicPartition, int]:
         log = self._log
@@ -387,7 +392,7 @@ class State:
                 retry_backoff_ms=20,
             )
             self.partitions[number] = Partition(
-                number, log, self._new_fold(number), producer, self._clock, self._failed
+                number, log, self._new_fold(number), producer, self._clock, self._failed, self._collector
             )
         # First of all the owner before is fenced; from here on neither state nor positions can change.
         await asyncio.gather(*(owned._producer.start() for owned in self.partitions.values()))
@@ -561,9 +566,7 @@ class State:
                         restore(record.key, record.value)
                     records += len(batch)
                     await asyncio.sleep(0)
-        gc.unfreeze()
-        gc.collect()  # what former partitions left
-        gc.freeze()
+        self._collector.look_at_all()
         logger().info(
             "state_read_back",
             partitions=len(self.partitions),

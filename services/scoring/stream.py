@@ -92,6 +92,7 @@ class Stream:
         owned = self.state.partitions.values()
         commits = [each.committed_at for each in owned if each.committed_at is not None]
         return {
+            "group": self._log.topics.short(self._log.group),
             "ready": self.is_ready,
             "stopped": self.stopped,
             "leads": sum(len(each.memory) for each in owned),

@@ -10,7 +10,7 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.bus.publisher import MAX_RECORD_BYTES, Outgoing, Publisher
-from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
+from shared.bus.topics import DEAD_LETTERS, NAMES, REPLAYS, Topics
 from shared.events.base import rfc3339
 
 Origin = tuple[str, int, int]
@@ -67,9 +67,10 @@ def replayed(headers: Iterable[tuple[str, bytes | None]], consumer: str) -> Orig
     if said.get("consumer") != consumer:
         return None
     try:
-        return said["topic"], int(said["partition"]), int(said["offset"])
+        topic, partition, offset = said["topic"], int(said["partition"]), int(said["offset"])
     except (KeyError, ValueError):
         return None
+    return (topic, partition, offset) if topic in NAMES else None
 
 
 def dead_letter(

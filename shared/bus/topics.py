@@ -60,6 +60,7 @@ RULES = Topic("rules", keyed_by_lead=False, compacted=True, broker_time=True)
 PLAYBOOKS = Topic("playbooks", keyed_by_lead=False)
 
 ALL = (*FACTS, HEAT, SCORING_STATE, SCORING_MEMBERS, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)
+NAMES = frozenset(topic.name for topic in ALL)
 
 
 def compacted(topic: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
@@ -42,6 +43,17 @@ Attributes = Annotated[
 ]
 
 
+class Automated(StrEnum):
+    """What says that a machine has made a signal, and no person."""
+
+    DECLARED = "declared"
+    """The channel."""
+    AGENT = "agent"
+    """The program that it named."""
+    BURST = "burst"
+    """No person is so fast."""
+
+
 class SignalReceived(Event, type="ascua.signal.received", version=1):
     """A lead did something we could see: viewed a page, opened a mail, wrote in the chat."""
 
@@ -50,3 +62,5 @@ class SignalReceived(Event, type="ascua.signal.received", version=1):
 
     kind: SignalKind
     attributes: Attributes = Field(default_factory=dict)
+    automated: Automated | None = None
+    """Absent when a person may have made it. Rules count what is automated as `signal.automated`, whatever its kind."""

@@ -1,4 +1,4 @@
-"""Heat: what the counts are worth under the rules at an instant, why, and until when.
+"""Heat: what the counts are worth under the rules at an instant, and until when.
 
 A score is base points, fit points and the sum of weights times decayed counts, where the sum of each group is held
 within ±cap before it counts in the group it lies in; it is never below 0. Sums are `math.fsum`, correctly rounded and
@@ -7,14 +7,14 @@ so independent of order. Heat and risk are two scorecards of the same make.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import fsum, inf, ldexp
 from typing import Final, NamedTuple
 
 from shared.errors import Refused
-from shared.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, decay, scale
+from shared.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, scale
 from shared.scorecard.fact import Fact
 from shared.scorecard.lead_state import QUALIFIED, WON
 from shared.scorecard.members import TYING
@@ -458,18 +458,6 @@ def _by_half_life(parts: Sequence[tuple[int, float]]) -> list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """What one fact adds to heat."""
-
-    event_id: str
-    kind: str
-    at_ms: int
-    age_seconds: float
-    factor: float
-    points: float
-
-
-@dataclass(frozen=True, slots=True)
 class FitTerm:
     """What one attribute of the lead adds to heat."""
 
@@ -478,91 +466,10 @@ class FitTerm:
     points: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """A correction to the terms: of a group held within its cap, or of a sum held at 0 (`group` is None)."""
-
-    group: str | None
-    points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A score and its reasons; base, terms, fit and caps sum to `heat` within 1e-9 (relative 2^-40 above 1,000)."""
-
-    at_ms: int
-    heat: float
-    rules: str
-    terms: tuple[Term, ...]
-    fit: tuple[FitTerm, ...]
-    caps: tuple[Cap, ...]
-    base: float = 0.0
-
-
 def fit_terms(scorecard: Scorecard, attributes: Mapping[str, str]) -> tuple[FitTerm, ...]:
     """What the lead's attributes are worth, by name; those the rules do not mention are left out."""
     return tuple(
         FitTerm(name, attributes[name], points[attributes[name]])
         for name, points in sorted(scorecard.fit.items())
         if attributes.get(name) in points
-    )
-
-
-def explain(
-    facts: Iterable[Fact],
-    rules: Rules,
-    at_ms: int,
-    attributes: Mapping[str, str] | None = None,
-    scorecard: str = "heat",
-) -> Explanation:
-    """Why heat is what it is at `at_ms`, fact by fact from the newest.
-
-    All given facts count, each once: for a past instant, give those up to it. `heat` is that of a state which
-    folded the same facts, and an instant before the newest of them is read, and returned, as that fact's.
-    """
-    gauge = gauges(rules).of(scorecard)
-    known: dict[object, Fact] = {}
-    for fact in facts:
-        known.setdefault((fact.aggregate, fact.sequence) if fact.aggregate else fact.id, fact)
-    counted = sorted(
-        (
-            (fact, kind)
-            for fact in known.values()
-            if (kind := rules.kind_of(scorecard, fact.kind, fact.attributes or {})) is not None
-        ),
-        key=lambda each: (-each[0].at_ms, each[0].id),
-    )
-    counts = DecayedCounts()
-    for fact in known.values():
-        for counter in rules.counters(fact.kind, fact.attributes or {}):
-            counts.add(counter.code, fact.at_ms, counter.half_life_ms)
-    instant = max(at_ms, counts.newest_ms) if counts.newest_ms is not None else at_ms
-
-    fit = fit_terms(gauge.scorecard, attributes or {})
-    terms = []
-    sums: dict[str | None, list[float]] = {None: [gauge.scorecard.base, *(term.points for term in fit)]}
-    for fact, kind in counted:
-        factor = decay(instant - fact.at_ms, kind.half_life_ms)
-        points = kind.weight * factor
-        terms.append(Term(fact.id, kind.name, fact.at_ms, (instant - fact.at_ms) / 1000, factor, points))
-        sums.setdefault(kind.group, []).append(points)
-
-    caps = []
-    for group in gauge.scorecard.groups.values():  # inner ones come first
-        points = fsum(sums.get(group.name, ()))
-        held = max(-group.cap, min(group.cap, points))
-        if held != points:
-            caps.append(Cap(group.name, held - points))
-        sums.setdefault(group.within, []).append(held)
-    below_zero = fsum(sums[None])
-    if below_zero < 0:
-        caps.append(Cap(None, -below_zero))
-    return Explanation(
-        at_ms=instant,
-        heat=gauge.score(counts, instant, attributes),
-        rules=rules.version,
-        terms=tuple(terms),
-        fit=fit,
-        caps=tuple(sorted(caps, key=lambda cap: (cap.group is None, cap.group))),
-        base=gauge.scorecard.base,
     )

@@ -33,6 +33,7 @@ SIGNALS: Final = (
     "product_used",
     "survey_answered",
     "unsubscribed",
+    "automated",
 )
 """The signals that need no declaration. A company's own are declared in its rules."""
 

@@ -104,7 +104,7 @@ def test_what_the_cloudevents_library_writes_is_an_event_to_us(path: Path) -> No
 def test_a_signal_has_no_aggregate_and_everything_else_has_one() -> None:
     samples = {path.stem: decode(path.read_bytes()) for path in NEWEST}
 
-    without = {name for name, recorded in samples.items() if recorded.aggregate is None}
+    without = {name.partition("+")[0] for name, recorded in samples.items() if recorded.aggregate is None}
     assert without == {"ascua.signal.received.v1"}
     assert all(
         recorded.aggregate == recorded.event.aggregate

@@ -22,7 +22,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.imports.mapping import load_mapping
 from services.imports.run import run
 from services.scoring.domain import Lead
-from services.scoring.handlers import explain
+from services.scoring.handlers import Reads, explain
+from services.scoring.rulebook import Rulebook
 from services.scoring.store import Ledger
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
@@ -117,7 +118,7 @@ def instant(text: str) -> int:
 def kind_of(event: dict[str, Any]) -> str:
     name = str(event["type"]).removeprefix("ascua.").removesuffix(".v1")
     if name == "signal.received":
-        return f"signal.{event['data']['kind']}"
+        return "signal.automated" if "automated" in event["data"] else f"signal.{event['data']['kind']}"
     if name == "activity.logged":
         result = event["data"]["result"]
         return f"activity.{result if result in RESULTS else 'other'}"
@@ -233,9 +234,8 @@ def pairs(oracle: Oracle, count: int) -> list[tuple[str, int]]:
 async def test_heat_of_a_thousand_leads_and_instants_is_what_the_oracle_says(
     system: System, oracle: Oracle
 ) -> None:
-    rules = default_rules()
     mongo = Mongo(system.addresses.mongo_url, f"{system.addresses.database_prefix}_scoring")
-    warm = 0
+    reads, warm = Reads(Ledger(mongo), Rulebook(system.addresses.topics), utc_now), 0
     async with system.client() as gateway:
         for number, (lead, at_ms) in enumerate(pairs(oracle, PAIRS)):
             expected = oracle.heat(lead, at_ms)
@@ -246,12 +246,12 @@ async def test_heat_of_a_thousand_leads_and_instants_is_what_the_oracle_says(
                 )
                 assert answer.is_success, answer.text
                 told: dict[str, Any] = answer.json()
-                heat, parts = told["heat"], [told["terms"], told["fit"], told["caps"]]
+                heat, parts = told["heat"], [told["terms"], told["rest"], told["fit"], told["caps"]]
                 points = [each["points"] for part in parts for each in part]
             else:
-                explained = (await explain(Ledger(mongo), lead, at, rules, utc_now)).score
+                explained = (await explain(reads, lead, at)).score
                 heat = explained.heat
-                points = [term.points for term in explained.terms]
+                points = [each.points for each in (*explained.terms, *explained.rest)]
                 points += [fit.points for fit in explained.fit] + [cap.points for cap in explained.caps]
             assert heat == pytest.approx(expected, abs=1e-9), (lead, at_ms)
             assert math.fsum(points) == pytest.approx(heat, abs=1e-9), (lead, at_ms)
@@ -288,8 +288,8 @@ async def test_the_folded_state_is_what_the_ledger_gives(system: System, oracle:
     for lead, record in newest.items():
         assert record is not None
         state = LeadState()
-        async for entry in ledger.of_leads([lead], milliseconds(utc_now()) + 10**9):
-            if entry.topic != "scoring":
+        async for entries in ledger.upwards([lead], milliseconds(utc_now()) + 10**9):
+            for entry in (each for each in entries if each.topic != "scoring"):
                 fold(state, entry.fact, rules.counters(entry.kind, entry.fact.attributes or {}))
         assert Lead.decode(lead, record).state.counts_digest() == state.counts_digest(), lead
     await mongo.stop()

@@ -508,3 +508,17 @@ def test_those_on_their_way_stay_move_or_end_and_each_is_said_before() -> None:
 def test_one_in_no_cadence_is_not_on_the_way() -> None:
     state = replace(lead().state, place=None)
     assert domain.moves(state, BOOK) is None
+
+
+def test_a_machine_answers_nobody_and_begins_nothing_but_an_unsubscription_holds() -> None:
+    story = lead()
+    before = story.state
+    story.hears(SignalReceived, after(minutes=1), kind="chat_message", automated="burst")
+    assert (story.state.step, story.facts) == (before.step, [])
+
+    won = lead().hears(LeadWon, after(hours=1))
+    won.hears(SignalReceived, after(hours=2), kind="upgrade_viewed", automated="agent")
+    assert won.facts == []
+
+    story.hears(SignalReceived, after(minutes=2), kind="unsubscribed", automated="burst")
+    assert story.state.unsubscribed

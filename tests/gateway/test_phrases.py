@@ -66,6 +66,10 @@ def test_reasons_come_weightiest_first_and_what_rounds_to_nothing_is_left_out() 
     ]
     why = {
         "terms": [{"kind": kind, "at": rfc3339(NOON), "points": points} for kind, points in terms],
+        "rest": [
+            {"kind": "signal.page_viewed", "facts": 56_900, "points": 24.0, "last_at": rfc3339(NOON)},
+            {"kind": "signal.x", "facts": 3, "points": 0.002, "last_at": rfc3339(NOON)},
+        ],
         "fit": [{"attribute": "authority", "value": "decides", "points": 10.0}],
         "caps": [{"group": "browsing", "points": -4.0}],
         "base": 20.0,
@@ -74,6 +78,7 @@ def test_reasons_come_weightiest_first_and_what_rounds_to_nothing_is_left_out() 
     assert [(each.title, each.points, each.share) for each in phrases.reasons(why)] == [
         ("Captured", 30.0, 100.0),
         ("What everybody has", 20.0, 66.7),
+        ("Page viewed, 56,900 smaller ones", 24.0, 80.0),
         ("Ticket replied", -15.0, 50.0),
         ("Angry complaint", -12.0, 40.0),
         ("Authority: decides", 10.0, 33.3),

@@ -13,14 +13,16 @@ from services.lab.comparison import Comparison
 from services.lab.histories import AGES, HOUR_MS, History, history
 from services.lab.replay import play
 from services.scoring.happened import happened, live
-from services.scoring.merging import absorbed_in, lead_at
+from services.scoring.merging import absorbed_in
 from shared.clock import milliseconds
 from shared.events.scoring import LeadCooled, LeadWentHot
 from shared.scorecard.fact import Fact
-from shared.scorecard.heat import Gauges, explain
+from shared.scorecard.heat import Gauges
 from shared.scorecard.rules import DEFAULTS, default_rules, parse_rules
 from tests.lab.facts import NEW_RULES, published_later, told_facts
+from tests.scorecard.explaining import explain
 from tests.scoring import merged
+from tests.scoring.merged import lead_at
 
 OLD = Gauges(default_rules())
 NEW = Gauges(

@@ -11,10 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.scorecard.counts import DecayedCounts, decay
+from shared.scorecard.explanation import Cap, Term
 from shared.scorecard.fact import Fact
-from shared.scorecard.heat import Cap, FitTerm, Term, explain, fit_terms, gauges
+from shared.scorecard.heat import FitTerm, fit_terms, gauges
 from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import KindRule, Rules, default_rules, parse_rules
+from tests.scorecard.explaining import explain
 
 DAY = 86_400_000
 NOTHING: Mapping[str, str] = {}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from services.scoring.domain import Lead, band_of, crossing_id
+from services.scoring.domain import Lead, band_of, crossing_id, settle
 from services.scoring.facts import Decoder
 from services.scoring.fold import Heat
-from services.scoring.happened import happened
+from services.scoring.happened import Happened, happened
+from services.scoring.merging import Merged
 from services.scoring.state import Output
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
@@ -46,6 +47,18 @@ TOPICS = ("leads", "tickets", "signals", "scoring-members")
 
 def home(lead: str) -> int:
     return LEADS.index(lead) % PARTITIONS
+
+
+def lead_at(lead_id: str, facts: Iterable[Happened], rules: Gauges, at_ms: int) -> Lead:
+    """The lead that facts make up to an instant: its own, and those of the leads that were ever merged into it.
+
+    Those of one instant count in the order in which they are given.
+    """
+    merged = Merged(lead_id, rules)
+    for fact in sorted(facts, key=lambda fact: fact.at_ms):
+        merged.take_in(fact)
+    settle(merged.lead, at_ms, rules)
+    return merged.lead
 
 
 class Story:

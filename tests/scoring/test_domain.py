@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from services.scoring.domain import Lead, crossing_id, heat_of, settle, take_in
 from services.scoring.happened import Happened, kind_of
-from services.scoring.merging import lead_at
 from shared.clock import from_milliseconds, milliseconds
 from shared.events import followup, known_events, leads, scoring, signals, tickets
 from shared.events.scoring import (
@@ -28,6 +27,7 @@ from shared.scorecard.heat import Gauges, gauges
 from shared.scorecard.lead_state import LeadState, fold
 from shared.scorecard.rules import default_rules, parse_rules
 from shared.scorecard.vocabulary import events
+from tests.scoring.merged import lead_at
 
 DEFAULT = default_rules()
 RULES = gauges(DEFAULT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,9 @@ from services.scoring import facts
 from services.scoring.happened import happened
 from shared.errors import Undecodable
 from shared.events import Recorded, decode, encode
-from shared.events.followup import ActivityLogged
+from shared.events.followup import ActivityLogged, NextStepScheduled
 from shared.events.signals import SignalReceived
+from shared.events.tickets import TicketOpened
 
 READER = facts.Decoder()
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -27,7 +29,7 @@ ODD = st.sampled_from(
 )  # fmt: skip
 FIELDS = st.sampled_from(
     ["specversion", "id", "type", "subject", "time", "recordedtime", "sequence", "aggregate", "data", "data.kind",
-     "data.attributes", "data.more", "traceparent", "correlationid", "causationid", "dataschema"]
+     "data.attributes", "data.automated", "data.more", "traceparent", "correlationid", "causationid", "dataschema"]
 )  # fmt: skip
 
 
@@ -87,6 +89,35 @@ def test_what_was_read_before_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch
 
     assert read == [happened(decode(raw)) for raw in (call(1), view(1), call(2), view(2))]
     assert taken == [call(1)]  # of signals even the first goes the quick way
+
+
+@pytest.mark.parametrize("day", [28, 29, 30, 31])
+@pytest.mark.parametrize(
+    "id", ["{:08x}-7c1f-7000-8000-0123456789ab", "ana.{}", f"{'l' * 64}.{{}}", "call_{}"]
+)
+def test_an_id_of_any_form_and_a_day_of_any_month_go_the_quick_way(
+    monkeypatch: pytest.MonkeyPatch, id: str, day: int
+) -> None:
+    taken: list[bytes] = []
+    monkeypatch.setattr(facts, "decode", lambda raw: taken.append(raw) or decode(raw))
+    reader, due = facts.Decoder(), AT.replace(month=12, day=day)
+    about: dict[str, Any] = {"lead_id": "ana", "at": AT}
+
+    def told(number: int) -> list[bytes]:
+        named = id.format(number)
+        events = [
+            ActivityLogged(**about, activity_id=named, kind="call", result="answered"),
+            NextStepScheduled(**about, step_id=named, action="call", due=due, because="cadence"),
+            TicketOpened(
+                **about, ticket_id=named[-64:].replace(".", "-"), category="complaint", priority="high"
+            ),
+        ]
+        return [encode(Recorded(f"e{number}", event, AT, number, event.aggregate)) for event in events]
+
+    read = [reader.read(raw) for number in range(1, 5) for raw in told(number)]
+
+    assert read == [slow(raw) for number in range(1, 5) for raw in told(number)]
+    assert taken == told(1)
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

@@ -10,7 +10,8 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from services.scoring.domain import Lead, band_of
 from services.scoring.fold import TIES
-from services.scoring.handlers import explain, timeline
+from services.scoring.handlers import Reads, explain, timeline
+from services.scoring.rulebook import Rulebook
 from services.scoring.store import Ledger
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics
@@ -118,7 +119,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             await tell()
             await settled()
             assert await explained(ledger, topics, ana) == {ana, bea, lea}
-            page, _ = await timeline(ledger, ana, None, 500)
+            page, _ = await timeline(Reads(ledger, Rulebook(topics), utc_now), ana, None, 500)
             assert {entry.lead_id for entry in page} == {ana, bea, lea}
             running.kill()
         async with process(servers, topics):
@@ -142,19 +143,19 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
 
 async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
     """The leads whose facts make a heat that was told; they sum to it."""
-    event = None
+    event, reads = None, Reads(ledger, Rulebook(topics), utc_now)
 
     async def is_known() -> bool:
         nonlocal event
         told = [each for each in await records(topics, "heat") if each.key == lead.encode()]
         event = decode(told[-1].value).event
         assert isinstance(event, HeatChanged)
-        found = await explain(ledger, lead, event.at, default_rules(), utc_now)
+        found = await explain(reads, lead, event.at)
         return abs(found.score.heat - event.heat) < 1e-9
 
     await until(is_known, within=30)
     assert isinstance(event, HeatChanged)
-    found = await explain(ledger, lead, event.at, default_rules(), utc_now)
+    found = await explain(reads, lead, event.at)
     points = [each.points for each in found.score.terms] + [each.points for each in found.score.caps]
     assert fsum(points) == pytest.approx(event.heat, abs=1e-9)
     for band in (event.band, found.band):
@@ -162,12 +163,12 @@ async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
         least, below = gauges(default_rules()).heat.limits(band)
         assert least <= event.heat < below
     if event.risk is not None:
-        risk = (await explain(ledger, lead, event.at, default_rules(), utc_now, "risk")).score
+        risk = (await explain(reads, lead, event.at, "risk")).score
         assert risk.heat == pytest.approx(event.risk.points, abs=1e-9)
     else:
         with pytest.raises(Refused, match="only a customer can be at risk"):
-            await explain(ledger, lead, event.at, default_rules(), utc_now, "risk")
-    return {found.places[term.event_id].lead_id for term in found.score.terms}
+            await explain(reads, lead, event.at, "risk")
+    return {term.about.lead_id for term in found.score.terms}  # type: ignore[attr-defined]
 
 
 async def is_caught_up(topics: Topics) -> bool:

@@ -14,7 +14,6 @@ from services.scoring.domain import Lead, take_in
 from services.scoring.facts import Decoder
 from services.scoring.fold import TIES, Heat
 from services.scoring.happened import happened
-from services.scoring.merging import lead_at
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded
@@ -43,6 +42,7 @@ from tests.scoring.merged import (
     check,
     drawn,
     home,
+    lead_at,
 )
 
 
