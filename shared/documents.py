@@ -29,6 +29,9 @@ from shared.mongo import BulkWriteError, Collection, Document, named, reaching
 T = TypeVar("T")
 
 ANSWERS_KEPT = 32
+ROWS_KEPT = 5_000
+"""Rows of an import that a document remembers: as many as can be on their way to it at once, which is one piece."""
+IMPORTS_KEPT = 4
 ROUNDS = 20
 ON_CONFLICT = 0.004
 
@@ -57,12 +60,26 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Guard by the row of an import: what was applied of it is not applied again, what was refused may be tried again.
+
+    Only the last `ROWS_KEPT` are remembered: who sends the pieces of an import remembers those that are done.
+    """
+
+    import_id: str
+    row: int
+
+
+Guard = Seen | Key | Row
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Generic[T]):
     """A decision on the document `id`: it gets None where there is none yet, and raises `AscuaError` to refuse."""
 
     id: str
     decide: Callable[[T | None], Decision[T]]
-    guard: Seen | Key | None = None
+    guard: Guard | None = None
     trace: Trace | None = None
 
 
@@ -86,6 +103,8 @@ class _Held(Generic[T]):
     sequence: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The rows that were applied, by import."""
     waiting: tuple[JsonObject, ...] = ()
     told: tuple[JsonObject, ...] = ()
     changed: bool = False
@@ -169,18 +188,21 @@ class Documents(Generic[T]):
             to_cloudevent(Recorded(new_id(), fact, now, held.sequence + number, fact.aggregate, trace))
             for number, fact in enumerate(facts, 1)
         )
-        seen, answers = dict(held.seen), dict(held.answers)
+        seen, answers, rows = dict(held.seen), dict(held.answers), held.rows
         if isinstance(step.guard, Seen):
             seen[step.guard.aggregate] = step.guard.sequence
         elif isinstance(step.guard, Key):
             answers[step.guard.key] = step.guard.fingerprint
             answers = dict(list(answers.items())[-ANSWERS_KEPT:])
+        elif isinstance(step.guard, Row):
+            rows = _with_row(rows, step.guard)
         return replace(
             held,
             state=state,
             sequence=held.sequence + len(facts),
             seen=seen,
             answers=answers,
+            rows=rows,
             told=held.told + told,
             changed=True,
         )
@@ -203,6 +225,7 @@ class Documents(Generic[T]):
             doc["sequence"],
             doc["seen"],
             dict(doc["answers"]),
+            {import_id: tuple(rows) for import_id, rows in doc.get("rows", {}).items()},
             tuple(doc["outbox"]),
         )
 
@@ -243,6 +266,8 @@ class Documents(Generic[T]):
             "seen": dict(held.seen),
             "answers": list(held.answers.items()),
         }
+        if held.rows:
+            fields["rows"] = {import_id: list(rows) for import_id, rows in held.rows.items()}
         if held.version == 0:
             return InsertOne({"_id": held.id, **fields, "outbox": list(held.told), "stamps": [stamp]})
         # The stamps tell, after a bulk write that was only partly ours, which documents we did write.
@@ -252,7 +277,13 @@ class Documents(Generic[T]):
         return UpdateOne({"_id": held.id, "version": held.version}, {"$set": fields, "$push": push})
 
 
-def _is_known(held: _Held[T], guard: Seen | Key | None) -> bool:
+def _with_row(rows: Mapping[str, tuple[int, ...]], applied: Row) -> dict[str, tuple[int, ...]]:
+    others = [(id, each) for id, each in rows.items() if id != applied.import_id]
+    now = (*rows.get(applied.import_id, ()), applied.row)[-ROWS_KEPT:]
+    return dict([*others, (applied.import_id, now)][-IMPORTS_KEPT:])
+
+
+def _is_known(held: _Held[T], guard: Guard | None) -> bool:
     if isinstance(guard, Seen):
         last = held.seen.get(guard.aggregate, 0)
         if guard.gapless and guard.sequence > last + 1:
@@ -261,6 +292,8 @@ def _is_known(held: _Held[T], guard: Seen | Key | None) -> bool:
                 f"{guard.aggregate} has come to {last} here; {guard.sequence} waits for the next",
             )
         return guard.sequence <= last
+    if isinstance(guard, Row):
+        return guard.row in held.rows.get(guard.import_id, ())
     if isinstance(guard, Key) and guard.key in held.answers:
         if held.answers[guard.key] != guard.fingerprint:
             raise Refused(

@@ -27,6 +27,7 @@ from shared.commands import (
     HistoryRows,
     LogActivities,
     LogActivity,
+    Person,
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
@@ -252,9 +253,11 @@ async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, cloc
     book = await books.current()
 
     def decide(row: HistoryRow) -> Callable[[FollowUp | None], Told]:
+        now = clock()
+        if isinstance(row.what, Person):
+            return _bring_in(row.lead_id, row.what, clamp(row.at, now), now, book)
         if not isinstance(row.what, Activity):
             raise Refused("not-for-followup", f"followup does not take {row.what.action}")
-        now = clock()
         activity_id = derived_id("activity", piece.import_id, str(row.row))
         return _log(row.lead_id, activity_id, row.what, clamp(row.at, now), now, book)
 
@@ -425,6 +428,26 @@ def _log(
         now,
         book,
     )
+
+
+def _bring_in(
+    lead_id: str, person: Person, at: datetime, now: datetime, book: Book
+) -> Callable[[FollowUp | None], Told]:
+    """What another program knows of the follow-up of a lead: whose it is, and what was done last."""
+
+    def decide(state: FollowUp | None) -> Told:
+        followup, facts = state or FollowUp(lead_id), list[Event]()
+        if person.owner is not None:
+            followup, facts = domain.bring_in(followup, person.owner, at, book)
+        if (last := person.last_activity) is None:
+            return followup, facts
+        activity = LogActivity(kind=last.kind, result=last.result, rep=person.owner)
+        followup, logged = _log(
+            lead_id, derived_id("activity", "people", lead_id), activity, clamp(last.at, now), now, book
+        )(followup)
+        return followup, facts + logged
+
+    return _brought_up(decide, now, book)
 
 
 def _of_activity(lead_id: str, activity_id: str, outcome: Outcome[FollowUp]) -> ActivityOutcome:
