@@ -26,7 +26,7 @@ def amount(text: str, decimal: Sign | None, currency: str | None = None) -> Deci
     readings = _readings(body)
     if decimal is not None:
         if decimal not in readings:
-            other = f"; with {next(iter(readings))} it would be" if readings else ""
+            other = "".join(f"; with {sign!r} it would be {_plain(each)}" for sign, each in readings.items())
             raise ValueError(f"{text[:40]!r} is not an amount with the decimal sign {decimal!r}{other}")
         return readings[decimal]
     found = set(readings.values())

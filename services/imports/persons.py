@@ -26,6 +26,7 @@ from shared.events.base import rfc3339
 from shared.events.leads import Channel, Money, Stage
 
 _MANY: Final = re.compile(r"\s*[;,|\n]\s*")
+_CALLED: Final = {"email": "an e-mail", "phone": "a phone", "company": "a company"}
 _A_NUMBER: Final = re.compile(r"\d{6,}")
 _OPAQUE: Final = re.compile(r"[a-z0-9_-]{1,64}|(?=.*\d)[A-Za-z0-9_-]{1,64}")
 _KEPT: Final = 200
@@ -116,7 +117,7 @@ class People:
                 continue
             return each.lstrip("'")
         if word:
-            self._warn(f"a {field} that cannot be kept was left out")
+            self._warn(f"{_CALLED[field]} that cannot be kept was left out")
         return None
 
     def _state(self, words: _Words) -> State:

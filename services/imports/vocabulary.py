@@ -174,6 +174,8 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What a column's header may be called, most usual first; words without accents, in small letters."""
 
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 NOT_THESE: Final = re.compile(
     r"\b(next|proxim[oa]|modified|updat\w*|modificad[oa]|actualiza\w*|birth\w*|nacimiento)\b"
 )
@@ -219,20 +221,19 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
 
 def plain(text: str) -> str:
     """Words without accents and signs, in small letters: `¿Cómo nos conoció?` is `como nos conocio`."""
-    spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    bare = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode().lower()
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", " ", bare).strip()
 
 
 def fits(header: str, part: str) -> int:
     """How well a header names a part: 0 not at all, the more the surer; from 1,000 it is the very word."""
-    words = plain(header)
     best = 0
-    for rank, phrase in enumerate(PARTS[part]):
-        if words == phrase:
-            return 2_000 - rank
-        if f" {phrase} " in f" {words} ":
-            best = max(best, 10 * len(phrase) - rank)
+    for words in {plain(header), plain(_CAMEL.sub(" ", header))}:
+        for rank, phrase in enumerate(PARTS[part]):
+            if words == phrase:
+                best = max(best, 2_000 - rank)
+            elif f" {phrase} " in f" {words} ":
+                best = max(best, 10 * len(phrase) - rank)
     return best
 
 
