@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.imports.account import Account
 from services.imports.guess import propose
@@ -274,6 +279,63 @@ async def test_the_exports_of_three_programs_come_in_as_they_are_and_are_recogni
         "company": "Faro",
     }
     assert people(gate)[gate.order[0].lead_id]["last_activity"]["at"].startswith("2026-09-2")
+
+
+cells = st.sampled_from(
+    [
+        "",
+        "1",
+        "2",
+        "Ines",
+        "ines@example.com",
+        "02.09.2026",
+        "Site",
+        "Fresh",
+        "Bought",
+        "Junk",
+        "Carla Sol",
+        "1.500",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+_NONE = st.just("")
+_NAMES = st.sampled_from(["Ines", ""])
+_STATUSES = st.sampled_from(["Fresh", "Bought", "Junk"])
+likely = st.tuples(
+    *(st.sampled_from(["1", "2", "3", ""]), _NAMES, _NONE, st.sampled_from(["", "i@example.com"])),
+    *(_NONE, _NONE, _NONE, st.sampled_from(["Site", "Radio"]), _STATUSES, _NONE),
+    *(st.sampled_from(["02.09.2026", "soon"]), _NONE, _NONE, _NONE, st.sampled_from(["", "1.500"])),
+)
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(st.lists(likely | st.lists(cells, max_size=17), max_size=20), st.integers(0, 3))
+async def test_the_account_of_people_always_adds_up_and_a_second_run_tells_nothing(
+    rows: list[list[str]], refuse_every: int
+) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    expected = sum(1 for row in csv.reader(io.StringIO(text.getvalue(), newline=""), strict=True) if row)
+    gate, mapping = Gate(), parse_mapping(MAPPING)
+    gate.refuse = lambda row: "no" if refuse_every and row.row % (refuse_every + 1) == 0 else None
+    options: dict[str, Any] = {"quiet": 0, "patience": 0, "piece_rows": 3, "transport": gate.transport}
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "people.csv"
+        file.write_bytes((HEADER + text.getvalue()).encode())
+        first, again = [await run(file, mapping, "http://gate", KEY, **options) for _ in range(2)]
+        seen = await preview(file, mapping, quiet=0)
+
+    for account in (first, again):
+        told = (
+            account.events_published
+            + account.events_already_known
+            + account.rows_rejected
+            + account.rows_ignored
+        )
+        assert account.rows_read == told == expected == seen.rows_read
+    assert (again.events_published, again.events_already_known) == (0, first.events_published)
+    assert first.events_published == len(gate.remembered) <= seen.rows_ready
+    assert (seen.rows_ignored, again.rows_rejected) == (first.rows_ignored, first.rows_rejected)
 
 
 async def test_a_dry_run_shows_ten_rows_and_counts_all(tmp_path: Path) -> None:
