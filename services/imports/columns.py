@@ -18,15 +18,15 @@ _SEVERAL: Final = {"phone": 3, "email": 3}
 """Parts that several columns may say; of all others, one does."""
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_PHONE: Final = re.compile(r"'?\+?[0-9 ()./-]{6,30}")
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_PHONE: Final = re.compile(r"'?(?:p:)?\+?[0-9 ()./-]{6,30}")
+_SOME_ID: Final = re.compile(r"[A-Za-z0-9_:./#-]{1,60}")
 _DATES: Final = ("created", "last_activity", "closed")
 _LISTS: Final = ("stage", "source", "owner", "campaign", "lost_reason", "activity")
 _MOST_WORDS: Final = 60
 """A column with more different words is no list."""
 
 _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", ", %H:%M", ", %H:%M:%S")
-_DAY_FIRST: Final = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y")
+_DAY_FIRST: Final = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
 _MONTH_FIRST: Final = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")
 _OTHERS: Final = ("%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
 
@@ -70,7 +70,7 @@ def _may_be(part: str, values: Sequence[str], header: str) -> bool:
     if part in _DATES:
         return not NOT_THESE.search(plain(header)) and (_share(values, _is_dated) > 0.5)
     if part == "lead":
-        return _share(values, _ID.fullmatch) == 1.0
+        return _share(values, _SOME_ID.fullmatch) == 1.0
     if part == "value":
         return _share(values, _is_amount) > 0.5
     if part in _LISTS:

@@ -24,7 +24,9 @@ from shared.errors import Refused
 
 SHIPPED: Final = Path(__file__).parent / "mappings"
 _PROGRAMS: Final = ("hubspot", "salesforce", "pipedrive")
-_SIGNS: Final = {"€": "EUR", "£": "GBP", "US$": "USD"}
+_SIGNS: Final = {"€": "EUR", "£": "GBP", "US$": "USD", "$": "USD"}
+"""What a sign is taken for; a bare dollar is said to be unsure."""
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -144,10 +146,14 @@ def _owner_doubt(owner: str) -> str:
 
 def _people(draft: _Draft) -> None:
     draft.line("leads:")
-    if "lead" in draft.parts and _all_differ(draft):
+    if "lead" in draft.parts and not _all_differ(draft):
+        draft.parts.pop("lead")
+    if "lead" in draft.parts and all(_ID.fullmatch(value) for value in draft.values("lead")):
         draft.line(f"  lead: {_list(draft.names('lead'))}")
+    elif "lead" in draft.parts:
+        draft.line(f"  key: {_list(draft.names('lead'))}")
+        draft.line(f"  salt: {secrets.token_hex(12)}  # keep it: with another one all would come in again")
     else:
-        draft.parts.pop("lead", None)
         keys = draft.names("email", "phone") or draft.names("name", "first_name", "last_name")
         draft.line(f"  key: {_list(keys)}")
         draft.line(f"  salt: {secrets.token_hex(12)}  # keep it: with another one all would come in again")
@@ -200,7 +206,9 @@ def _stage(draft: _Draft) -> None:
     draft.line(f"  stage:\n    column: {_list(names)}\n    map:")
     for word in draft.words("stage"):
         stage = looked_up(word, STAGES)
-        meaning = f"{{lost: {_reason(word)}}}" if stage == "lost" else stage or "new  # NOT SURE"
+        meaning = stage or "new  # NOT SURE"
+        if stage == "lost" and "lost_reason" not in draft.parts:
+            meaning = f"{{lost: {_reason(word)}}}"
         draft.line(f"      {_word(word)}: {meaning}")
         if stage is None:
             draft.doubt(f"the stage {word!r} is taken for new")
@@ -302,10 +310,11 @@ def _money(draft: _Draft) -> None:
         draft.line('# decimal: ","  # or "."')
         draft.doubt(f"{unclear} can be read in two ways: say decimal, or its row will be rejected")
     marks = " ".join([*draft.names("value"), *values[:200]])
-    currency = next((code for sign, code in _SIGNS.items() if sign in marks), None)
-    draft.line(f"currency: {currency or 'EUR  # NOT SURE'}")
-    if currency is None:
-        draft.doubt("amounts do not say their currency: they are taken for EUR")
+    sign = next((sign for sign in _SIGNS if sign in marks), "")
+    currency = _SIGNS.get(sign, "EUR")
+    if sign in ("", "$"):
+        draft.doubt(f"amounts do not say which currency they are in: they are taken for {currency}")
+    draft.line(f"currency: {currency}")
 
 
 def _is_unclear(value: str) -> bool:

@@ -26,6 +26,9 @@ from shared.events.base import rfc3339
 from shared.events.leads import Channel, Money, Stage
 
 _MANY: Final = re.compile(r"\s*[;,|\n]\s*")
+_MARK: Final = re.compile(r"^(?:'|p:)(?=[+0-9(])")
+"""What spreadsheets and ad forms put before a number, so that it stays one."""
+
 _CALLED: Final = {"email": "an e-mail", "phone": "a phone", "company": "a company"}
 _A_NUMBER: Final = re.compile(r"\d{6,}")
 _OPAQUE: Final = re.compile(r"[a-z0-9_-]{1,64}|(?=.*\d)[A-Za-z0-9_-]{1,64}")
@@ -109,13 +112,13 @@ class People:
 
     def _fitting(self, field: str, word: str) -> str | None:
         """The first of what a cell holds that a profile can keep."""
-        candidates = [word, *_MANY.split(word)] if word else []
+        candidates = [_MARK.sub("", each) for each in (word, *_MANY.split(word))] if word else []
         for each in candidates:
             try:
-                Profile.model_validate({"name": "x", field: each.lstrip("'")})
+                Profile.model_validate({"name": "x", field: each})
             except ValidationError:
                 continue
-            return each.lstrip("'")
+            return each
         if word:
             self._warn(f"{_CALLED[field]} that cannot be kept was left out")
         return None

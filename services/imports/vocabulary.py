@@ -61,7 +61,16 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("telefono", "movil", "celular", "tlf", "tfno", "tlfno", "telefono movil", "numero de telefono"),
     ),
     "company": (
-        *("company", "company name", "organization", "organisation", "account", "account name", "business"),
+        *(
+            "company",
+            "company name",
+            "organization",
+            "organisation",
+            "org",
+            "account",
+            "account name",
+            "business",
+        ),
         *("empresa", "organizacion", "negocio", "razon social", "compania", "nombre empresa", "sociedad"),
     ),
     "source": (
@@ -74,6 +83,8 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
             "how did you hear",
             "referrer",
             "came from",
+            "where from",
+            "platform",
         ),
         *(
             "origen",
@@ -94,6 +105,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
             "lead status",
             "lifecycle stage",
             "deal stage",
+            "pipeline",
             "state",
             "pipeline stage",
             "phase",
@@ -106,6 +118,8 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
             "lead owner",
             "contact owner",
             "account owner",
+            "account manager",
+            "acct mgr",
             "rep",
             "sales rep",
             "assigned to",
@@ -132,6 +146,10 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
             "date created",
             "date",
             "date added",
+            "created time",
+            "first contact",
+            "primer contacto",
+            "1er contacto",
             "added",
         ),
         *(
@@ -147,7 +165,15 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("fecha de entrada", "entrada", "recibido", "fecha registro", "first seen", "since", "desde"),
     ),
     "last_activity": (
-        *("last activity", "last activity date", "last contacted", "last contact", "last touch", "last call"),
+        *(
+            "last activity",
+            "last activity date",
+            "last contacted",
+            "last contact",
+            "last touch",
+            "last activity time",
+            "last call",
+        ),
         *("ultimo contacto", "ultima actividad", "ultima llamada", "fecha ultimo contacto", "ultima gestion"),
     ),
     "closed": (
@@ -164,7 +190,17 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
         "why lost",
     ),
     "value": (
-        *("value", "amount", "budget", "deal value", "deal amount", "price", "worth", "estimated value"),
+        *(
+            "value",
+            "amount",
+            "budget",
+            "deal value",
+            "deal amount",
+            "price",
+            "worth",
+            "estimated value",
+            "deal size",
+        ),
         *("importe", "valor", "presupuesto", "precio", "monto", "cuantia", "valor estimado"),
     ),
     "activity": (
@@ -186,7 +222,7 @@ CHANNELS: Final[tuple[tuple[str, str], ...]] = (
     ("social", r"social|facebook|\bfb\b|instagram|\big\b|tik ?tok|linkedin|twitter|youtube|\bredes\b|\bx\b"),
     (
         "store",
-        r"store|shop|tienda|walk|feria|fair|event|showroom|mostrador|visita|in person|presencial|exposicion",
+        r"store|shop|tienda|walk|feria|\bfair|trade ?show|expo|event|showroom|mostrador|visita|in person|presencial",
     ),
     ("phone", r"phone|\bcall|llama|telef|offline|referr|recomend|\bamig|boca|word of mouth|partner|conocido"),
     (
@@ -209,7 +245,10 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("negotiation", r"negoti|negocia|contrat|contract|cierre"),
     ("proposal", r"propos|propuest|presupuest|quot|ofert|offer|opportunit|oportunid|evalua|open deal"),
-    ("qualified", r"qualif|cualific|calific|interesad|interested|caliente|\bhot\b|\bsql\b|\bmql\b"),
+    (
+        "qualified",
+        r"qualif|cualific|calific|interesad|interested|\bdemo|\bcita|reunion|meeting|caliente|\bhot\b|\bsql\b|\bmql\b",
+    ),
     (
         "contacted",
         r"contact|attempt|call|llamad|connected|seguimiento|progress|en curso|working|nurtur|follow|templad|hablad",

@@ -104,6 +104,21 @@ async def test_an_english_table_of_ones_own_too(write: Write) -> None:
     )
 
 
+async def test_the_leads_of_an_ad_form_come_in_as_it_exports_them(write: Write) -> None:
+    """UTF-16 with tabs, ids and numbers with a letter before them."""
+    content = (
+        "id\tcreated_time\tad_id\tplatform\tfull_name\tphone_number\temail\n"
+        "l:5550001\t2026-10-02T09:14:00+02:00\tag:1\tig\tInés Mar\tp:+34600111222\tines@example.com\n"
+    )
+    path = write(content.encode("utf-16"))
+    proposal = propose(path)
+    (told,) = await stands(path, parse_mapping(proposal.text))
+
+    assert "  key: id" in proposal.text.splitlines()
+    assert told["profile"] == {"name": "Inés Mar", "email": "ines@example.com", "phone": "+34600111222"}
+    assert (told["at"], told["channel"]) == ("2026-10-02", "social")
+
+
 async def test_a_log_of_what_happened_is_known_by_its_columns(write: Write) -> None:
     path = write(LOG)
     proposal = propose(path)
