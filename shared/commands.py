@@ -392,7 +392,7 @@ class HistoryRow(BaseModel):
     lead_id: LeadId
     at: AwareDatetime
     what: Annotated[
-        Captured | StageChanged | Offered | Won | Lost | Activity | Signal,
+        Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person,
         Field(discriminator="action"),
     ]
 
@@ -427,6 +427,46 @@ class Signal(BaseModel):
     action: Literal["signal"] = "signal"
     kind: SignalKind
     attributes: Attributes = Field(default_factory=dict)
+
+
+class LastActivity(BaseModel):
+    """The last thing that another program knows to have been done for a lead."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+    kind: ActivityKind
+    result: ActivityResult = ActivityResult.DONE
+
+
+class End(BaseModel):
+    """When and how a lead was closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+    outcome: Literal["won", "lost"]
+    reason: Slug | None = None
+
+    @model_validator(mode="after")
+    def _lost_for_a_reason(self) -> Self:
+        if (self.outcome == "lost") != (self.reason is not None):
+            raise ValueError("a lost lead has a reason, and a won one has none")
+        return self
+
+
+class Person(CaptureLead):
+    """A lead as another program has it: who it is, where it stands, whose it is. It is brought in once."""
+
+    action: Literal["lead"] = "lead"
+    value: Money | None = Field(None, description="Of the sale, or of the offer that is out.")
+    owner: PersonId | None = None
+    last_activity: LastActivity | None = None
+    end: End | None = None
+
+    @property
+    def concerns_followup(self) -> bool:
+        return self.owner is not None or self.last_activity is not None
 
 
 ImportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]

@@ -33,6 +33,9 @@ from shared.mongo import BulkWriteError, Collection, Document, content_refused, 
 T = TypeVar("T")
 
 WAITING_MOST = 1_000
+ROWS_KEPT = 5_000
+"""Rows of an import that a document remembers: as many as can be on their way to it at once, which is one piece."""
+IMPORTS_KEPT = 4
 ROUNDS = 20
 ON_CONFLICT = 0.004
 
@@ -61,12 +64,26 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Guard by the row of an import: what was applied of it is not applied again, what was refused may be tried again.
+
+    Only the last `ROWS_KEPT` are remembered: who sends the pieces of an import remembers those that are done.
+    """
+
+    import_id: str
+    row: int
+
+
+Guard = Seen | Key | Row
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Generic[T]):
     """A decision on the document `id`: it gets None where there is none yet, and raises `AscuaError` to refuse."""
 
     id: str
     decide: Callable[[T | None], Decision[T]]
-    guard: Seen | Key | None = None
+    guard: Guard | None = None
     trace: Trace | None = None
 
 
@@ -99,14 +116,19 @@ class _Held(Generic[T]):
     seen: dict[str, int] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     is_thinned: bool = False
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The rows that were applied, by import."""
     waiting: tuple[JsonObject, ...] = ()
     told: tuple[JsonObject, ...] = ()
     changed: bool = False
     leaving: tuple[Entry, ...] = ()
     leaving_marks: Mapping[str, Mark] = field(default_factory=dict)
 
-    def has(self, guard: Seen | Key) -> bool:
-        return guard.aggregate in self.seen if isinstance(guard, Seen) else guard.key in self.answers
+    def lacks(self, guard: Guard | None) -> bool:
+        """Whether the mark of a guard may have left for the archive; those of rows stay here."""
+        if isinstance(guard, Seen):
+            return guard.aggregate not in self.seen
+        return isinstance(guard, Key) and guard.key not in self.answers
 
 
 class Documents(Generic[T]):
@@ -214,7 +236,7 @@ class Documents(Generic[T]):
             to_cloudevent(Recorded(new_id(), fact, now, held.sequence + number, fact.aggregate, trace))
             for number, fact in enumerate(facts, 1)
         )
-        seen, answers = dict(held.seen), dict(held.answers)
+        seen, answers, rows = dict(held.seen), dict(held.answers), held.rows
         if isinstance(step.guard, Seen):
             seen.pop(step.guard.aggregate, None)  # the last one used stands last
             seen[step.guard.aggregate] = step.guard.sequence
@@ -222,12 +244,15 @@ class Documents(Generic[T]):
             answers[step.guard.key] = step.guard.fingerprint
             if self.archive is None:  # only the last ones are known again
                 answers = dict(list(answers.items())[-MARKS_KEPT:])
+        elif isinstance(step.guard, Row):
+            rows = _with_row(rows, step.guard)
         return replace(
             held,
             state=state,
             sequence=held.sequence + len(facts),
             seen=seen,
             answers=answers,
+            rows=rows,
             told=held.told + told,
             changed=True,
         )
@@ -268,7 +293,7 @@ class Documents(Generic[T]):
         missing = {}
         for step in steps:
             held = found.get(step.id)
-            if held is not None and held.is_thinned and step.guard is not None and not held.has(step.guard):
+            if held is not None and held.is_thinned and held.lacks(step.guard):
                 missing[f"{step.id}/{_mark(step.guard)}"] = step
         for id, mark in (await archive.marks(list(missing))).items():
             held, guard = found[missing[id].id], missing[id].guard
@@ -298,6 +323,7 @@ class Documents(Generic[T]):
             doc["seen"],
             dict(doc["answers"]),
             doc.get("is_thinned", False),
+            {import_id: tuple(rows) for import_id, rows in doc.get("rows", {}).items()},
             tuple(doc["outbox"]),
         )
 
@@ -358,6 +384,8 @@ class Documents(Generic[T]):
         }
         if held.is_thinned:
             fields["is_thinned"] = True
+        if held.rows:
+            fields["rows"] = {import_id: list(rows) for import_id, rows in held.rows.items()}
         if held.version == 0:
             return InsertOne({"_id": held.id, **fields, "outbox": list(held.told), "stamps": [stamp]})
         # The stamps tell, after a bulk write that was only partly ours, which documents we did write.
@@ -375,14 +403,20 @@ def settled(outcomes: Sequence[Outcome[T]]) -> Sequence[Outcome[T]]:
     return outcomes
 
 
-def _mark(guard: Seen | Key | None) -> str:
+def _mark(guard: Guard | None) -> str:
     """What a guard's mark is called in the archive, behind its document."""
     if isinstance(guard, Seen):
         return f"seen/{guard.aggregate}"
-    return f"answer/{guard.key}" if guard is not None else ""
+    return f"answer/{guard.key}" if isinstance(guard, Key) else ""
 
 
-def _is_known(held: _Held[T], guard: Seen | Key | None) -> bool:
+def _with_row(rows: Mapping[str, tuple[int, ...]], applied: Row) -> dict[str, tuple[int, ...]]:
+    others = [(id, each) for id, each in rows.items() if id != applied.import_id]
+    now = (*rows.get(applied.import_id, ()), applied.row)[-ROWS_KEPT:]
+    return dict([*others, (applied.import_id, now)][-IMPORTS_KEPT:])
+
+
+def _is_known(held: _Held[T], guard: Guard | None) -> bool:
     if isinstance(guard, Seen):
         last = held.seen.get(guard.aggregate, 0)
         if guard.gapless and guard.sequence > last + 1:
@@ -391,6 +425,8 @@ def _is_known(held: _Held[T], guard: Seen | Key | None) -> bool:
                 f"{guard.aggregate} has come to {last} here; {guard.sequence} waits for the next",
             )
         return guard.sequence <= last
+    if isinstance(guard, Row):
+        return guard.row in held.rows.get(guard.import_id, ())
     if isinstance(guard, Key) and guard.key in held.answers:
         if held.answers[guard.key] != guard.fingerprint:
             raise Refused(

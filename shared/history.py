@@ -1,6 +1,6 @@
 """Rows of an import on their way into documents: the same decisions as live traffic, each row applied once.
 
-A row's guard is its number in the file: the import is an aggregate whose sequence the file counts.
+A row's guard is its number in the file. A person's is that persons are brought in once, by whatever file.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.commands import HistoryRow, HistoryRows, RowOutcome, RowOutcomes
-from shared.documents import Decision, Documents, Look, Outcome, Seen, Step, settled
+from shared.commands import HistoryRow, HistoryRows, Person, RowOutcome, RowOutcomes
+from shared.documents import Decision, Documents, Look, Outcome, Row, Seen, Step, settled
 
 T = TypeVar("T")
+
+_BROUGHT_IN = Seen("import:people", 1, gapless=False)
 
 
 async def take_history(
@@ -23,7 +25,7 @@ async def take_history(
     """Apply a piece of an import and say what became of each row, in order. Raises `Unavailable`: send it again."""
 
     def step(row: HistoryRow) -> Step[T]:
-        guard = Seen(f"import:{piece.import_id}", row.row, gapless=False)
+        guard = _BROUGHT_IN if isinstance(row.what, Person) else Row(piece.import_id, row.row)
         return Step(row.lead_id, lambda state: decide(row)(state), guard)
 
     outcomes = settled(await documents.apply([step(row) for row in piece.rows], look))

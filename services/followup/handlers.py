@@ -27,6 +27,7 @@ from shared.commands import (
     HistoryRows,
     LogActivities,
     LogActivity,
+    Person,
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
@@ -262,9 +263,11 @@ async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, cloc
     """Take the rows of an import that are activities."""
 
     def decide(row: HistoryRow) -> Callable[[FollowUp | None], Told]:
+        now = clock()
+        if isinstance(row.what, Person):
+            return _bring_in(row.lead_id, row.what, clamp(row.at, now), now, books)
         if not isinstance(row.what, Activity):
             raise Refused("not-for-followup", f"followup does not take {row.what.action}")
-        now = clock()
         activity_id = derived_id("activity", piece.import_id, str(row.row))
         return _log(row.lead_id, activity_id, row.what, row.at, now, books)
 
@@ -458,6 +461,25 @@ def _log(
         at = clamp(happened, now)
         count_from = _count_from(at, now)
         return domain.log(state or FollowUp(lead_id), activity_id, command, at, count_from, book)
+
+    return _brought_up(decide, now, books)
+
+
+def _bring_in(
+    lead_id: str, person: Person, at: datetime, now: datetime, books: Books
+) -> Callable[[FollowUp | None], Told]:
+    """What another program knows of the follow-up of a lead: whose it is, and what was done last."""
+
+    def decide(state: FollowUp | None, book: Book) -> Told:
+        followup, facts = state or FollowUp(lead_id), list[Event]()
+        if person.owner is not None:
+            followup, facts = domain.bring_in(followup, person.owner, at, book)
+        if (last := person.last_activity) is None:
+            return followup, facts
+        activity = LogActivity(kind=last.kind, result=last.result, rep=person.owner)
+        activity_id = derived_id("activity", "people", lead_id)
+        followup, logged = _log(lead_id, activity_id, activity, last.at, now, books)(followup)
+        return followup, facts + logged
 
     return _brought_up(decide, now, books)
 

@@ -132,7 +132,7 @@ class Trails(Documents[Trail]):
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Which rows of a stretch of an import are in the log: a bit each."""
+    """Which rows of a stretch of an import are done: a bit each."""
 
     bits: bytes = bytes(STRETCH // 8)
 
@@ -147,13 +147,13 @@ class Marked:
 
 
 class Imports(Documents[Marked]):
-    """Signals of an import have no document of their own: this keeps which rows' signals were published."""
+    """Which rows of an import are done: told, or known from before. Those that were rejected may be tried again."""
 
     def __init__(self, mongo: Mongo) -> None:
         super().__init__(mongo.collection("imports"), Marked)
 
     async def known(self, import_id: str, rows: Sequence[int]) -> set[int]:
-        """Those of the rows whose signals are in the log already."""
+        """Those of the rows that are done."""
         stretches = await self.get_many([_stretch(import_id, row) for row in rows])
         return {
             row for row in rows if (marked := stretches.get(_stretch(import_id, row))) and marked.has(row)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +17,21 @@ from shared.commands import RowOutcomes
 from shared.errors import Refused
 
 
+class Warned(BaseModel):
+    """What was left out, taken for something or not understood, said once for all rows it concerns."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    rows: int | None = None
+    """None, where it is about the file."""
+
+
 class Account(BaseModel):
-    """`rows_read = events_published + events_already_known + rows_rejected`; `seconds` until heat had caught up."""
+    """`rows_read = events_published + events_already_known + rows_rejected + rows_ignored`.
+
+    `rows_ignored` are those of which the mapping says so; `seconds` until heat had caught up.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,9 +39,11 @@ class Account(BaseModel):
     events_published: int
     events_already_known: int
     rows_rejected: int
+    rows_ignored: int
     rejects_file: str | None
     leads: int
     seconds: float
+    warnings: list[Warned]
 
 
 @dataclass(slots=True)
@@ -37,17 +53,24 @@ class Tally:
     published: int = 0
     known: int = 0
     rejected: int = 0
+    ignored: int = 0
     leads: set[str] = field(default_factory=set)
     rejects_file: Path | None = None
+    gaps: Counter[str] = field(default_factory=Counter)
+    """What the mapping lacks, and how many rows want it."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    about_file: Sequence[str] = ()
 
     @property
     def settled(self) -> int:
-        return self.published + self.known + self.rejected
+        return self.published + self.known + self.rejected + self.ignored
 
     def reject(self, rows: Sequence[Reject], rejects: Rejects) -> None:
         for row in rows:
             rejects.write(row)
             self.rejected += 1
+            if row.gap is not None:
+                self.gaps[row.gap] += 1
         if rows:
             rejects.flush()
             self.rejects_file = rejects.path
@@ -76,10 +99,20 @@ class Tally:
             events_published=self.published,
             events_already_known=self.known,
             rows_rejected=self.rejected,
+            rows_ignored=self.ignored,
             rejects_file=None if self.rejects_file is None else str(self.rejects_file),
             leads=len(self.leads),
             seconds=round(seconds, 3),
+            warnings=self.warnings,
         )
+
+    @property
+    def warnings(self) -> list[Warned]:
+        counted = Counter(self.left_out) + self.gaps
+        return [
+            *(Warned(text=text) for text in self.about_file),
+            *(Warned(text=text, rows=rows) for text, rows in counted.most_common()),
+        ]
 
 
 class Rejects:

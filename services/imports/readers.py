@@ -1,11 +1,11 @@
-"""Logs as they lie on disk: CSV and XES, plain or gzip, one row at a time.
+"""Files as they lie on disk: CSV and XES, plain or gzip, one row at a time.
 
-A log is read twice: to learn what it is, and that it is whole; then to tell it. It must not change between.
+A file is read twice: to learn what it is, and that it is whole; then to tell it. It must not change between.
 """
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
 import hashlib
 import io
@@ -15,32 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple
-from xml.parsers import expat
+from typing import BinaryIO, Final
 
-from services.imports.mapping import XES_COLUMNS, Columns, Mapping, Names
+from services.imports.meaning import Mapping
+from services.imports.raw import FileWrong, Raw
+from services.imports.tables import csv_rows
+from services.imports.xes import xes_rows
 from shared.errors import Refused
 
 _CHUNK: Final = 256 * 1024
-_REQUIRED: Final = ("lead", "time", "activity")
-
-
-class Raw(NamedTuple):
-    """A row as it stands in the file: its number and line, from 1, and its words; "" for what it does not say."""
-
-    row: int
-    line: int
-    lead: str = ""
-    time: str = ""
-    activity: str = ""
-    lifecycle: str = ""
-    person: str = ""
-    value: str = ""
-    wrong: str | None = None
-    """Why the row cannot be read."""
-
-
-_FIELDS: Final = ("lead", "time", "activity", "lifecycle", "person", "value")
+_HEAD: Final = 4096
+_MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class Source:
@@ -55,6 +40,9 @@ class Source:
             raise Refused("file-unreadable", f"{path} cannot be read: {error.strerror}") from None
         self._stamp = self._now()
         self.digest = ""
+        self.format = ""
+        self.header: tuple[str, ...] = ()
+        """The columns of a table, once its first row was read."""
 
     def __enter__(self) -> Source:
         return self
@@ -84,13 +72,18 @@ class Source:
         with self._explained():
             digest = hashlib.sha256()
             content = io.BufferedReader(_Tee(self._plain(), digest), _CHUNK)
-            format_ = self._format(content.peek(64)[:64], mapping)
-            if format_ == "xes":
-                yield from _xes(content, mapping.columns or XES_COLUMNS)
+            head = content.peek(_HEAD)[:_HEAD]
+            self.format = self._format(head, mapping)
+            if self.format == "xes":
+                yield from xes_rows(content, mapping.columns)
             else:
-                yield from _csv(content, mapping)
+                text = io.TextIOWrapper(content, encoding=self._encoding(head, mapping), newline="")
+                yield from csv_rows(text, mapping, self._take_header)
             self.digest = digest.hexdigest()
         self.check()
+
+    def _take_header(self, names: tuple[str, ...]) -> None:
+        self.header = names
 
     def _now(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
@@ -113,9 +106,29 @@ class Source:
                 "wrong-format",
                 f"{self.path} is {found.upper()}, and the mapping says format: {mapping.format}; correct one",
             )
-        if found == "csv" and mapping.columns is None:
+        if found == "xes" and mapping.leads is not None:
+            raise Refused(
+                "wrong-format", f"{self.path} is XES, and the mapping has leads:, for a table of people"
+            )
+        if found == "csv" and mapping.columns is None and mapping.leads is None:
             raise Refused("no-columns", "the mapping has no columns:, and a CSV file needs them")
         return found
+
+    def _encoding(self, head: bytes, mapping: Mapping) -> str:
+        """What the mapping says or the file's first bytes do. Raises `Refused` for what only looks like something."""
+        if mapping.encoding is not None:
+            return "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
+        if (marked := _MARKS.get(head[:2])) is not None:
+            return marked
+        even, odd = head[0::2].count(0), head[1::2].count(0)
+        if max(even, odd) > len(head) // 5:
+            name = "utf-16-le" if odd > even else "utf-16-be"
+            raise Refused(
+                "not-utf8",
+                f"{self.path}, line 1 has NUL bytes as UTF-16 without its mark has them: "
+                f"say encoding: {name} in the mapping, or export the file as UTF-8",
+            )
+        return "utf-8-sig"
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -129,11 +142,9 @@ class Source:
         except (gzip.BadGzipFile, zlib.error):
             self.check()
             raise Refused("gzip-broken", f"{self.path} has broken gzip data; fetch it again") from None
-        except UnicodeDecodeError:
-            raise Refused(
-                "not-utf8", f"{self.path}, line {self._bad_line()} is not UTF-8; export the file as UTF-8"
-            ) from None
-        except _Wrong as error:
+        except UnicodeDecodeError as error:
+            raise Refused("not-utf8", self._not_text(error)) from None
+        except FileWrong as error:
             self.check()
             raise Refused("file-wrong", f"{self.path}, {error}") from None
         except OSError as error:
@@ -141,20 +152,20 @@ class Source:
                 "file-unreadable", f"{self.path} cannot be read: {error.strerror or error}"
             ) from None
 
-    def _bad_line(self) -> int:
-        """The first line that is not UTF-8; looked for only when there is one."""
-        number = 0
+    def _not_text(self, error: UnicodeDecodeError) -> str:
+        if error.encoding != "utf-8":
+            return f"{self.path} is not {error.encoding}; correct encoding: in the mapping, or export it as UTF-8"
+        number, line = 0, b""
         for line in self._plain():
             number += 1
             try:
                 line.decode()
             except UnicodeDecodeError:
                 break
-        return number
-
-
-class _Wrong(Exception):
-    """Where and why a file is not what it should be."""
+        return (
+            f"{self.path}, line {number} is not UTF-8; export the file as UTF-8, or say its encoding: in the mapping"
+            f"{_windows(line)}"
+        )
 
 
 class _Tee(io.RawIOBase):
@@ -173,126 +184,13 @@ class _Tee(io.RawIOBase):
         return len(chunk)
 
 
-def _csv(content: io.BufferedReader[_Tee], mapping: Mapping) -> Iterator[Raw]:
-    assert mapping.columns is not None
-    text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
-    reader = csv.reader(text, delimiter=mapping.delimiter, strict=True)
-    line = 1
+def _windows(line: bytes) -> str:
+    """How a line reads in the encoding that spreadsheets of Western Europe write, if it does."""
     try:
-        header = [name.strip() for name in next(reader, [])]
-        places = _places(header, mapping.columns)
-        row, width = 0, len(header)
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells:
-                row += 1
-                if len(cells) == width:
-                    cells.append("")
-                    yield Raw(row, line, *[cells[place].strip() for place in places])
-                else:
-                    wrong = f"it has {len(cells)} columns, and the header {width}"
-                    told = [cells[place].strip() if -1 < place < len(cells) else "" for place in places]
-                    yield Raw(row, line, *told)._replace(wrong=wrong)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _Wrong(f"line {line}: a quote is wrong here or never closed ({error}); correct it") from None
-
-
-def _places(header: list[str], columns: Columns) -> list[int]:
-    """Where each of a row's words stands; -1, one past the row, for those the mapping does not name."""
-    places = []
-    for field in _FIELDS:
-        names: Names | None = getattr(columns, field)
-        if names is None:
-            places.append(-1)
-            continue
-        found = [place for place, name in enumerate(header) if name in names]
-        if len(found) != 1:
-            how = "no column" if not found else "more than one column"
-            raise _Wrong(
-                f"line 1: there is {how} {' or '.join(names)}, where the mapping looks for the {field}; "
-                f"the file has {', '.join(header)[:300] or 'none'}"
-            )
-        places.append(found[0])
-    return places
-
-
-def _xes(content: io.BufferedReader[_Tee], columns: Columns) -> Iterator[Raw]:
-    log = _XesLog(columns)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda name, attributes: log.start(
-        name, attributes, parser.CurrentLineNumber
-    )
-    parser.EndElementHandler = log.end
-    parser.StartDoctypeDeclHandler = lambda *_: _refuse_doctype(parser.CurrentLineNumber)
-    try:
-        while chunk := content.read1(_CHUNK):
-            parser.Parse(chunk)
-            yield from log.take()
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise _Wrong(
-            f"line {error.lineno}: this is not whole XML ({expat.ErrorString(error.code)}); fetch it again"
-        ) from None
-    log.check()
-
-
-def _refuse_doctype(line: int) -> None:
-    raise _Wrong(f"line {line}: a DOCTYPE may expand without end and is refused; XES has none, take it out")
-
-
-class _XesLog:
-    """Gathers events (IEEE 1849) from elements. Of an event's attributes only its own count, not nested ones."""
-
-    def __init__(self, columns: Columns) -> None:
-        self._wanted: list[Names] = [getattr(columns, field) or () for field in _FIELDS]
-        self._seen: set[str] = set()
-        self._open: list[str] = []
-        self._trace: dict[str, str] = {}
-        self._event: dict[str, str] = {}
-        self._has_events = False
-        self._line = self._row = 0
-        self._rows: list[Raw] = []
-        self._columns = columns
-
-    def start(self, name: str, attributes: dict[str, str], line: int) -> None:
-        name = name.rpartition(":")[2]
-        parent = self._open[-1] if self._open else ""
-        self._open.append(name)
-        if not parent and name != "log":
-            raise _Wrong(f"line {line}: this is XML, but not XES: it begins with <{name}>, not <log>")
-        if name == "trace":
-            self._trace, self._has_events = {}, False
-        elif name == "event":
-            self._event, self._line, self._has_events = {}, line, True
-        elif parent == "event":
-            self._event[attributes.get("key", "")] = attributes.get("value", "")
-        elif parent == "trace":
-            if self._has_events:
-                raise _Wrong(f"line {line}: a trace tells about itself after its events; XES tells it before")
-            self._trace["case:" + attributes.get("key", "")] = attributes.get("value", "")
-
-    def end(self, name: str) -> None:
-        name = name.rpartition(":")[2]
-        self._open.pop()
-        if name == "trace":
-            self._trace = {}
-        elif name == "event":
-            self._row += 1
-            words = {**self._trace, **self._event}
-            self._seen.update(words)
-            told = [next((words[name] for name in names if words.get(name)), "") for names in self._wanted]
-            self._rows.append(Raw(self._row, self._line, *[word.strip() for word in told]))
-
-    def take(self) -> list[Raw]:
-        rows, self._rows = self._rows, []
-        return rows
-
-    def check(self) -> None:
-        """Raises `_Wrong` when no event has what the mapping looks for."""
-        for field, names in zip(_FIELDS, self._wanted, strict=True):
-            if names and self._row and not self._seen.intersection(names):
-                raise _Wrong(
-                    f"no event has {' or '.join(names)}, where the mapping looks for the {field}; "
-                    f"they have {', '.join(sorted(self._seen))[:300]}"
-                )
+        shown = line.decode("windows-1252")
+    except UnicodeDecodeError:
+        return ""
+    if any(sign.isalpha() and not sign.isascii() for sign in shown):
+        words = next((word for word in shown.split() if not word.isascii()), "")
+        return f"; as windows-1252 it would read {words[:30]!r}"
+    return ""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from services.imports.account import Account, Rejects, Tally
+from services.imports.amounts import Sign, told_sign
 from services.imports.gateway import Gateway
-from services.imports.mapping import Mapping
+from services.imports.meaning import Mapping
+from services.imports.ordering import MAX_ROWS, by_lead, once_each, pieces
+from services.imports.persons import People
 from services.imports.progress import Progress, Watch
 from services.imports.readers import Source
-from services.imports.rows import MAX_ROWS, by_lead, pieces, understand
+from services.imports.rows import Understood, understand
 
 QUIET: Final = 1.0
 """Seconds a file must have lain still to count as whole."""
@@ -40,23 +45,27 @@ async def run(
 ) -> Account:
     """Tell the gateway what each row of a log says, and wait until heat and read models have caught up.
 
-    A lead's rows go together and in the file's order, one piece under way at a time, so its facts keep their order.
-    Doing it again, also after it was killed, tells nothing twice. `tally` is kept up to date for who interrupts.
+    A lead's rows go together and by time, one piece under way at a time, so its facts come in their order.
+    Doing it again, also after it was killed, tells nothing twice and tries again what was rejected. `tally` is kept up
+    to date for who interrupts.
     Raises `Refused` when the file is not whole or not what the mapping says, before anything is sent; `Unavailable`
     when a server is away for longer than `patience` seconds.
     """
     started = time.monotonic()
     tally = tally if tally is not None else Tally()
     with Source(file) as source, Rejects(rejects or file.with_name(f"{file.name}.rejects.csv")) as rejected:
-        total = await _survey(source, mapping, quiet, watch)
+        total = await survey(source, mapping, quiet, watch)
         import_id = _import_id(source, mapping)
+        reading = Reading(source, mapping)
+        tally.about_file, tally.left_out = reading.about_file, reading.left_out
 
         def wait(why: str) -> None:
             watch(Progress("sending", tally.settled, total, f"waiting for the gateway: {why}"))
 
         async with Gateway(gateway, key, patience=patience, on_wait=wait, transport=transport) as door:
-            for piece in pieces(by_lead(understand(source.rows(mapping), mapping)), piece_rows):
+            for piece in pieces(reading.rows(), piece_rows):
                 source.check()
+                tally.ignored += piece.skipped
                 tally.reject(piece.rejects, rejected)
                 if piece.rows:
                     tally.take(piece.rows, await door.take(import_id, piece.rows), rejected)
@@ -65,8 +74,43 @@ async def run(
     return tally.account(time.monotonic() - started)
 
 
-async def _survey(source: Source, mapping: Mapping, quiet: float, watch: Watch) -> int:
-    """Read the log to its end and count its rows, so that nothing is sent of one that is broken or growing."""
+class Reading:
+    """What a file that was looked through says, lead by lead; and what is to be said about the file."""
+
+    def __init__(self, source: Source, mapping: Mapping) -> None:
+        self._source, self._mapping = source, mapping
+        self._people = People(mapping, source.header) if mapping.leads is not None else None
+        self.about_file = list(self._people.absent) if self._people else []
+        self.left_out = self._people.warnings if self._people else Counter[str]()
+        if mapping.decimal is None and (sign := _sign(source, mapping)) is not None:
+            self._mapping = mapping.model_copy(update={"decimal": sign})
+            if sign == ",":
+                self.about_file.append(
+                    f'amounts are read with the decimal sign "{sign}", which others in the file show'
+                )
+
+    def understood(self) -> Iterator[Understood]:
+        """In the order of the file."""
+        raws = self._source.rows(self._mapping)
+        return self._people.understand(raws) if self._people else understand(raws, self._mapping)
+
+    def rows(self) -> Iterator[Understood]:
+        rows = by_lead(self.understood())
+        return once_each(rows) if self._people else rows
+
+
+def _sign(source: Source, mapping: Mapping) -> Sign | None:
+    """The decimal sign of a file that cannot be misread: XES writes a point; and a table parted by semicolons, as where
+    the comma is taken, a comma, if its other amounts say so and none says otherwise."""
+    if source.format == "xes":
+        return "."
+    if mapping.delimiter != ";" or mapping.columns is None or mapping.columns.value is None:
+        return None
+    return "," if told_sign(raw.value for raw in source.rows(mapping) if raw.value) == {","} else None
+
+
+async def survey(source: Source, mapping: Mapping, quiet: float, watch: Watch) -> int:
+    """Read the file to its end and count its rows, so that nothing is sent of one that is broken or growing."""
     count = 0
     for _ in source.rows(mapping):
         count += 1

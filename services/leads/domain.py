@@ -14,6 +14,7 @@ from shared.commands import (
     LoseLead,
     MergeLeads,
     OfferLead,
+    Person,
     Profile,
     QualifyLead,
     SplitLead,
@@ -112,6 +113,23 @@ def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime)
         profile=command.profile,
     )
     return lead, [captured]
+
+
+def bring_in(lead: Lead | None, lead_id: str, command: Person, at: datetime) -> Told:
+    """Begin a lead as another program has it, with the offer that is out or its end. Raises as `capture`."""
+    lead, facts = capture(lead, lead_id, command, at)
+    end, last = command.end, command.last_activity
+    if end is not None:
+        closed_at = max(at, end.at)
+        if end.reason is not None:
+            lead, closed = lose(lead, LoseLead(reason=end.reason), closed_at)
+        else:
+            lead, closed = win(lead, WinLead(value=command.value), closed_at)
+        return lead, facts + closed
+    if command.value is not None and lead.stage in (Stage.PROPOSAL, Stage.NEGOTIATION):
+        lead, offered = offer(lead, OfferLead(value=command.value), max(at, last.at) if last else at)
+        return lead, facts + offered
+    return lead, facts
 
 
 def change_stage(lead: Lead | None, command: ChangeStage, at: datetime) -> Told:

@@ -22,6 +22,7 @@ from shared.commands import (
     MergeLeads,
     Offered,
     OfferLead,
+    Person,
     Profile,
     QualifyLead,
     RowOutcomes,
@@ -170,6 +171,8 @@ def _decision(command: Command, clock: Clock) -> Callable[[Lead | None], Told]:
 def _of_row(row: HistoryRow, clock: Clock) -> Callable[[Lead | None], Told]:
     at, what = clamp(row.at, clock()), row.what
     match what:
+        case Person():
+            return lambda lead: domain.bring_in(lead, row.lead_id, what, at)
         case Captured():
             return lambda lead: domain.capture(lead, row.lead_id, what, at)
         case StageChanged():

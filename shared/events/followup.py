@@ -142,7 +142,7 @@ class OwnerChanged(FollowUpEvent, type="ascua.owner.changed", version=1):
     owner: LeadId
     previous: LeadId | None = None
     because: Slug
-    """`claimed` by the first rep who did something for it, or `handed_over`."""
+    """`claimed` by the first rep who did something for it, `handed_over`, or `imported` from where it was theirs."""
 
 
 class CadenceStopped(FollowUpEvent, type="ascua.cadence.stopped", version=1):

@@ -14,6 +14,20 @@ MAPPING = ROOT / "services/imports/mappings/bpi12.yaml"
 REAL_LOG = ROOT.parent / "shared/data/bpi12_first_half.csv.gz"
 NO_REAL_LOG = f"{REAL_LOG.name}, the log of the BPI Challenge 2012, is not beside this repository"
 
+PEOPLE = """
+leads:
+  lead: id
+  name: name
+  email: mail
+  channel: {column: source, map: {web: web}}
+  origin: source
+  stage: {column: status, map: {new: new, offer: proposal, won: won, lost: {lost: no_budget}}}
+  owner: owner
+  created: created
+  last_activity: spoke
+lead_prefix: people-
+"""
+
 COLUMNS = ("timestamp", "case_id", "amount_requested", "activity", "lifecycle", "resource")
 Row = tuple[str, ...]
 
@@ -51,6 +65,29 @@ def drawn(path: Path, leads: int, seed: int) -> Path:
             )
             at += timedelta(milliseconds=lot.choice((0, 880, 90_000, 40_000_000, 80_000_000)))
     return _written(path, rows)
+
+
+def people(path: Path, leads: int, seed: int) -> Path:
+    """Write a table of so many people as another program knows them, and beside it what its columns mean."""
+    lot = random.Random(seed)
+    begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=90)
+    lines = ["id,name,mail,source,status,owner,created,spoke"]
+    for lead in range(leads):
+        came = begin + timedelta(minutes=lot.randrange(60 * 24 * 60))
+        spoke = (came + timedelta(days=lot.randrange(1, 20))).isoformat() if lot.random() < 0.7 else ""
+        status, owner = lot.choice(("new", "offer", "won", "lost")), lot.choice(("", "ines", "leo"))
+        lines.append(
+            f"{seed}{lead:04},Person {lead},p{lead}@example.com,web,{status},{owner},{came.isoformat()},{spoke}"
+        )
+    path.write_text("\n".join(lines) + "\n")
+    path.with_suffix(".yaml").write_text(PEOPLE)
+    return path
+
+
+def mapping_of(path: Path) -> Path:
+    """What a file's columns mean."""
+    own = path.with_suffix(".yaml")
+    return own if own.exists() else MAPPING
 
 
 def real(path: Path, rows: int) -> Path:

@@ -8,13 +8,20 @@ from pathlib import Path
 
 from services.imports.mapping import load_mapping
 from services.imports.run import run
-from tests.e2e.histories import MAPPING
+from tests.e2e.histories import mapping_of
 
 
 def main() -> None:
     gateway, key, file, piece_rows = sys.argv[1:]
     account = asyncio.run(
-        run(Path(file), load_mapping(MAPPING), gateway, key, quiet=0.0, piece_rows=int(piece_rows))
+        run(
+            Path(file),
+            load_mapping(mapping_of(Path(file))),
+            gateway,
+            key,
+            quiet=0.0,
+            piece_rows=int(piece_rows),
+        )
     )
     sys.stdout.write(account.model_dump_json())
 

@@ -145,6 +145,7 @@ async def quiet(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
         files = [histories.real(home / "real.csv", 1_200)]
     else:
         files = [histories.drawn(home / "drawn.csv", 40, seed=12)]
+    files.append(histories.people(home / "people.csv", 120, seed=7))
     return await in_peace(servers, home, files)
 
 

@@ -84,8 +84,10 @@ async def test_the_account_is_one_json_document_on_stdout(gate: Gate, deals: Pat
         "events_published": 5_000,
         "events_already_known": 0,
         "rows_rejected": 0,
+        "rows_ignored": 0,
         "rejects_file": None,
         "leads": 5_000,
+        "warnings": [],
     }
 
 

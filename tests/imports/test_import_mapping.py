@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.imports.mapping import MappingError, ValuedSignal, parse_mapping
-from services.imports.readers import Raw
+from services.imports.mapping import MappingError, parse_mapping
+from services.imports.meaning import ValuedSignal
+from services.imports.raw import Raw
 from services.imports.rows import Reject, understand
 from shared.commands import Activity, Captured, HistoryRow, Lost, Signal, StageChanged, Won
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import count
 from pathlib import Path
 
-from services.imports.mapping import Mapping
+from services.imports.meaning import Mapping
 from services.imports.readers import Source
 from services.imports.rows import Reject, understand
 from services.lab.histories import History, history

@@ -307,6 +307,15 @@ def assign(followup: FollowUp | None, command: AssignLead, at: datetime, book: B
     return turn.told()
 
 
+def bring_in(followup: FollowUp, owner: str, at: datetime, book: Book) -> Told:
+    """The lead was this rep's in the program it comes from. Who has claimed it since, or was given it, keeps it."""
+    if followup.owner not in (None, TEAM, book.owner_of(followup)) or followup.owner == owner:
+        return followup, []
+    turn = _Turn(followup, book, at)
+    turn.hand_over(owner, IMPORTED)
+    return turn.told()
+
+
 def close(
     followup: FollowUp,
     outcome: Literal["won", "lost"],
