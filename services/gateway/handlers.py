@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from services.gateway.backends import Backends
 from services.gateway.day import Day, end_of_day, plan
 from services.gateway.discipline.trail import Trail, trace
-from services.gateway.domain import LeadView, follow
+from services.gateway.domain import TEAM, LeadView, follow
 from services.gateway.store import Imports, Trails, Views
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
@@ -46,8 +46,6 @@ PROJECTED = ("leads", "followup", "tickets", "heat")
 TRACED = ("leads", "followup", "scoring")
 """The topics the trails follow."""
 LONGEST_LATE = timedelta(days=366)
-TEAM = "team"
-"""Who owns what anybody may take."""
 STEPS = 200
 """Steps of a rep, and of nobody, on a day's page: the longest due first."""
 TRACER = "gateway-trails"
