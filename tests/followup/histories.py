@@ -74,6 +74,12 @@ class Making:
     is_over: bool = False
     is_merged: bool = False
 
+    def __post_init__(self) -> None:
+        """What is tried, and what comes of it: anything, or the same again and again."""
+        vain = [ActivityResult.NO_ANSWER, ActivityResult.VOICEMAIL]
+        self.kinds = self.rng.choice([list(ActivityKind), [ActivityKind.CALL]])
+        self.results = self.rng.choice([list(ActivityResult), vain, [ActivityResult.INTERESTED, *vain]])
+
     @property
     def book(self) -> Any:
         return BOOKS[self.edition]
@@ -115,7 +121,7 @@ class Making:
                     action=ActivityKind.VISIT, due=self.now + timedelta(hours=rng.randint(1, 99))
                 )
                 command = LogActivity(
-                    kind=rng.choice(list(ActivityKind)), result=rng.choice(list(ActivityResult)), step_id=own,
+                    kind=rng.choice(self.kinds), result=rng.choice(self.results), step_id=own,
                     rep=rng.choice([None, *REPS]), direction=rng.choice([None, *Direction]),
                     next=agreed if rng.random() < 0.2 else None,
                 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import reduce
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.gateway.discipline.board import Choice, chosen
 from services.gateway.discipline.figures import Figure, Item, Look, Period
@@ -55,6 +55,7 @@ def test_a_handed_over_lead_keeps_the_step_that_was_somebody_elses() -> None:
     assert (other.owner, other.next_step and other.next_step.owner) == ("pedro", "marta")
 
 
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(histories)
 def test_view_figures_and_followup_agree_on_the_promised_step(history: list[Moment]) -> None:
     view, trail = LeadView("ana"), Trail("ana")
