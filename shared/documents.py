@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
@@ -117,6 +117,18 @@ class Documents(Generic[T]):
             cursor = cursor.sort(list(sort))
         with reaching():
             return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
+
+    async def stream(self, query: Document, size: int = 500) -> AsyncIterator[list[T]]:
+        """All states that match, in portions; those of a portion are checked in a thread."""
+        cursor = self.collection.find(query, {"state": 1}, batch_size=size)
+        while True:
+            with reaching():
+                found = await cursor.to_list(size)
+            if not found:
+                return
+            yield await asyncio.to_thread(
+                lambda docs: [self._adapter.validate_python(doc["state"]) for doc in docs], found
+            )
 
     async def change(self, step: Step[T]) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""

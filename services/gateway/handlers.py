@@ -15,6 +15,7 @@ from services.gateway.backends import Backends
 from services.gateway.day import Day, end_of_day, plan
 from services.gateway.discipline.trail import Trail, trace
 from services.gateway.domain import TEAM, LeadView, follow
+from services.gateway.keeper import Keeper
 from services.gateway.store import Imports, Trails, Views
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
@@ -68,9 +69,12 @@ def _follow(profiles: Mapping[str, Profile], view: LeadView, recorded: Recorded[
     return view, ()
 
 
-async def follow_trails(trails: Trails, batch: Sequence[Received]) -> list[AscuaError | None]:
-    """Take a batch of events into the trails of their leads."""
-    return await Reactions(Trail, otherwise=_traced).handle(trails, batch)
+async def follow_trails(trails: Trails, keeper: Keeper, batch: Sequence[Received]) -> list[AscuaError | None]:
+    """Take a batch of events into the trails of their leads, and the trails into the board that is kept."""
+    tracing = Reactions(Trail, otherwise=_traced)
+    outcomes = await trails.apply([tracing.step(received) for received in batch])
+    await keeper.take([outcome.state for outcome in outcomes if outcome.state is not None])
+    return [outcome.error for outcome in outcomes]
 
 
 def _traced(trail: Trail, recorded: Recorded[Event]) -> Decision[Trail]:

@@ -11,6 +11,7 @@ from services.gateway import api, boards, calendars, pages, work
 from services.gateway.backends import Backends
 from services.gateway.feeds import Feeds
 from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, project
+from services.gateway.keeper import Keeper
 from services.gateway.keys import KeyRing
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
@@ -59,10 +60,11 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         TRACER,
         TRACED,
-        partial(follow_trails, trails),
+        lambda batch: follow_trails(trails, keeper, batch),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
+    keeper = Keeper(trails, backends, lambda: tracer.alone_since)
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
@@ -70,6 +72,7 @@ def app(settings: Settings) -> FastAPI:
         "backends": backends,
         "projector": projector,
         "tracer": tracer,
+        "keeper": keeper,
         "live": live,
     }
     routers = [
@@ -77,9 +80,9 @@ def app(settings: Settings) -> FastAPI:
         api.playbooks(backends, keys),
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
-        boards.router(views, trails, backends, keys, utc_now),
+        boards.router(views, keeper, keys, utc_now),
         calendars.router(views, Feeds(mongo), keys, utc_now),
-        work.router(views, trails, backends, live, keys, utc_now),
+        work.router(views, keeper, live, keys, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]
     gateway = service_app("gateway", parts, routers)

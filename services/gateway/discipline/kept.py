@@ -208,8 +208,8 @@ class _About:
     """What is the same for all items of a lead: its sources, and what it had cost."""
 
     def __init__(self) -> None:
-        self._columns = np.zeros((1_024, 4), np.int32)
-        self._cost = np.zeros(1_024, np.int64)
+        self._columns: Codes = np.zeros((1_024, 4), np.int32)
+        self._cost: NDArray[np.int64] = np.zeros(1_024, np.int64)
         self.currencies = Names()
 
     def set(self, number: int, sources: Sequence[int], cost: Money | None) -> None:
@@ -220,10 +220,12 @@ class _About:
         self._cost[number] = cost.minor if cost is not None else 0
 
     def source(self, leads: Codes, by: By) -> Codes:
-        return self._columns[leads, (By.CHANNEL, By.ORIGIN, By.CAMPAIGN).index(by)]
+        found: Codes = self._columns[leads, (By.CHANNEL, By.ORIGIN, By.CAMPAIGN).index(by)]
+        return found
 
     def currency(self, leads: Codes) -> Codes:
-        return self._columns[leads, 3]
+        found: Codes = self._columns[leads, 3]
+        return found
 
     def cost(self, leads: Codes) -> NDArray[np.int64]:
         return self._cost[leads]
