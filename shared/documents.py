@@ -25,6 +25,7 @@ from shared.errors import AscuaError, Conflict, Refused
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
 from shared.mongo import BulkWriteError, Collection, Document, named, reaching
+from shared.tasks import Pace
 
 T = TypeVar("T")
 
@@ -115,8 +116,12 @@ class Documents(Generic[T]):
         cursor = self.collection.find(query, {"state": 1}).limit(limit).skip(skip)
         if sort:
             cursor = cursor.sort(list(sort))
+        found, pace = [], Pace()
         with reaching():
-            return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
+            async for doc in cursor:
+                found.append((doc["_id"], self._adapter.validate_python(doc["state"])))
+                await pace()
+        return found
 
     async def stream(self, query: Document, size: int = 500) -> AsyncIterator[list[T]]:
         """All states that match, in portions; those of a portion are checked in a thread."""
@@ -144,12 +149,13 @@ class Documents(Generic[T]):
         steps. A decision that fails by a bug is refused as `failed`, so that the others go on.
         """
         outcomes: dict[int, Outcome[T]] = {}
-        waiting = list(range(len(steps)))
+        waiting, pace = list(range(len(steps))), Pace()
         for attempt in range(ROUNDS):
             async with self._again if attempt else nullcontext():
                 held = await self._load([steps[i].id for i in waiting])
                 decided: dict[str, list[int]] = {}
                 for i in waiting:
+                    await pace()
                     document = held.get(steps[i].id) or _Held(steps[i].id)
                     held[steps[i].id], outcomes[i] = self._decide(document, steps[i])
                     decided.setdefault(steps[i].id, []).append(i)
@@ -199,12 +205,13 @@ class Documents(Generic[T]):
 
     async def _load(self, ids: Sequence[str]) -> dict[str, _Held[T]]:
         """Those that are there, in the order of `ids`: what is told of many comes out in the order it was asked."""
-        wanted = list(dict.fromkeys(ids))
+        wanted, pace = list(dict.fromkeys(ids)), Pace()
         found = {}
         with reaching():
             for some in named(wanted):
                 async for doc in self.collection.find({"_id": {"$in": some}}):
                     found[doc["_id"]] = self._held(doc)
+                    await pace()
         return {id: found[id] for id in wanted if id in found}
 
     def _held(self, doc: Document) -> _Held[T]:
@@ -222,12 +229,13 @@ class Documents(Generic[T]):
         """Write all; return the ids of those that somebody else changed first."""
         if not documents:
             return set()
-        stamp = new_id()
+        stamp, writes, pace = new_id(), [], Pace()
+        for document in documents:
+            writes.append(self._write(document, stamp))
+            await pace()
         try:
             with reaching():
-                result = await self.collection.bulk_write(
-                    [self._write(d, stamp) for d in documents], ordered=False
-                )
+                result = await self.collection.bulk_write(writes, ordered=False)
             won = result.inserted_count + result.matched_count
         except BulkWriteError as error:
             if any(failure["code"] != 11000 for failure in error.details["writeErrors"]):

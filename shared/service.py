@@ -22,6 +22,7 @@ from fastapi import APIRouter, FastAPI
 from shared import logs
 from shared.errors import Unavailable
 from shared.settings import ServiceSettings
+from shared.watchdog import Watchdog
 from shared.web import web_app
 
 
@@ -50,7 +51,7 @@ def service_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for part in parts.values():
+            for part in (Watchdog(), *parts.values()):
                 stack.push_async_callback(part.stop)
                 await _started(part)
             watch = asyncio.create_task(_end_with(parts), name="watch")

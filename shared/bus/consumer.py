@@ -27,6 +27,7 @@ from shared.clock import Clock, utc_now
 from shared.errors import AscuaError, Conflict, Refused, Unavailable
 from shared.events.base import Event, Recorded, Trace, decode
 from shared.logs import logger
+from shared.tasks import Pace
 
 DEAD_LETTER_LIMIT = 1_000
 
@@ -159,7 +160,9 @@ class Consumer:
         started = time.perf_counter()
         letters: list[DeadLetter] = []
         batch: list[tuple[ConsumerRecord, Received]] = []
+        pace = Pace()
         for record in records:
+            await pace()
             position = TopicPartition(record.topic, record.partition)
             if record.offset < self._next.get(position, 0):
                 self.stopped = f"{record.topic}/{record.partition} went back to offset {record.offset}"
