@@ -292,12 +292,36 @@ class WorkedSpan(BaseModel):
     end: Instant
 
 
-class WorkedSpans(BaseModel):
-    """How much of each was business time? Answered in seconds, in the same order."""
+class WorkedBeyond(BaseModel):
+    """A rep, from when on, and for how long."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    spans: Annotated[list[WorkedSpan], Field(max_length=10_000)]
+    rep: PersonId | None = None
+    start: Instant
+    seconds: Annotated[int, Field(ge=0)]
+
+
+class WorkedSpans(BaseModel):
+    """How much of each span was business time? And from when on was it more than so many seconds?"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spans: Annotated[list[WorkedSpan], Field(max_length=1_000)] = []
+    beyond: Annotated[list[WorkedBeyond], Field(max_length=1_000)] = []
+
+
+class Worked(BaseModel):
+    """The answers in the order of the questions, by the hours of the playbooks in force.
+
+    Seconds of each span; the first instant at which there were more, or None where there never will be.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    playbooks: str
+    seconds: list[float]
+    instants: list[Instant | None]
 
 
 class OpenCalendar(BaseModel):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
@@ -29,6 +29,7 @@ from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
 from shared.mongo import BulkWriteError, Collection, Document, content_refused, named, reaching
+from shared.tasks import Pace
 
 T = TypeVar("T")
 
@@ -165,8 +166,24 @@ class Documents(Generic[T]):
         cursor = self.collection.find(query, {"state": 1}).limit(limit).skip(skip)
         if sort:
             cursor = cursor.sort(list(sort))
+        found, pace = [], Pace()
         with reaching():
-            return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
+            async for doc in cursor:
+                found.append((doc["_id"], self._adapter.validate_python(doc["state"])))
+                await pace()
+        return found
+
+    async def stream(self, query: Document, size: int = 500) -> AsyncIterator[list[T]]:
+        """All states that match, in portions; those of a portion are checked in a thread."""
+        cursor = self.collection.find(query, {"state": 1}, batch_size=size)
+        while True:
+            with reaching():
+                found = await cursor.to_list(size)
+            if not found:
+                return
+            yield await asyncio.to_thread(
+                lambda docs: [self._adapter.validate_python(doc["state"]) for doc in docs], found
+            )
 
     async def change(self, step: Step[T], look: Look | None = None) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""
@@ -184,7 +201,7 @@ class Documents(Generic[T]):
         changing the same document, or the log has not taken what was told before) is refused as `Unavailable`.
         """
         outcomes: dict[int, Outcome[T]] = {}
-        waiting = list(range(len(steps)))
+        waiting, pace = list(range(len(steps))), Pace()
         for attempt in range(ROUNDS):
             async with self._again if attempt else nullcontext():
                 held = await self._load([steps[i] for i in waiting])
@@ -192,6 +209,7 @@ class Documents(Generic[T]):
                     await look()
                 decided: dict[str, list[int]] = {}
                 for i in waiting:
+                    await pace()
                     document = held.get(steps[i].id) or _Held(steps[i].id)
                     held[steps[i].id], outcomes[i] = self._decide(document, steps[i])
                     decided.setdefault(steps[i].id, []).append(i)

@@ -73,3 +73,15 @@ TIMERS_REFUSED = Gauge(
 CONFLICTS = Counter(
     "ascua_documents_conflicts_total", "Writes begun again because somebody was faster.", ["collection"]
 )
+
+# Event loop
+LOOP_LAG_SECONDS = Histogram(
+    "ascua_event_loop_lag_seconds",
+    "How much later than asked the loop came back to a timer.",
+    buckets=_LATENCY,
+)
+LOOP_HELD_SECONDS = Histogram(
+    "ascua_event_loop_held_seconds",
+    "Processor time of the loop's thread between two beats, ten milliseconds apart.",
+    buckets=_LATENCY,
+)

@@ -23,6 +23,7 @@ from shared import logs
 from shared.errors import Unavailable
 from shared.ops import OpsPort
 from shared.settings import ServiceSettings
+from shared.watchdog import Watchdog
 from shared.web import Admission, operations, web_app
 
 
@@ -65,7 +66,7 @@ def service_app(
                 port = OpsPort(beside, *ops)
                 stack.push_async_callback(port.stop)
                 await port.start()
-            for part in parts.values():
+            for part in (Watchdog(), *parts.values()):
                 stack.push_async_callback(part.stop)
                 await _started(part)
             watch = asyncio.create_task(_end_with(parts), name="watch")

@@ -1,8 +1,9 @@
-"""Ending what runs beside."""
+"""Ending what runs beside, and letting it run."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 AGAIN = 1.0
@@ -20,3 +21,17 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=AGAIN)
+
+
+class Pace:
+    """Gives the loop back now and then during a long piece of work: `await pace()` costs nothing most of the time."""
+
+    LONGEST = 0.01
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    async def __call__(self) -> None:
+        if time.perf_counter() - self._since > self.LONGEST:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()

@@ -22,6 +22,7 @@ from shared.commands import (
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
+    Worked,
     WorkedSpans,
 )
 from shared.events.followup import Id
@@ -71,7 +72,7 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
         return await handlers.take_rows(followups, books, piece, clock)
 
     @api.post("/worked", summary="How much of some spans is business time")
-    async def worked(asked: WorkedSpans) -> list[float]:
+    async def worked(asked: WorkedSpans) -> Worked:
         return await handlers.worked(books, asked)
 
     @api.get("/playbooks")

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.followup import store
 from services.followup.domain import business_time
@@ -31,6 +31,8 @@ from shared.commands import (
     PlanStep,
     PublishPlaybooks,
     RowOutcomes,
+    Worked,
+    WorkedBeyond,
     WorkedSpans,
     derived_id,
     idempotency,
@@ -321,15 +323,23 @@ class Effect:
     by_playbook: dict[str, dict[str, int]]
 
 
-async def worked(books: Books, asked: WorkedSpans) -> list[float]:
-    """Seconds of business time in each span, by the hours of its rep in the playbooks in force."""
+async def worked(books: Books, asked: WorkedSpans) -> Worked:
+    """Business time by the hours of each rep in the playbooks in force."""
     book = await books.current()
 
-    def reckon() -> list[float]:
-        return [
+    def reckon() -> Worked:
+        seconds = [
             business_time.between(book.rep(span.rep).calendar, span.start, span.end).total_seconds()
             for span in asked.spans
         ]
+        return Worked(playbooks=book.version, seconds=seconds, instants=list(map(passed, asked.beyond)))
+
+    def passed(beyond: WorkedBeyond) -> datetime | None:
+        longer = timedelta(seconds=beyond.seconds, milliseconds=1)  # instants are whole milliseconds
+        try:
+            return business_time.add(book.rep(beyond.rep).calendar, beyond.start, longer)
+        except (business_time.NeverOpen, OverflowError):
+            return None
 
     return await asyncio.to_thread(reckon)
 

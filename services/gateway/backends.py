@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
-from shared.commands import HistoryRows, Profile, RowOutcomes, WorkedSpan, WorkedSpans
+from shared.commands import HistoryRows, Profile, RowOutcomes, Worked, WorkedSpans
 from shared.errors import AscuaError, NotFound, Unavailable
 from shared.logs import current_trace
 from shared.web import STATUS
 
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
-SPANS_AT_ONCE = 10_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
 _ERRORS: Mapping[int, type[AscuaError]] = {int(status): kind for kind, status in STATUS}
 
@@ -99,16 +97,9 @@ class Backends:
             )
         return found
 
-    async def worked(
-        self, spans: Sequence[tuple[str | None, datetime, datetime]]
-    ) -> dict[tuple[str | None, datetime, datetime], timedelta]:
-        """How much of each span, of a rep from when until when, was business time of theirs."""
-        found: dict[tuple[str | None, datetime, datetime], timedelta] = {}
-        for some in (spans[at : at + SPANS_AT_ONCE] for at in range(0, len(spans), SPANS_AT_ONCE)):
-            asked = WorkedSpans(spans=[WorkedSpan(rep=rep, start=start, end=end) for rep, start, end in some])
-            seconds = await self.call("followup", "POST", "/worked", asked)
-            found |= {span: timedelta(seconds=each) for span, each in zip(some, seconds, strict=True)}
-        return found
+    async def worked(self, asked: WorkedSpans) -> Worked:
+        """Business time, by the hours of each rep."""
+        return Worked.model_validate(await self.call("followup", "POST", "/worked", asked))
 
     async def history(self, service: str, piece: HistoryRows) -> RowOutcomes:
         return RowOutcomes.model_validate(await self.call(service, "POST", "/history", piece))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -13,23 +11,20 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.gateway.api import admit
-from services.gateway.backends import Backends
 from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.discipline import board as discipline
 from services.gateway.discipline.board import By, Choice, Hint, Row
-from services.gateway.discipline.figures import Figure, Item, Look, Period, spans
-from services.gateway.discipline.trail import Trail
+from services.gateway.discipline.figures import Figure, Item, Look, Period
+from services.gateway.keeper import Keeper
 from services.gateway.keys import KeyRing, Scope
-from services.gateway.store import Trails, Views
+from services.gateway.store import Views
 from shared.clock import Clock, clamp
-from shared.errors import NotFound, Refused, Unavailable
+from shared.errors import Refused
 from shared.events.base import Instant, LeadId, Slug, rfc3339
 from shared.events.leads import Channel
 
 USUAL = timedelta(days=30)
 LONGEST = timedelta(days=3_700)
-TIMED = (Figure.SPEED, Figure.UNTOUCHED, Figure.OVERDUE)
-"""The figures that the board measures in business time; the hints lean on these."""
 PATH = "/v1/boards/discipline"
 
 
@@ -134,13 +129,13 @@ def asking(clock: Clock) -> Any:
     return Depends(asked)
 
 
-def router(views: Views, trails: Trails, backends: Backends, keys: KeyRing, clock: Clock) -> APIRouter:
+def router(views: Views, keeper: Keeper, keys: KeyRing, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["boards"])
     read, question = [admit(keys, Scope.READ)], asking(clock)
 
     @api.get("/boards/discipline", dependencies=read, summary="Is follow-up really done?")
     async def board(by: By = By.REP, asked: Asked = question) -> DisciplineBoard:
-        found = await look_at(trails, backends, asked, by)
+        found = await keeper.board(asked.look, asked.before, asked.choice, by)
         query = urlencode(asked.query())
         return DisciplineBoard(
             at=asked.look.at,
@@ -162,14 +157,13 @@ def router(views: Views, trails: Trails, backends: Backends, keys: KeyRing, cloc
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Opened:
         """The longest first. Follow `next_cursor` with the same `from`, `to` and `at`."""
-        found = await behind(trails, backends, asked, figure)
-        page, following = part(found, cursor, limit)
+        count, page, following = await part(keeper, figure, asked, cursor, limit)
         names = await views.get_many([item.trail.lead_id for item in page])
         profiles = {id: view.profile for id, view in names.items()}
         return Opened(
             figure=figure,
             at=asked.look.at,
-            count=len(found),
+            count=count,
             items=[
                 _behind(item, profile.name if (profile := profiles.get(item.trail.lead_id)) else None)
                 for item in page
@@ -180,39 +174,14 @@ def router(views: Views, trails: Trails, backends: Backends, keys: KeyRing, cloc
     return api
 
 
-async def look_at(trails: Trails, backends: Backends, asked: Asked, by: By) -> discipline.Board:
-    """The board, from the trails that were open at some time in the two periods."""
-    found = await trails.open_since(asked.before.period.start)
-    look, before = await working(backends, TIMED, found, asked.look, asked.before)
-    return await to_thread(discipline.board, found, look, before, asked.choice, by)
-
-
-async def behind(trails: Trails, backends: Backends, asked: Asked, figure: Figure) -> list[Item]:
-    found = await trails.open_since(asked.look.period.start)
-    (look,) = await working(backends, (figure,), found, asked.look)
-    return await to_thread(discipline.chosen, figure, found, look, asked.choice)
-
-
-async def working(
-    backends: Backends, figures: Sequence[Figure], trails: Sequence[Trail], *looks: Look
-) -> list[Look]:
-    """The looks with the business hours that followup keeps; without them while it does not answer."""
-    wanted = dict.fromkeys(span for look in looks for span in spans(figures, trails, look))
-    try:
-        known = await backends.worked(list(wanted))
-    except (NotFound, Unavailable):
-        return list(looks)
-    return [replace(look, hours=lambda rep, start, end: known[rep, start, end]) for look in looks]
-
-
-def part(found: list[Item], cursor: str | None, limit: int) -> tuple[list[Item], str | None]:
-    """A page of items, and the cursor of the next. Raises `Refused("bad-cursor")`."""
-    if cursor is not None:
-        after = read_cursor(cursor)
-        found = [item for item in found if discipline.place(item) > after]
-    page = found[:limit]
-    following = discipline.place(page[-1]) if len(found) > limit else None
-    return page, following and write_cursor(*following)
+async def part(
+    keeper: Keeper, figure: Figure, asked: Asked, cursor: str | None, limit: int
+) -> tuple[int, list[Item], str | None]:
+    """How many items a figure has, a page of them, and the cursor of the next. Raises `Refused("bad-cursor")`."""
+    after = None if cursor is None else read_cursor(cursor)
+    count, found = await keeper.part(figure, asked.look, asked.choice, after, limit + 1)
+    following = discipline.place(found[limit - 1]) if len(found) > limit else None
+    return count, found[:limit], following and write_cursor(*following)
 
 
 def _behind(item: Item, name: str | None) -> Behind:

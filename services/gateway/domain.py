@@ -8,19 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from services.gateway.promises import effect
 from shared.commands import Profile
 from shared.events.base import Event, Instant
 from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
     ActivityResult,
-    CadenceResumed,
-    CadenceStopped,
-    FollowUpClosed,
-    NextStepDone,
     NextStepScheduled,
     OwnerChanged,
-    StepDue,
 )
 from shared.events.leads import (
     Channel,
@@ -39,6 +35,8 @@ from shared.events.scoring import Band, Groups, HeatChanged, Parts, decayed
 from shared.events.tickets import Priority, TicketCategory, TicketOpened, TicketResolved
 
 TICKETS_SHOWN: Final = 32
+TEAM = "team"
+"""Who owns what anybody may take."""
 
 
 class Status(StrEnum):
@@ -195,12 +193,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
             )
             return replace(view, next_step=step, owner=event.owner or view.owner)
         case OwnerChanged():
-            owned = view.next_step and replace(view.next_step, owner=event.owner)
-            return replace(view, next_step=owned, owner=event.owner)
-        case (
-            NextStepDone() | FollowUpClosed() | CadenceStopped() | CadenceResumed() | StepDue(automatic=True)
-        ):
-            return replace(view, next_step=None)
+            return replace(view, next_step=_handed_over(view.next_step, event), owner=event.owner)
         case TicketOpened():
             ticket = OpenTicket(event.ticket_id, event.category, event.priority, event.at)
             every = (*view.tickets, ticket)
@@ -213,7 +206,14 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case HeatChanged():
             heat = Heat(event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups)
             return replace(view, heat=heat)
-    return view
+    return view if effect(event) is None else replace(view, next_step=None)
+
+
+def _handed_over(step: NextStep | None, event: OwnerChanged) -> NextStep | None:
+    """The step goes along, unless it was somebody else's than the lead."""
+    if step is None or step.owner != (event.previous or TEAM):
+        return step
+    return replace(step, owner=event.owner)
 
 
 def _active(view: LeadView, event: ActivityLogged) -> LeadView:

@@ -18,7 +18,8 @@ from services.gateway.backends import Backends
 from services.gateway.cursors import read_cursor, write_cursor
 from services.gateway.day import Day, end_of_day, plan
 from services.gateway.discipline.trail import Trail, trace
-from services.gateway.domain import LeadView, follow
+from services.gateway.domain import TEAM, LeadView, follow
+from services.gateway.keeper import Keeper
 from services.gateway.standing import Turn, placed, turn
 from services.gateway.store import Imports, Trails, Views, order_of
 from shared.bus import Outgoing, Publisher, Received
@@ -52,8 +53,6 @@ PROJECTED = ("leads", "followup", "tickets", "heat")
 TRACED = ("leads", "followup", "scoring")
 """The topics the trails follow."""
 LONGEST_LATE = timedelta(days=366)
-TEAM = "team"
-"""Who owns what anybody may take."""
 STEPS = 200
 """Steps of a rep, and of nobody, on a day's page: the longest due first."""
 AT_ONCE = 1_000
@@ -105,9 +104,12 @@ async def _place(views: Views, lead_ids: Sequence[str], now: datetime) -> None:
     await views.apply([Step(lead_id, decide) for lead_id in lead_ids])
 
 
-async def follow_trails(trails: Trails, batch: Sequence[Received]) -> list[AscuaError | None]:
-    """Take a batch of events into the trails of their leads."""
-    return await Reactions(Trail, otherwise=_traced).handle(trails, batch)
+async def follow_trails(trails: Trails, keeper: Keeper, batch: Sequence[Received]) -> list[AscuaError | None]:
+    """Take a batch of events into the trails of their leads, and the trails into the board that is kept."""
+    tracing = Reactions(Trail, otherwise=_traced)
+    outcomes = await trails.apply([tracing.step(received) for received in batch])
+    await keeper.take([outcome.state for outcome in outcomes if outcome.state is not None])
+    return [outcome.error for outcome in outcomes]
 
 
 def _traced(trail: Trail, recorded: Recorded[Event]) -> Decision[Trail]:

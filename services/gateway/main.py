@@ -21,6 +21,7 @@ from services.gateway.handlers import (
     place_first,
     project,
 )
+from services.gateway.keeper import Keeper
 from services.gateway.keys import KeyRing, Scope
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
@@ -75,10 +76,11 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         TRACER,
         TRACED,
-        partial(follow_trails, trails),
+        lambda batch: follow_trails(trails, keeper, batch),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
+    keeper = Keeper(trails, backends, lambda: tracer.alone_since)
     parts: dict[str, Part] = {
         "topics": topics,
         "store": mongo,
@@ -86,6 +88,7 @@ def app(settings: Settings) -> FastAPI:
         "backends": backends,
         "projector": projector,
         "tracer": tracer,
+        "keeper": keeper,
         "live": live,
         "standings": Timers(
             partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
@@ -104,9 +107,9 @@ def app(settings: Settings) -> FastAPI:
             utc_now,
             lambda: {name: part.status() for name, part in parts.items()},
         ),
-        boards.router(views, trails, backends, keys, utc_now),
+        boards.router(views, keeper, keys, utc_now),
         calendars.router(views, Feeds(mongo), keys, utc_now),
-        work.router(views, trails, backends, live, keys, utc_now),
+        work.router(views, keeper, live, keys, utc_now),
         pages.router(views, backends, live, keys, utc_now),
     ]
     gateway = service_app(

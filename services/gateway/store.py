@@ -127,7 +127,7 @@ class Trails(Documents[Trail]):
 
     async def open_since(self, start: datetime) -> list[Trail]:
         """Of leads about which something was open at `start` or later."""
-        return [trail for _, trail in await self.find({"state.quiet_from": {"$gte": start}})]
+        return [trail async for some in self.stream({"state.quiet_from": {"$gte": start}}) for trail in some]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ from fastapi import APIRouter, Cookie, Depends, Query, Response
 
 from services.gateway import boards, catalogue, handlers
 from services.gateway.api import admit
-from services.gateway.backends import Backends
 from services.gateway.boards import Asked
 from services.gateway.discipline.board import By
 from services.gateway.discipline.figures import HINTS, Figure
+from services.gateway.keeper import Keeper
 from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.lines import Language
 from services.gateway.live import Live
 from services.gateway.pages import Tongue, page_route, renderer
-from services.gateway.store import Trails, Views
+from services.gateway.store import Views
 from shared.clock import Clock
 from shared.events.base import LeadId
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
@@ -39,9 +39,7 @@ def _zone(zone: str | None = None, ascua_zone: Annotated[str | None, Cookie()] =
 Place = Annotated[ZoneInfo, Depends(_zone)]
 
 
-def router(
-    views: Views, trails: Trails, backends: Backends, live: Live, keys: KeyRing, clock: Clock
-) -> APIRouter:
+def router(views: Views, keeper: Keeper, live: Live, keys: KeyRing, clock: Clock) -> APIRouter:
     render = renderer(clock)
     api = APIRouter(route_class=page_route(render), include_in_schema=False)
     reader, question = admit(keys, Scope.READ), boards.asking(clock)
@@ -83,7 +81,7 @@ def router(
         tongue: Tongue, place: Place, by: By = By.REP, days: Days = USUAL_DAYS, asked: Asked = question
     ) -> Response:
         asked = asked if asked.is_dated else asked.lasting(timedelta(days=days))
-        board = await boards.look_at(trails, backends, asked, by)
+        board = await keeper.board(asked.look, asked.before, asked.choice, by)
         chosen = _chosen(asked)
         query = {**asked.query(), "days": days, "board": by, "lang": tongue}
         return render(
@@ -108,21 +106,20 @@ def router(
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         asked: Asked = question,
     ) -> Response:
-        found = await boards.behind(trails, backends, asked, figure)
-        page, more = boards.part(found, cursor, BEHIND)
+        count, page, more = await boards.part(keeper, figure, asked, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
         names = {id: view.profile.name for id, view in shown.items() if view.profile is not None}
         say = catalogue.sayer(tongue)
         chosen = _chosen(asked)
-        title = say(figure, count=len(found)) if figure in HINTS else say(figure)
-        if figure in HINTS and len(found) == 1:
+        title = say(figure, count=count) if figure in HINTS else say(figure)
+        if figure in HINTS and count == 1:
             title = say(f"{figure}_one")
         return render(
             "behind.html",
             language=tongue,
             figure=figure,
             title=title,
-            count=len(found),
+            count=count,
             items=page,
             names=names,
             more=more,

@@ -27,6 +27,7 @@ from shared.clock import Clock, utc_now
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import Event, Recorded, Trace, decode
 from shared.logs import logger
+from shared.tasks import Pace
 
 DEAD_LETTER_LIMIT = 1_000
 
@@ -84,6 +85,7 @@ class Consumer:
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._is_alone = False
         self.stopped: str | None = None
 
     async def start(self) -> None:
@@ -132,6 +134,11 @@ class Consumer:
         """The loop; when it ends by an error, the process must end too."""
         return self._task
 
+    @property
+    def alone_since(self) -> int | None:
+        """The assignment in which this member reads every partition of its topics; None while others read some."""
+        return self._generation if self._is_alone and self._compared.is_set() else None
+
     def status(self) -> dict[str, object]:
         return {"group": self._group, "stopped": self.stopped, "dead_letters_left": self._letters_left}
 
@@ -154,7 +161,9 @@ class Consumer:
         started = time.perf_counter()
         letters: list[DeadLetter] = []
         batch: list[tuple[ConsumerRecord, Received]] = []
+        pace = Pace()
         for record in records:
+            await pace()
             position = TopicPartition(record.topic, record.partition)
             if record.offset < self._next.get(position, 0):
                 self.stopped = f"{record.topic}/{record.partition} went back to offset {record.offset}"
@@ -272,6 +281,8 @@ class Consumer:
         group = f"{self._topics.prefix}.{self._group}"
         async with admin(self._topics.bootstrap) as client:
             stands = await committed(client, group)
+            partitions = await self._topics.partitions(client)
+        self._is_alone = len(assigned) == sum(partitions[name] for name in self._names)
         known: dict[str, str] = {}
         for position in stands.values():
             pairs = (pair.split("=") for pair in position.metadata.split(",") if pair)

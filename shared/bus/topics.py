@@ -98,7 +98,7 @@ class Topics:
         chosen once: the sequence of a lead's facts hangs on it.
         """
         async with admin(self.bootstrap) as client:
-            existing = await self._partitions(client)
+            existing = await self.partitions(client)
             keyed = {
                 existing[self.name(t.name)] for t in ALL if t.keyed_by_lead and self.name(t.name) in existing
             }
@@ -135,7 +135,7 @@ class Topics:
         Raises `Refused` (`topics-missing`, `topics-differ`) with a sentence that names every difference.
         """
         async with admin(self.bootstrap) as client:
-            existing = await self._partitions(client)
+            existing = await self.partitions(client)
             missing = [self.name(topic.name) for topic in ALL if self.name(topic.name) not in existing]
             if missing:
                 raise Refused(
@@ -157,7 +157,8 @@ class Topics:
         if wrong:
             raise Refused("topics-differ", f"topics are not as declared: {'; '.join(wrong)}")
 
-    async def _partitions(self, client: AIOKafkaAdminClient) -> dict[str, int]:
+    async def partitions(self, client: AIOKafkaAdminClient) -> dict[str, int]:
+        """How many each topic has, by its full name."""
         return {
             topic["topic"]: len(topic["partitions"])
             for topic in await client.describe_topics()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from services.gateway.promises import effect
 from shared.events.base import Event, Instant
 from shared.events.followup import (
     ActivityKind,
     ActivityLogged,
     ActivityResult,
     Direction,
-    FollowUpClosed,
     NextStepDone,
     NextStepScheduled,
     OwnerChanged,
@@ -157,12 +157,10 @@ def _traced(trail: Trail, event: Event) -> Trail:
                 for each in trail.promises
             )
             return replace(trail, promises=_ended(kept, event.at))
-        case FollowUpClosed():
-            return replace(trail, promises=_ended(trail.promises, event.at))
         case LeadWentHot() | LeadWarmed() | LeadCooled():
             band = {LeadWentHot: Band.HOT, LeadWarmed: Band.WARM}.get(type(event)) or event.band  # type: ignore[union-attr]
             return replace(trail, crossings=(*trail.crossings, Crossing(event.at, band)))
-    return trail
+    return trail if effect(event) is None else replace(trail, promises=_ended(trail.promises, event.at))
 
 
 def _owned(trail: Trail, at: datetime, owner: str | None) -> Trail:
