@@ -116,7 +116,8 @@ class Documents(Generic[T]):
         if sort:
             cursor = cursor.sort(list(sort))
         with reaching():
-            return [(doc["_id"], self._adapter.validate_python(doc["state"])) async for doc in cursor]
+            found = await cursor.batch_size(limit).to_list(None)
+        return [(doc["_id"], self._adapter.validate_python(doc["state"])) for doc in found]
 
     async def change(self, step: Step[T]) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""
@@ -191,7 +192,7 @@ class Documents(Generic[T]):
         found = {}
         with reaching():
             for some in named(wanted):
-                async for doc in self.collection.find({"_id": {"$in": some}}):
+                for doc in await self.collection.find({"_id": {"$in": some}}).to_list(None):
                     found[doc["_id"]] = self._held(doc)
         return {id: found[id] for id in wanted if id in found}
 

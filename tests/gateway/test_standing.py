@@ -143,7 +143,8 @@ def test_a_standing_is_right_for_as_long_as_it_says(told: Told, seconds: int, sh
     view = replace(follow(LeadView("ana", Status.OPEN), told.event))
     now = told.event.at + timedelta(seconds=seconds)
     standing = placed(view, now).standing
-    assert standing is not None and view.heat is not None
+    assert standing is not None
+    assert view.heat is not None
     lasts = (standing.until - now) * share if standing.until else timedelta(days=400) * share
     # Never looked at again within ten seconds: what fades as fast as that may be off.
     lasts = lasts if standing.until is None or standing.until - now > timedelta(seconds=10) else timedelta(0)
