@@ -154,10 +154,10 @@ class Stored:
         self.ledger, self.leads = Ledger(self._scoring), leads(self._leads)
         self._rules = gauges(default_rules())
 
-    async def fill(self, count: int, now: datetime) -> int:
-        """Add `count` leads with their facts, and return how many facts those are."""
+    async def fill(self, count: int, now: datetime, first: int = 0) -> int:
+        """Add leads from number `first` up to `count` with their facts, and return how many facts those are."""
         told = 0
-        for at in range(0, count, AT_ONCE):
+        for at in range(first, count, AT_ONCE):
             stories = [story(number, now) for number in range(at, min(at + AT_ONCE, count))]
             received = [
                 Received(

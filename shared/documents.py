@@ -168,9 +168,10 @@ class Documents(Generic[T]):
             cursor = cursor.sort(list(sort))
         found, pace = [], Pace()
         with reaching():
-            async for doc in cursor:
-                found.append((doc["_id"], self._adapter.validate_python(doc["state"])))
-                await pace()
+            docs = await cursor.batch_size(limit).to_list(None)
+        for doc in docs:
+            found.append((doc["_id"], self._adapter.validate_python(doc["state"])))
+            await pace()
         return found
 
     async def stream(self, query: Document, size: int = 500) -> AsyncIterator[list[T]]:
@@ -277,7 +278,10 @@ class Documents(Generic[T]):
 
     async def _load(self, steps: Sequence[Step[T]]) -> dict[str, _Held[T]]:
         """Those that are there, in the order of the steps: what is told of many comes out in the order it was asked."""
-        found = {doc["_id"]: self._held(doc) for doc in await self._read([step.id for step in steps])}
+        found, pace = {}, Pace()
+        for doc in await self._read([step.id for step in steps]):
+            found[doc["_id"]] = self._held(doc)
+            await pace()
         if self.archive is not None:
             guards: dict[str, set[str]] = {}
             for step in steps:
@@ -330,7 +334,7 @@ class Documents(Generic[T]):
     async def _read(self, ids: Sequence[str]) -> list[Document]:
         finds = (self.collection.find({"_id": {"$in": some}}) for some in named(list(dict.fromkeys(ids))))
         with reaching():
-            return [doc for found in finds async for doc in found]
+            return [doc for found in finds for doc in await found.to_list(None)]
 
     def _held(self, doc: Document) -> _Held[T]:
         return _Held(

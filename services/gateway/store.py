@@ -45,8 +45,9 @@ class Views(Documents[LeadView]):
         found: list[LeadView] = []
         band_of, order = "state.standing.band", "state.standing.order"
         if after is not None:
-            equals = {band_of: band, order: after[0], "_id": {"$gt": after[1]}}
-            found = [view for _, view in await self.find(equals, [("_id", 1)], limit=limit)]
+            # To say more than the index holds would make SecantusDB look at all.
+            equals = await self.find({band_of: band, order: after[0]}, [("_id", 1)])
+            found = [view for _, view in equals if view.lead_id > after[1]][:limit]
         start = _HOTTEST if after is None else after[0]
         # What is to be done now lies below 0, and far from it what is to be done later.
         for begin, end, stretch in ((_HOTTEST, 0.0, 1.0), (0.0, _LAST, 1.0)):
