@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 
 from shared.events.base import JsonObject
-from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
+from shared.mongo import Collection, Document, Index, Mongo, keep_new, reaching
 from shared.scorecard.fact import Fact
 from shared.scorecard.members import TYING
-
-_DUPLICATE = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,7 @@ class Ledger:
 
     async def add(self, entries: Sequence[Entry]) -> None:
         """Keep facts; one that is kept already stays as it is."""
-        documents = [{"_id": entry.name, **asdict(entry)} for entry in entries]
-        try:
-            with reaching():
-                await self._entries.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if any(each["code"] != _DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
-                raise
+        await keep_new(self._entries, [{"_id": entry.name, **asdict(entry)} for entry in entries])
 
     async def of_leads(self, lead_ids: Sequence[str], until_ms: int) -> AsyncIterator[Entry]:
         """The facts of some leads up to an instant, from the newest."""
