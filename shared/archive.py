@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import UpdateOne
 
-from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, named, reaching
+from shared.mongo import Collection, Document, Index, Mongo, keep_new, named, reaching
 
 BY_KEY = Index((("key", 1),))
-DUPLICATE = 11000
 AT_ONCE = 500
 MARKS_KEPT = 32
 """Marks of a kind that stay in a document once it has more than twice as many."""
@@ -47,20 +46,15 @@ class Archive:
 
     async def keep(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
         """Write what is about to leave its document; again without effect, and a mark never goes back."""
-        writes: list[InsertOne[Document] | UpdateOne] = [
-            InsertOne({"_id": each.id, "owner": each.owner, "key": each.key, "content": asdict(each.content)})
-            for each in entries
-        ]
-        writes += [
-            UpdateOne({"_id": id}, {"$max": {"mark": mark}}, upsert=True) for id, mark in marks.items()
-        ]
-        for some in (writes[at : at + AT_ONCE] for at in range(0, len(writes), AT_ONCE)):
-            try:
-                with reaching():
-                    await self._collection.bulk_write(some, ordered=False)
-            except BulkWriteError as error:
-                if any(each["code"] != DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
-                    raise
+        for some in (entries[at : at + AT_ONCE] for at in range(0, len(entries), AT_ONCE)):
+            old = [{"_id": e.id, "owner": e.owner, "key": e.key, "content": asdict(e.content)} for e in some]
+            await keep_new(self._collection, old)
+        if marks:
+            upserts = [
+                UpdateOne({"_id": id}, {"$max": {"mark": mark}}, upsert=True) for id, mark in marks.items()
+            ]
+            with reaching():
+                await self._collection.bulk_write(upserts, ordered=False)
 
     async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
         found: dict[str, Mark] = {}

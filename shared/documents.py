@@ -23,12 +23,12 @@ from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
-from shared.archive import DUPLICATE, MARKS_KEPT, Archive, Entry, Mark, thinned
+from shared.archive import MARKS_KEPT, Archive, Entry, Mark, thinned
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.logs import current_trace, logger
-from shared.mongo import BulkWriteError, Collection, Document, content_refused, named, reaching
+from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
 from shared.tasks import Pace
 
 T = TypeVar("T")

@@ -28,6 +28,7 @@ Collection = AsyncIOMotorCollection
 Document = dict[str, Any]
 
 __all__ = [
+    "DUPLICATE",
     "BulkWriteError",
     "Collection",
     "Document",
@@ -35,6 +36,7 @@ __all__ = [
     "Index",
     "Mongo",
     "content_refused",
+    "keep_new",
     "named",
     "reaching",
 ]
@@ -87,6 +89,22 @@ class Mongo:
 
     def status(self) -> dict[str, object]:
         return {}
+
+
+DUPLICATE = 11000
+
+
+async def keep_new(collection: Collection[Document], documents: Sequence[Document]) -> None:
+    """Insert documents that never change; one whose `_id` is kept already stays as it is. Raises as `reaching`."""
+    try:
+        with reaching():
+            await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        for failure in error.details["writeErrors"]:
+            if (refused := content_refused(failure["code"])) is not None:
+                raise refused from None
+            if failure["code"] != DUPLICATE:
+                raise
 
 
 _TOO_LARGE = frozenset({10334, 17419, 17420})

@@ -13,7 +13,7 @@ from typing import Final
 
 from services.scoring.happened import said_by_signal
 from shared.events.base import JsonObject
-from shared.mongo import BulkWriteError, Collection, Document, Index, Mongo, reaching
+from shared.mongo import Collection, Document, Index, Mongo, keep_new, reaching
 from shared.scorecard.fact import Fact
 from shared.scorecard.members import TYING
 
@@ -26,7 +26,6 @@ HELD: Final = 10_000
 EVER: Final = 2**48
 """No fact lies further from 1970 (ms)."""
 
-_DUPLICATE: Final = 11000
 _COPIED: Final = "copied"
 
 
@@ -84,8 +83,8 @@ class Ledger:
         """Keep facts; one that is kept already stays as it is."""
         documents = [{"_id": entry.name, **asdict(entry)} for entry in entries]
         if ties := [document for document in documents if document["kind"] in TYING]:
-            await _insert(self._ties, ties)
-        await _insert(self._entries, documents)
+            await keep_new(self._ties, ties)
+        await keep_new(self._entries, documents)
 
     async def upwards(self, lead_ids: Sequence[str], until_ms: int) -> AsyncIterator[list[Entry]]:
         """The facts of some leads up to an instant, the oldest first, in portions.
@@ -139,7 +138,7 @@ class Ledger:
             with reaching():
                 if await self._ties.find_one({"_id": _COPIED}) is None:
                     ties = [each async for each in self._entries.find({"kind": {"$in": sorted(TYING)}})]
-                    await _insert(self._ties, [*ties, {"_id": _COPIED}])
+                    await keep_new(self._ties, [*ties, {"_id": _COPIED}])
             self._is_copied = True
 
     async def knows(self, lead_id: str) -> bool:
@@ -153,16 +152,6 @@ def _order(entry: Entry) -> tuple[int, int, str, int]:
 
 def _place(entry: Entry) -> tuple[int, int, str]:
     return entry.place
-
-
-async def _insert(collection: Collection[Document], documents: Sequence[Document]) -> None:
-    """Insert what is not there yet."""
-    try:
-        with reaching():
-            await collection.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
-        if any(each["code"] != _DUPLICATE for each in (error.details or {}).get("writeErrors", ())):
-            raise
 
 
 def _entry(document: Document) -> Entry:
