@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import socket
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,12 +157,32 @@ def half_written(directory: Path, what: str) -> Refused:
     )
 
 
+_reserved: list[int] = []
+"""Descriptors of the locks on ports that this process was given; they go with it."""
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    for port in random.sample(_PORTS, 200):
-        if not taken(port):
+    """A port of 127.0.0.1 that nobody listens on, and that no other Ascua is given while this process lives."""
+    for port in random.choices(_PORTS, k=200):  # noqa: S311
+        if _reserve(port) and not taken(port):
             return port
     raise Unavailable("no-free-port", "No free port was found on 127.0.0.1: end programs that listen there.")
+
+
+def _reserve(port: int) -> bool:
+    place = Path(tempfile.gettempdir(), f"ascua-ports-{os.getuid()}")
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(place / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return True  # where no note can be left, a look has to do
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _reserved.append(lock)
+    return True
 
 
 def taken(port: int) -> bool:

@@ -75,7 +75,7 @@ def test_before_anything_is_published_the_rules_that_come_along_are_in_force_sin
         book.find("0123456789abcdef")
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(-50, 50), st.booleans()), max_size=10),
     st.integers(-100, 300),
