@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from typing import Any
 
 AGAIN = 1.0
@@ -20,3 +22,11 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=AGAIN)
+
+
+def end_within(seconds: float, code: int = 1) -> None:
+    """End this process after so many seconds, whatever it still does: a loop that stands or a thread that waits for a
+    server would keep it for as long as they like."""
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

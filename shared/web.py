@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from shared.clock import new_id
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
+from shared.readiness import Check, Readiness
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -48,8 +49,6 @@ IdempotencyKey = Annotated[
         "effect; with another body it is refused.",
     ),
 ]
-
-Check = Callable[[], Awaitable[None]]
 
 
 class Problem(BaseModel):
@@ -116,6 +115,7 @@ def web_app(
     app.add_exception_handler(AscuaError, _on_ascua_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(_Limited)
     app.add_middleware(_Observed, service=service)
     return app
@@ -123,6 +123,7 @@ def web_app(
 
 def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]]) -> APIRouter:
     router = APIRouter(tags=["operations"])
+    readiness = Readiness(checks)
 
     @router.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
@@ -130,14 +131,13 @@ def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]
 
     @router.get("/readyz", summary="Can it do its work, and if not, what is missing?")
     async def readyz() -> JSONResponse:
-        missing = {}
-        for name, check in checks.items():
-            try:
-                await check()
-            except Exception as error:
-                missing[name] = str(error) or type(error).__name__
-        ready = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return JSONResponse({"status": "missing" if missing else "ready", "missing": missing}, ready)
+        missing = await readiness.look()
+        document = {
+            "status": "missing" if missing.parts else "ready",
+            "missing": missing.parts,
+            "restart_helps": missing.restart_helps,
+        }
+        return JSONResponse(document, HTTPStatus.SERVICE_UNAVAILABLE if missing.parts else HTTPStatus.OK)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def prometheus() -> Response:
@@ -182,6 +182,10 @@ async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     slug = _TOO_LARGE_SLUG if status == 413 else status.phrase.lower().replace(" ", "-")
     return problem(slug, status, str(error.detail), headers)
+
+
+async def _on_bug(_: Request, __: Exception) -> JSONResponse:
+    return problem("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault and is in the log")
 
 
 class _Observed:

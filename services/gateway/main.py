@@ -18,17 +18,17 @@ from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings, Url
 
 PROJECTOR = "gateway"
 
 
 class Settings(ServiceSettings):
-    port: int = 8000
-    leads_url: str = "http://127.0.0.1:8001"
-    followup_url: str = "http://127.0.0.1:8002"
-    tickets_url: str = "http://127.0.0.1:8003"
-    scoring_url: str = "http://127.0.0.1:8004"
+    port: Port = 8000
+    leads_url: Url = "http://127.0.0.1:8001"
+    followup_url: Url = "http://127.0.0.1:8002"
+    tickets_url: Url = "http://127.0.0.1:8003"
+    scoring_url: Url = "http://127.0.0.1:8004"
 
 
 def app(settings: Settings) -> FastAPI:
@@ -88,5 +88,4 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
-    serve("gateway", app(settings), settings)
+    serve("gateway", app, Settings)

@@ -22,11 +22,11 @@ from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from shared.scorecard.heat import gauges
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: int = 8004
+    port: Port = 8004
     session_seconds: Annotated[float, Field(ge=1, le=60)] = 6.0
     """A worker silent for so long loses its partitions. At least the broker's group.min.session.timeout.ms."""
 
@@ -74,5 +74,4 @@ the youngest objects are looked at, few at a time, and all of them when partitio
 
 def main() -> None:
     gc.set_threshold(*COLLECTOR)
-    settings = load(Settings)
-    serve("scoring", app(settings), settings)
+    serve("scoring", app, Settings)

@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.errors import Refused, Unavailable
+from shared.errors import Misused, Refused, Unavailable
 
 _MARK = "ascua.json"
+ROOM = 32 * 2**20
+"""Bytes that a server needs on its disk to start, or to start another file."""
 _PORTS = range(20_000, 32_000)
 """Below every system's ephemeral ports: there, a client that retries the port of a server that was killed would
 sooner or later be connected to itself and keep the server from coming back."""
@@ -104,6 +106,14 @@ def make(directory: Path) -> None:
         (directory / ".writable").unlink()
     except OSError as error:
         raise _unusable(directory, error) from error
+
+
+def is_full(directory: Path) -> bool:
+    """Whether there is no room left for a server's next file."""
+    try:
+        return shutil.disk_usage(directory).free < ROOM
+    except OSError:
+        return False
 
 
 def claim(directory: Path, writer: str, evidence: str) -> bool:
@@ -210,8 +220,8 @@ def _foreign(directory: Path, what: str) -> Refused:
     )
 
 
-def _unusable(directory: Path, error: OSError) -> Refused:
-    return Refused(
+def _unusable(directory: Path, error: OSError) -> Misused:
+    return Misused(
         "home-unusable",
         f"{directory} cannot be written to ({error.strerror}). "
         "Correct that, or choose another directory with ASCUA_HOME.",
