@@ -5,8 +5,11 @@
     ├── Conflict      somebody else changed it first, or it contradicts          409
     ├── Refused       understood, and not allowed by a rule or a check           422
     │   ├── Undecodable   bytes that are not an event this version knows         422
+    │   ├── Misused       a setting or an argument that cannot work
     │   └── Forbidden     the key is missing, wrong, or may not do this    401 / 403
     └── Unavailable   a server or a service cannot be reached now; try again     503
+
+A program that ends by one exits with 69 for `Unavailable`, 2 for `Misused`, and 1 for the others.
 
 `slug` names the case for programs, `sentence` tells a person what is wrong and what to do. HTTP maps the tree in
 one table (`shared.web`); the bus retries `Unavailable` and `Conflict` and puts the rest aside as dead letters.
@@ -41,9 +44,20 @@ class Undecodable(Refused):
     pass
 
 
+class Misused(Refused):
+    pass
+
+
 class Forbidden(Refused):
     pass
 
 
 class Unavailable(AscuaError):
     pass
+
+
+def exit_code(error: AscuaError) -> int:
+    """What a program that ends by this error exits with (sysexits' EX_UNAVAILABLE is 69)."""
+    if isinstance(error, Unavailable):
+        return 69
+    return 2 if isinstance(error, Misused) else 1

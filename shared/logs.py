@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from typing import TextIO, cast
 
 import structlog
 
@@ -20,6 +21,27 @@ _NO_TRACE = Trace()
 _trace: ContextVar[Trace] = ContextVar("trace", default=_NO_TRACE)
 
 
+class _Lossy:
+    """Loses what it cannot write: a full disk must not make those fail who tell of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def lossy(stream: TextIO) -> TextIO:
+    """The same stream, for what is not worth an error when it cannot be written."""
+    return cast("TextIO", _Lossy(stream))
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send structlog and the libraries' logging to stderr as JSON lines."""
     stamps: list[structlog.typing.Processor] = [
@@ -28,13 +50,14 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact_event,
     ]
+    stderr = lossy(sys.stderr)
     structlog.configure(
         processors=[*stamps, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stderr)
     handler.addFilter(RedactRecord())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bson.errors import InvalidBSON, InvalidDocument, InvalidStringData
@@ -14,15 +15,14 @@ from pymongo import WriteConcern
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
-    ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
-    ServerSelectionTimeoutError,
+    PyMongoError,
     WriteError,
 )
 
-from shared.errors import Refused, Unavailable
+from shared.errors import Misused, Refused, Unavailable
 
 Collection = AsyncIOMotorCollection
 Document = dict[str, Any]
@@ -60,12 +60,25 @@ class Index:
 
 
 class Mongo:
-    """One service's database. Every write is acknowledged after it is in the journal."""
+    """One service's database. Every write is acknowledged after it is in the journal.
+
+    Raises `Misused` for what is no address.
+    """
 
     def __init__(self, url: str, database: str) -> None:
-        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            url, tz_aware=True, serverSelectionTimeoutMS=3_000, connectTimeoutMS=3_000, socketTimeoutMS=30_000
-        )
+        try:
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+                url,
+                tz_aware=True,
+                serverSelectionTimeoutMS=3_000,
+                connectTimeoutMS=3_000,
+                socketTimeoutMS=30_000,
+            )
+        except (PyMongoError, ValueError) as error:
+            # Its words may hold the password that stands in the address.
+            raise Misused(
+                "bad-mongo-url", "ASCUA_MONGO_URL is no address of a MongoDB, as mongodb://host:port/"
+            ) from error
         self._database = self._client.get_database(database, write_concern=WriteConcern(w=1, j=True))
         self._indexes: dict[str, tuple[Index, ...]] = {}
 
@@ -84,8 +97,12 @@ class Mongo:
         self._client.close()
 
     async def check(self) -> None:
+        """Write, and wait until it is in the journal: a store that cannot write may well answer a ping."""
         with reaching():
-            await asyncio.wait_for(self._client.admin.command("ping"), 2)
+            writing = self._database["probe"].update_one(
+                {"_id": "probe"}, {"$set": {"at": datetime.now(UTC)}}, upsert=True
+            )
+            await asyncio.wait_for(writing, 2)
 
     def status(self) -> dict[str, object]:
         return {}
@@ -131,9 +148,11 @@ def _unfit() -> Refused:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn the driver's ways of saying that the server is away into `Unavailable`.
+    """Turn whatever keeps the store from working into `Unavailable`, in the one place for it.
 
     What is refused for its content is `Refused("too-large")` or `Refused("not-storable")`, and says nothing of it.
+    `DuplicateKeyError` passes, and a `BulkWriteError` that speaks of content and duplicates alone: whose document it
+    was is for the writer to say.
     """
     try:
         yield
@@ -141,15 +160,21 @@ def reaching() -> Iterator[None]:
         raise _too_large() from None
     except (InvalidDocument, InvalidStringData, InvalidBSON, OverflowError, UnicodeEncodeError):
         raise _unfit() from None
-    except WriteError as error:
-        if (refused := content_refused(error.code)) is None:
-            raise
-        raise refused from None
-    except (
-        AutoReconnect,
-        ConnectionFailure,
-        ServerSelectionTimeoutError,
-        ExecutionTimeout,
-        TimeoutError,
-    ) as error:
+    except (AutoReconnect, ExecutionTimeout, TimeoutError, OSError) as error:
         raise Unavailable("store-unreachable", "the document store does not answer; try again") from error
+    except PyMongoError as error:
+        if isinstance(error, DuplicateKeyError) or _is_of_content(error):
+            raise
+        if isinstance(error, WriteError) and (refused := content_refused(error.code)) is not None:
+            raise refused from None
+        raise Unavailable(
+            "store-failing", "the document store answers and does not work; `ascua doctor` may know why"
+        ) from error
+
+
+def _is_of_content(error: PyMongoError) -> bool:
+    """Whether a bulk write failed for what some of its documents hold, and nothing else."""
+    failures = error.details.get("writeErrors", []) if isinstance(error, BulkWriteError) else []
+    return bool(failures) and all(
+        each["code"] == DUPLICATE or content_refused(each["code"]) is not None for each in failures
+    )

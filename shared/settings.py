@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import Misused
+
+_HOST = r"([^\s,:/\[\]]+|\[[0-9a-fA-F:.]+\])"
+
+
+def _level(name: str) -> str:
+    levels = [each for each in logging.getLevelNamesMapping() if each != "NOTSET"]
+    if name.upper() not in levels:
+        raise ValueError(f"there is no level {name!r}; there are {', '.join(levels)}")
+    return name.upper()
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Url = Annotated[str, Field(pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?(/\S*)?$")]
+Bootstrap = Annotated[str, Field(pattern=rf"^{_HOST}(:[0-9]{{1,5}})?(,{_HOST}(:[0-9]{{1,5}})?)*$")]
+"""Brokers as `host:port`, several with commas between them."""
+TopicPrefix = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=100)]
+DatabasePrefix = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class ServiceSettings(BaseSettings):
@@ -14,25 +33,27 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ASCUA_", frozen=True, extra="ignore")
 
-    kafka_bootstrap: str
+    kafka_bootstrap: Bootstrap
     mongo_url: str
-    topic_prefix: Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")] = "ascua"
-    database_prefix: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = "ascua"
+    topic_prefix: TopicPrefix = "ascua"
+    database_prefix: DatabasePrefix = "ascua"
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)]
-    log_level: str = "INFO"
+    port: Port
+    log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     dead_letter_limit: Annotated[int, Field(ge=0)] = 1_000
     """A consumer that has put aside this many records since its start stops."""
 
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read the environment; when it is wrong, say what to set and exit with 78 (EX_CONFIG)."""
+    """Read the environment. Raises `Misused` with a line for each setting that is wrong."""
     try:
         return settings()
     except ValidationError as error:
-        for each in error.errors(include_input=False, include_url=False):
-            sys.stderr.write(f"ASCUA_{str(each['loc'][0]).upper()}: {each['msg']}\n")
-        raise SystemExit(78) from None
+        wrong = (
+            f"ASCUA_{str(each['loc'][0]).upper()}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise Misused("bad-settings", "\n".join(wrong)) from None

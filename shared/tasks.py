@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from typing import Any
 
@@ -35,3 +37,11 @@ class Pace:
         if time.perf_counter() - self._since > self.LONGEST:
             await asyncio.sleep(0)
             self._since = time.perf_counter()
+
+
+def end_within(seconds: float, code: int = 1) -> None:
+    """End this process after so many seconds, whatever it still does: a loop that stands or a thread that waits for a
+    server would keep it for as long as they like."""
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

@@ -23,6 +23,7 @@ from shared.clock import new_id
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
+from shared.readiness import Check, Readiness
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 GONE = 499
@@ -52,7 +53,6 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-Check = Callable[[], Awaitable[None]]
 Admission = Callable[[Request], Awaitable[object]]
 
 
@@ -124,6 +124,7 @@ def web_app(
     app.add_exception_handler(AscuaError, _on_ascua_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(_Limited)
     app.add_middleware(Abandoned)
     app.add_middleware(_Observed, service=service)
@@ -135,6 +136,7 @@ def operations(
 ) -> APIRouter:
     """What those ask who run a process."""
     router = APIRouter(tags=["operations"])
+    readiness = Readiness(checks)
     guarded = [] if guard is None else [Depends(guard)]
 
     async def may_see(request: Request) -> bool:
@@ -152,15 +154,14 @@ def operations(
 
     @router.get("/readyz", summary="Can it do its work, and if not, what is missing?")
     async def readyz(request: Request) -> JSONResponse:
-        missing = {}
-        for name, check in checks.items():
-            try:
-                await check()
-            except Exception as error:
-                missing[name] = str(error) or type(error).__name__
-        ready = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        details = {"missing": missing} if await may_see(request) else {}
-        return JSONResponse({"status": "missing" if missing else "ready", **details}, ready)
+        missing = await readiness.look()
+        details = {"missing": missing.parts} if await may_see(request) else {}
+        document = {
+            "status": "missing" if missing.parts else "ready",
+            "restart_helps": missing.restart_helps,
+            **details,
+        }
+        return JSONResponse(document, HTTPStatus.SERVICE_UNAVAILABLE if missing.parts else HTTPStatus.OK)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response, dependencies=guarded)
     async def prometheus() -> Response:
@@ -210,6 +211,10 @@ async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     slug = _TOO_LARGE_SLUG if status == 413 else status.phrase.lower().replace(" ", "-")
     return problem(slug, status, str(error.detail), headers)
+
+
+async def _on_bug(_: Request, __: Exception) -> JSONResponse:
+    return problem("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault and is in the log")
 
 
 class _Observed:

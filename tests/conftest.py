@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.cli.environment import Environment
 from services.cli.system import Addresses as SystemAddresses
@@ -19,6 +20,12 @@ from shared.embedded.home import free_port
 from shared.mongo import Mongo
 from tests.names import drawn
 from tests.servers import Addresses, Shared, containers, embedded
+
+# The same examples on every machine, and none fails because the machine is busy.
+settings.register_profile(
+    "ascua", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ascua")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

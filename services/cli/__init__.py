@@ -13,9 +13,7 @@ from importlib import import_module
 import typer
 
 from services.cli import digests, dlq, doctor, heat, keys, playbooks, rules, run, topics
-from shared.errors import AscuaError, Unavailable
-
-UNREACHABLE = 69  # EX_UNAVAILABLE
+from shared.errors import AscuaError, exit_code
 
 _ELSEWHERE = (
     ("import", "services.imports.command", "import_file"),
@@ -54,4 +52,4 @@ def main() -> None:
         program()()
     except AscuaError as error:
         sys.stderr.write(f"ascua: {error.sentence}\n")
-        sys.exit(UNREACHABLE if isinstance(error, Unavailable) else 1)
+        sys.exit(exit_code(error))

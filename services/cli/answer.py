@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,9 +29,10 @@ def answer(document: Mapping[str, Any], as_json: bool, draw: Callable[[Console],
 
 
 def tell(line: str) -> None:
-    """A line about the work, for whoever watches."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """A line about the work, for whoever watches; lost when it cannot be written."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def tell_events(level: str = "ERROR") -> None:
@@ -39,19 +41,23 @@ def tell_events(level: str = "ERROR") -> None:
 
     import structlog
 
+    from shared.logs import lossy
     from shared.redaction import redact_event
 
     logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL, format="%(message)s", force=True)
     structlog.configure(
         processors=[redact_event, _sentence],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(lossy(sys.stderr)),
     )
 
 
 _SENTENCES = {
     "child_up": "{name} is up (process {pid})",
     "child_died": "{name} (process {pid}) ended with {exit_code} after {age_seconds} s; {log} ends with: {said}",
+    "child_not_started": "{name} could not be started ({because}): tried again",
+    "child_waits": "{name} is kept from its work by something else (a full disk, a server that is away): it waits",
+    "child_stuck": "{name} (process {pid}) is up and does not work ({because}): it is started again",
     "child_given_up": "{name} is given up: {reason}",
 }
 

@@ -189,7 +189,20 @@ async def _services(found: Findings, addresses: Addresses) -> None:
     for name, said in zip(SERVICES, answers, strict=True):
         found.services[name] = said
         missing = "; ".join(f"{part}: {why}" for part, why in said["missing"].items())
-        found.add(name, said["ready"], missing or _told(said["status"]))
+        reason = _given_up(Path(found.home), name)
+        found.add(name, said["ready"], reason or missing or _told(said["status"]))
+        if unreadable := said["status"].get("rules", {}).get("unreadable"):
+            found.add("rules", False, unreadable)
+
+
+def _given_up(home: Path, name: str) -> str | None:
+    """Why the supervisor gave a service up, if it did."""
+    from shared.embedded.process import given_up
+
+    try:
+        return given_up(home / "logs", name).read_text()
+    except OSError:
+        return None
 
 
 async def _ask(client: Any, url: str, headers: dict[str, str]) -> dict[str, Any]:

@@ -25,6 +25,10 @@ class What(StrEnum):
     GATEWAY = "gateway"
 
 
+ENDS_WITHIN = 9.0
+"""Seconds after which it ends whatever hangs; what is left of its children ends with it."""
+
+
 def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: ascua run all --port 8000")(run)
 
@@ -59,9 +63,16 @@ def run(
 
 
 async def _run_all(port: int | None, as_json: bool) -> None:
+    from shared.tasks import end_within
+
     work = asyncio.create_task(_supervise(port, as_json))
+
+    def end() -> None:
+        end_within(ENDS_WITHIN)
+        work.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     await asyncio.wait([work])
     if not work.cancelled():
         work.result()

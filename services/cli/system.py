@@ -22,7 +22,7 @@ import httpx
 
 from services.cli.answer import tell, tell_events
 from services.cli.environment import Environment, environment
-from shared.errors import Forbidden, Refused, Unavailable
+from shared.errors import AscuaError, Forbidden, Refused, Unavailable
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
     from services.gateway.keys import KeyRing, Role, Scope
@@ -91,16 +91,22 @@ class Started:
     services: Mapping[str, Supervisor]
 
     async def wait(self) -> None:
-        """Wait until a part of it cannot be kept alive, and raise why. Never returns otherwise."""
-        waiting = [asyncio.ensure_future(self.servers.wait())]
-        waiting += [asyncio.ensure_future(each.wait()) for each in self.services.values()]
+        """Wait until a server cannot be kept alive, or none of the services, and raise why. Never returns otherwise.
+
+        A service that is given up alone does not take the others along; `ascua doctor` says why it was.
+        """
+        servers = asyncio.ensure_future(self.servers.wait())
+        services = asyncio.ensure_future(
+            asyncio.wait([asyncio.ensure_future(each.wait()) for each in self.services.values()])
+        )
         try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                each.result()
+            await asyncio.wait([servers, services], return_when=asyncio.FIRST_COMPLETED)
+            if servers.done():
+                servers.result()
+            raise Unavailable("services-given-up", "every service is given up; their logs say why")
         finally:
-            for each in waiting:
-                each.cancel()
+            servers.cancel()
+            services.cancel()
 
 
 @asynccontextmanager
@@ -194,7 +200,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
             mongo_url=given.mongo_url,
             store_binary=given.store_binary,
         )
-        stack.push_async_callback(own.stop, within=3.5)
+        stack.push_async_callback(own.stop, within=3)
         await own.start()
         addresses = _of_our_own(own, given, port)
         await asyncio.gather(
@@ -203,9 +209,12 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         services = {name: Supervisor(home / "logs") for name in SERVICES}
         stack.push_async_callback(_stop, services)
         key = key_header(home)
-        async with asyncio.TaskGroup() as starting:
-            for name in SERVICES:
-                starting.create_task(_start(services[name], name, addresses, given.host, port, key))
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for name in SERVICES:
+                    starting.create_task(_start(services[name], name, addresses, given.host, port, key))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
         _write_private(home / "addresses.json", json.dumps(asdict(addresses)))
         yield Started(addresses, own, services)
@@ -281,6 +290,7 @@ async def _start(
             [sys.executable, "-m", f"services.{name}"],
             env,
             lambda: _ready(addresses.url(name), missing, key if is_gateway else {}),
+            works=lambda: _works(addresses, name, key if is_gateway else {}),
         )
     except Unavailable as error:
         if error.slug == "not-ready" and missing:
@@ -310,10 +320,40 @@ async def _ready(url: str, missing: dict[str, str], headers: dict[str, str]) -> 
             await asyncio.sleep(0.1)
 
 
+async def _works(addresses: Addresses, name: str, key: Mapping[str, str]) -> str | None:
+    """Why a service does not do its work although the servers do theirs, and another process might."""
+    async with httpx.AsyncClient(timeout=3) as client:
+        try:
+            answer = await client.get(f"{addresses.url(name)}/readyz", headers=key)
+            said = answer.json()
+        except (httpx.TransportError, ValueError):
+            answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
+    if (answer is not None and answer.is_success) or not said["restart_helps"]:
+        return None
+    if not await _servers_work(addresses):
+        return None
+    return "; ".join(f"{part}: {why}" for part, why in said.get("missing", {}).items())
+
+
+async def _servers_work(addresses: Addresses) -> bool:
+    from shared.mongo import Mongo
+
+    mongo = Mongo(addresses.mongo_url, f"{addresses.database_prefix}_gateway")
+    try:
+        await mongo.check()
+        async with asyncio.timeout(1):  # as long as a service's own check has
+            await addresses.topics.check()
+    except (AscuaError, TimeoutError):
+        return False
+    finally:
+        await mongo.stop()
+    return True
+
+
 async def _stop(services: Mapping[str, Supervisor]) -> None:
     """First the door, then those behind it."""
-    await services["gateway"].stop(within=3)
-    await asyncio.gather(*(services[name].stop(within=3.5) for name in INNER))
+    await services["gateway"].stop(within=2)
+    await asyncio.gather(*(services[name].stop(within=2.5) for name in INNER))
 
 
 def _topics(bootstrap: str, prefix: str) -> Topics:

@@ -15,11 +15,11 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: int = 8002
+    port: Port = 8002
 
 
 def app(settings: Settings) -> FastAPI:
@@ -48,5 +48,4 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
-    serve("followup", app(settings), settings)
+    serve("followup", app, Settings)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from pydantic import Field
 
 from services.gateway import api, boards, calendars, pages, work
 from services.gateway.backends import Backends
@@ -29,7 +27,7 @@ from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings, Url
 from shared.timers import Timers
 
 PROJECTOR = "gateway"
@@ -38,13 +36,13 @@ PLACED_EVERY = 1.0
 
 
 class Settings(ServiceSettings):
-    port: int = 8000
-    leads_url: str = "http://127.0.0.1:8001"
-    followup_url: str = "http://127.0.0.1:8002"
-    tickets_url: str = "http://127.0.0.1:8003"
-    scoring_url: str = "http://127.0.0.1:8004"
+    port: Port = 8000
+    leads_url: Url = "http://127.0.0.1:8001"
+    followup_url: Url = "http://127.0.0.1:8002"
+    tickets_url: Url = "http://127.0.0.1:8003"
+    scoring_url: Url = "http://127.0.0.1:8004"
     ops_host: str = "127.0.0.1"
-    ops_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
 
 
@@ -124,5 +122,4 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
-    serve("gateway", app(settings), settings)
+    serve("gateway", app, Settings)

@@ -12,11 +12,11 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: int = 8001
+    port: Port = 8001
 
 
 def app(settings: Settings) -> FastAPI:
@@ -42,5 +42,4 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
-    serve("leads", app(settings), settings)
+    serve("leads", app, Settings)

@@ -27,14 +27,14 @@ from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from shared.scorecard.heat import gauges
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings, load
 
 NICER: Final = 10
 """How much less the answers' process asks of the processor than the worker."""
 
 
 class Settings(ServiceSettings):
-    port: int = 8004
+    port: Port = 8004
     session_seconds: Annotated[float, Field(ge=1, le=60)] = 6.0
     """A worker silent for so long loses its partitions. At least the broker's group.min.session.timeout.ms."""
 
@@ -93,12 +93,12 @@ def query_app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
     match sys.argv[1:]:
         case ["queries", socket]:
             os.nice(NICER)
+            settings = load(Settings)
             logs.configure("scoring", settings.log_level)
             serve_queries(query_app(settings), Path(socket))
         case _:
             collector.set_up()
-            serve("scoring", app(settings), settings)
+            serve("scoring", app, Settings)

@@ -50,8 +50,8 @@ class Publication:
 class Rulebook:
     """What was published on `ascua.rules`, as a part of a process.
 
-    A record that cannot be read changes nothing: the rules before it stay in force, and `check` says so until rules
-    that can be read are published after it.
+    A record that cannot be read changes nothing: the rules before it stay in force, and scoring works on with them.
+    `status` says so until rules that can be read are published after it.
     """
 
     def __init__(self, topics: Topics) -> None:
@@ -86,8 +86,6 @@ class Rulebook:
     async def check(self) -> None:
         if not self._is_read or self.task is None or self.task.done():
             raise Unavailable("rules-unread", "the rules in force are not read yet; try again in a moment")
-        if self._unreadable is not None:
-            raise Unavailable("rules-unreadable", self._unreadable)
 
     def status(self) -> dict[str, object]:
         return {"publications": len(self._publications) - 1, "unreadable": self._unreadable}

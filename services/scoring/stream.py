@@ -82,7 +82,7 @@ class Stream:
 
     async def check(self) -> None:
         if self.stopped is not None:
-            raise Unavailable("stream-stopped", f"scoring stopped: {self.stopped}")
+            raise Refused("stream-stopped", f"scoring stopped: {self.stopped}")
         if self.task is None or self.task.done():
             raise Unavailable("stream-down", "scoring is not running")
         if not self.is_ready:

@@ -11,11 +11,11 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
-from shared.settings import ServiceSettings, load
+from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: int = 8003
+    port: Port = 8003
 
 
 def app(settings: Settings) -> FastAPI:
@@ -33,5 +33,4 @@ def app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    settings = load(Settings)
-    serve("tickets", app(settings), settings)
+    serve("tickets", app, Settings)

@@ -125,13 +125,13 @@ class Consumer:
 
     async def check(self) -> None:
         if self.stopped is not None:
-            raise Unavailable("consumer-stopped", f"consumer {self._group} stopped: {self.stopped}")
+            raise Refused("consumer-stopped", f"consumer {self._group} stopped: {self.stopped}")
         if self._task is None or self._task.done():
             raise Unavailable("consumer-down", f"consumer {self._group} is not running")
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """The loop; when it ends by an error, the process must end too."""
+        """The loop; when it ends, the process must end too."""
         return self._task
 
     @property
@@ -156,6 +156,7 @@ class Consumer:
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
+            await self._stopping.wait()
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()

@@ -197,7 +197,13 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
             await client.start()
         except KafkaError as error:
             raise Unavailable("kafka-unreachable", f"no Kafka broker answers at {bootstrap}") from error
-        yield client
+        try:
+            yield client
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Unavailable(
+                "kafka-unreachable",
+                f"the Kafka broker at {bootstrap} did not do what it was asked; try again",
+            ) from error
     finally:
         await client.close()
 

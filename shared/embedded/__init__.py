@@ -16,7 +16,7 @@ from typing import Self
 
 from shared.embedded.home import Lock, Running, free_port, port_taken, running, taken
 from shared.embedded.kafka import Broker
-from shared.embedded.process import Child, Supervisor
+from shared.embedded.process import UTF_8, Child, Supervisor
 from shared.embedded.store import Program, Store, find
 from shared.errors import Unavailable
 
@@ -107,7 +107,13 @@ class Servers:
         broker = Broker(self.home, port, java=self._java)
         await broker.prepare(self.home / "logs" / "kafka.log")
         await self._supervisor.start(
-            "kafka", broker.argv, ready=broker.ready, cwd=broker.directory, diagnose=broker.diagnose
+            "kafka",
+            broker.argv,
+            UTF_8,
+            broker.ready,
+            works=broker.works,
+            cwd=broker.directory,
+            diagnose=broker.diagnose,
         )
         self.kafka_bootstrap = broker.bootstrap
 
@@ -117,7 +123,13 @@ class Servers:
         store = Store(self.home, port, program)
         store.prepare()
         await self._supervisor.start(
-            "store", store.argv, ready=store.ready, cwd=store.directory, diagnose=store.diagnose
+            "store",
+            store.argv,
+            UTF_8,
+            store.ready,
+            works=store.works,
+            cwd=store.directory,
+            diagnose=store.diagnose,
         )
         self.mongo_url, self.store_name = store.url, program.kind
 

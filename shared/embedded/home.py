@@ -9,14 +9,17 @@ import os
 import random
 import shutil
 import socket
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.errors import Refused, Unavailable
+from shared.errors import Misused, Refused, Unavailable
 
 _MARK = "ascua.json"
+ROOM = 32 * 2**20
+"""Bytes that a server needs on its disk to start, or to start another file."""
 _PORTS = range(20_000, 32_000)
 """Below every system's ephemeral ports: there, a client that retries the port of a server that was killed would
 sooner or later be connected to itself and keep the server from coming back."""
@@ -105,6 +108,14 @@ def make(directory: Path) -> None:
         raise _unusable(directory, error) from error
 
 
+def is_full(directory: Path) -> bool:
+    """Whether there is no room left for a server's next file."""
+    try:
+        return shutil.disk_usage(directory).free < ROOM
+    except OSError:
+        return False
+
+
 def claim(directory: Path, writer: str, evidence: str) -> bool:
     """Make sure that `directory` holds data that `writer` may open. True when it holds nothing yet.
 
@@ -156,12 +167,32 @@ def half_written(directory: Path, what: str) -> Refused:
     )
 
 
+_reserved: list[int] = []
+"""Descriptors of the locks on ports that this process was given; they go with it."""
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    for port in random.sample(_PORTS, 200):
-        if not taken(port):
+    """A port of 127.0.0.1 that nobody listens on, and that no other Ascua is given while this process lives."""
+    for port in random.choices(_PORTS, k=200):  # noqa: S311
+        if _reserve(port) and not taken(port):
             return port
     raise Unavailable("no-free-port", "No free port was found on 127.0.0.1: end programs that listen there.")
+
+
+def _reserve(port: int) -> bool:
+    place = Path(tempfile.gettempdir(), f"ascua-ports-{os.getuid()}")
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(place / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return True  # where no note can be left, a look has to do
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _reserved.append(lock)
+    return True
 
 
 def taken(port: int) -> bool:
@@ -189,8 +220,8 @@ def _foreign(directory: Path, what: str) -> Refused:
     )
 
 
-def _unusable(directory: Path, error: OSError) -> Refused:
-    return Refused(
+def _unusable(directory: Path, error: OSError) -> Misused:
+    return Misused(
         "home-unusable",
         f"{directory} cannot be written to ({error.strerror}). "
         "Correct that, or choose another directory with ASCUA_HOME.",

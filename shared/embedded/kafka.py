@@ -11,13 +11,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from shared.embedded import home as homes
-from shared.embedded.process import Child
+from shared.embedded.process import UTF_8, Child
 from shared.errors import AscuaError, Refused, Unavailable
 
 VERSION = "4.3.0"
@@ -98,7 +100,7 @@ async def train(directory: Path) -> None:
         await broker.prepare(log_path)
         draft = directory / f"{_AOT}.{os.getpid()}"
         argv = [broker.argv[0], f"-XX:AOTCacheOutput={draft}", *broker.argv[1:]]
-        child = await Child.start(argv, log_path=log_path, cwd=broker.directory)
+        child = await Child.start(argv, log_path=log_path, cwd=broker.directory, env=UTF_8)
         try:
             async with asyncio.timeout(60):
                 await broker.ready()
@@ -147,6 +149,22 @@ class Broker:
                 return
             await asyncio.sleep(0.05)
 
+    async def works(self) -> str | None:
+        """Why the broker does not work: it has to write to its log, the number of a producer that never produces."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, transactional_id="ascua-probe", request_timeout_ms=4_000
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            if homes.is_full(self.directory):
+                return None  # another one would not write either
+            return f"it does not write: {type(error).__name__}"
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), 1)
+        return None
+
     def diagnose(self, code: int, output: str) -> AscuaError | None:
         """What a broker that ended early could not do, where its output says so."""
 
@@ -163,7 +181,7 @@ class Broker:
                 f"Kafka needs about 400 MB of memory ({self._heap} of Java heap) and could not get it. "
                 f"End other programs or raise this process's limit, {_GIVE_ADDRESS}.",
             )
-        if says(r"no space left on device"):
+        if says(r"no space left on device") or homes.is_full(self.directory):
             return Unavailable("disk-full", f"The disk that holds {self.directory} is full: make room there.")
         if says(r"failed to acquire lock"):
             return Unavailable(
@@ -179,7 +197,7 @@ class Broker:
 
     async def _format(self, log_path: Path) -> None:
         argv = [*self._jvm(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", "server.properties"]
-        child = await Child.start(argv, log_path=log_path, cwd=self.directory)
+        child = await Child.start(argv, log_path=log_path, cwd=self.directory, env=UTF_8)
         try:
             code = await child.wait()
         finally:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import structlog
 
@@ -22,22 +22,36 @@ log = structlog.get_logger()
 Ready = Callable[[], Awaitable[object]]
 """Returns once the child answers; it is cancelled when the child dies or takes too long."""
 
+Works = Callable[[], Awaitable[str | None]]
+"""Why the child does not do its work although another one in its place might. None when it does, and when something
+else keeps it from it: a disk without room, a server that is away."""
+
 Diagnosis = Callable[[int, str], AscuaError | None]
 """Exit code and end of the log of a child that died early → why starting it again is useless, or None."""
 
+UTF_8 = {**os.environ, "LC_ALL": "C.UTF-8"}
+"""The environment of a server that would not find paths with other letters than those of English otherwise."""
+
 _GUARD = Path(__file__).with_name("guard.py")
-_LOG_LIMIT = 10_000_000  # bytes after which a log is put aside at the next start
 _QUICK = 5.0  # seconds: a child that dies younger than this was not up
 _QUICK_DEATHS = 5
-_BACKOFF = 2.0
+_SHORT = 60.0  # seconds: a child that lives longer than this is well
+_SHORT_LIVES = 12
+_EXCUSED = 8  # short lives counted at most of a child that is kept from its work: pauses of 6 s
+_BACKOFF = 30.0
+_LOOK = 2.0  # seconds between two looks at whether a child works
+_ANSWER = 10.0  # seconds it has to answer
+_PATIENCE = 30.0  # seconds that it may not work before it is started again; twice as long each time
+_MOST_PATIENCE = 240.0
 _SAID = 500  # characters of a dead child's last line that are told
-_HOPELESS = frozenset({2, 69, os.EX_CONFIG})  # wrong usage, a server cannot be reached, configuration
+_HOPELESS = frozenset({2, os.EX_CONFIG})  # wrong usage, configuration
 
 
 class Child:
     """A process that ends with this one, even when this one is killed with SIGKILL.
 
-    It runs in a session of its own below a guard (see `guard.py`); its output goes to the end of `log_path`.
+    It runs in a session of its own below a guard (see `guard.py`); its output goes to the end of `log_path`, which the
+    guard puts aside as `<log_path>.1` whenever it has grown long.
     Its grandchildren end with it, unless they leave its process group.
     """
 
@@ -63,13 +77,12 @@ class Child:
 
         Raises OSError when it cannot be executed.
         """
-        with _open_log(log_path) as output:
-            log_start = output.tell()
-            guard = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(_GUARD), *argv,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
-                env=env, cwd=cwd, pass_fds=tuple(keep), start_new_session=True,
-            )  # fmt: skip
+        log_path, log_start = _end_of(log_path)
+        guard = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(_GUARD), str(log_path), *argv,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            env=env, cwd=cwd, pass_fds=tuple(keep), start_new_session=True,
+        )  # fmt: skip
         assert guard.stdout is not None
         match (await guard.stdout.readline()).split():
             case [b"pid", pid]:
@@ -94,10 +107,15 @@ class Child:
         return await self.wait()
 
     def last_lines(self, count: int = 10) -> str:
-        """The end of what this child wrote to its log."""
-        with self.log_path.open("rb") as lines:
-            lines.seek(max(self._log_start, lines.seek(0, os.SEEK_END) - 16_384))
-            return "\n".join(lines.read().decode(errors="replace").splitlines()[-count:])
+        """The end of what this child wrote to its log, as far as it can be read."""
+        try:
+            with self.log_path.open("rb") as lines:
+                size = lines.seek(0, os.SEEK_END)
+                start = self._log_start if self._log_start <= size else 0  # put aside meanwhile
+                lines.seek(max(start, size - 16_384))
+                return "\n".join(lines.read().decode(errors="replace").splitlines()[-count:])
+        except OSError:
+            return ""
 
     async def _watch(self) -> int:
         assert self._guard.stdout is not None
@@ -112,12 +130,10 @@ class Child:
         return self.returncode
 
 
-def _open_log(path: Path) -> IO[bytes]:
-    """A log to write to the end of; a long one is put aside first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > _LOG_LIMIT:
-        path.replace(path.with_suffix(path.suffix + ".1"))
-    return path.open("ab")
+def _end_of(log: Path) -> tuple[Path, int]:
+    """The whole path of a log, and where it ends by now."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.absolute(), log.stat().st_size if log.exists() else 0
 
 
 @dataclass(slots=True)
@@ -129,19 +145,33 @@ class _Supervised:
     env: Mapping[str, str] | None
     cwd: Path | None
     ready: Ready | None
+    works: Works | None
     diagnose: Diagnosis | None
     child: Child | None = None
     restarts: int = 0
+    patience: float = field(default_factory=lambda: _PATIENCE)
     up: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+
+
+def given_up(logs: Path, name: str) -> Path:
+    """The file that says why a child was given up, as long as it is."""
+    return logs / f"{name}.given-up"
+
+
+def _pause(short: int) -> float:
+    """Seconds to wait after so many short lives in a row."""
+    return 0.0 if short <= 1 else min(_BACKOFF, 0.1 * 2 ** min(short - 2, 20))
 
 
 class Supervisor:
     """Keeps named children alive; each writes to `<logs>/<name>.log`.
 
-    One that dies is started again, at once the first time and after at most 2 s when it keeps dying young. It is
-    given up after five early deaths in a row when it has never been ready, or always ended with exit code 2, 69 or
-    78; and when its own diagnosis says so.
+    One that dies is started again: at once the first time, with pauses of up to 30 s when it keeps dying young. One
+    that is up and does not work for 30 s (then 60, 120…) is made to end. A child is given up after five early deaths in
+    a row when it has never been ready, or always ended with exit code 2 or 78; after twelve lives of less than a
+    minute; and when its own diagnosis says so. Then `<logs>/<name>.given-up` says why. What was up before is not given
+    up while something else keeps it from its work.
     """
 
     def __init__(self, logs: Path, *, keep: Sequence[int] = ()) -> None:
@@ -157,6 +187,7 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         ready: Ready | None = None,
         *,
+        works: Works | None = None,
         cwd: Path | None = None,
         diagnose: Diagnosis | None = None,
         within: float = 60.0,
@@ -165,7 +196,8 @@ class Supervisor:
         seconds. A child that could not be started is not kept."""
         if name in self._children:
             raise ValueError(f"there is a child named {name} already")
-        it = self._children[name] = _Supervised(name, argv, env, cwd, ready, diagnose)
+        it = self._children[name] = _Supervised(name, argv, env, cwd, ready, works, diagnose)
+        given_up(self._logs, name).unlink(missing_ok=True)
         it.task = asyncio.create_task(self._keep_alive(it), name=f"supervise {name}")
         up = asyncio.create_task(it.up.wait())
         try:
@@ -209,11 +241,19 @@ class Supervisor:
         return {it.name: it.restarts for it in self._children.values()}
 
     async def _keep_alive(self, it: _Supervised) -> None:
-        quick = hopeless = 0
+        quick = hopeless = short = 0
         while True:
             born = time.monotonic()
-            child = await self._spawn(it)
-            code = await self._until_death(it, child)
+            try:
+                child = await self._spawn(it)
+            except (OSError, Unavailable) as error:
+                if not it.up.is_set():
+                    raise
+                log.error("child_not_started", name=it.name, because=str(error))
+                it.restarts += 1
+                await asyncio.sleep(_pause(it.restarts))
+                continue
+            code, stuck = await self._until_death(it, child)
             age = time.monotonic() - born
             log.error(
                 "child_died",
@@ -227,23 +267,32 @@ class Supervisor:
             early = age < _QUICK
             quick = quick + 1 if early else 0
             hopeless = hopeless + 1 if early and code in _HOPELESS else 0
+            short = short + 1 if age < _SHORT and not stuck else 0
             why = None
             by_itself = early and code != -signal.SIGKILL
             if it.diagnose and by_itself and (quick >= _QUICK_DEATHS or not it.up.is_set()):
                 why = it.diagnose(code, child.last_lines(60))
-            deaths = hopeless if it.up.is_set() else quick
-            if why is None and deaths >= _QUICK_DEATHS:
+            if it.up.is_set():
+                deaths = hopeless if hopeless >= _QUICK_DEATHS else short
+                is_over = hopeless >= _QUICK_DEATHS or short >= _SHORT_LIVES
+            else:
+                deaths, is_over = quick, quick >= _QUICK_DEATHS
+            if why is None and is_over:
                 why = Unavailable(
                     "child-given-up",
-                    f"{it.name} ended {deaths} times in a row right after its start, with exit code {code}. "
+                    f"{it.name} ended {deaths} times in a row soon after its start, with exit code {code}. "
                     f"Its log {child.log_path} says:{self._tail(it)}",
                 )
+            if why is not None and it.up.is_set() and await self._is_excused(it):
+                log.error("child_waits", name=it.name)
+                why, short = None, min(short, _EXCUSED)
             if why is not None:
                 log.error("child_given_up", name=it.name, exit_code=code, reason=why.sentence)
+                with suppress(OSError):
+                    given_up(self._logs, it.name).write_text(why.sentence)
                 raise why
             it.restarts += 1
-            if quick > 1:
-                await asyncio.sleep(min(_BACKOFF, 0.1 * 2 ** (quick - 2)))
+            await asyncio.sleep(_pause(short))
 
     async def _spawn(self, it: _Supervised) -> Child:
         starting = asyncio.ensure_future(
@@ -259,23 +308,62 @@ class Supervisor:
             raise
         return it.child
 
-    async def _until_death(self, it: _Supervised, child: Child) -> int:
-        """Tell when the child is ready, and its exit code when it is gone."""
+    async def _until_death(self, it: _Supervised, child: Child) -> tuple[int, bool]:
+        """Tell when the child is ready; its exit code when it is gone, and whether it had to be made to end."""
         dead = asyncio.create_task(child.wait())
         ready = asyncio.ensure_future(it.ready()) if it.ready else None
+        idle: asyncio.Task[str] | None = None
         try:
             if ready:
-                await asyncio.wait((ready, dead), return_when=asyncio.FIRST_COMPLETED)
+                # What was up before and does not come back in time does not work either.
+                within = max(60.0, it.patience) if it.up.is_set() else None
+                await asyncio.wait((ready, dead), return_when=asyncio.FIRST_COMPLETED, timeout=within)
                 if ready.done():
                     ready.result()
-            if not dead.done():
+            if not dead.done() and (ready is None or ready.done()):
                 it.up.set()
                 log.info("child_up", name=it.name, pid=child.pid)
-            return await dead
+            if it.works and it.up.is_set():
+                idle = asyncio.create_task(self._idle(it, it.works))
+                await asyncio.wait((idle, dead), return_when=asyncio.FIRST_COMPLETED)
+                if not dead.done():
+                    it.patience = min(_MOST_PATIENCE, 2 * it.patience)
+                    log.error("child_stuck", name=it.name, pid=child.pid, because=idle.result())
+                    await child.stop()
+                    return await dead, True
+            return await dead, False
         finally:
-            if ready:
-                ready.cancel()
-            dead.cancel()
+            for task in (ready, dead, idle):
+                if task:
+                    task.cancel()
+
+    async def _is_excused(self, it: _Supervised) -> bool:
+        """Whether a child that keeps dying is kept from its work by something else."""
+        if it.works is None:
+            return False
+        try:
+            async with asyncio.timeout(_ANSWER):
+                return await it.works() is None
+        except TimeoutError:
+            return False
+
+    async def _idle(self, it: _Supervised, works: Works) -> str:
+        """Why a child has not worked for longer than it may."""
+        worked = began = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                async with asyncio.timeout(_ANSWER):
+                    why = await works()
+            except TimeoutError:
+                why = f"it did not answer within {_ANSWER:g} s"
+            now = time.monotonic()
+            if why is None:
+                worked = now
+                if now - began > max(_SHORT, it.patience):
+                    it.patience = _PATIENCE
+            elif now - worked > it.patience:
+                return why
 
     async def _end(self, it: _Supervised, grace: float) -> None:
         """Forget a child and stop it; it is not started again."""

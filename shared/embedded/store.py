@@ -6,10 +6,11 @@ import asyncio
 import re
 import shutil
 import sysconfig
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
 from shared.embedded import home as homes
@@ -103,6 +104,20 @@ class Store:
             await client.close()
         homes.settle(self.directory, self.program.kind)
 
+    async def works(self) -> str | None:
+        """Why the store does not work: it has to write, and to say that it is in the journal."""
+        async with AsyncMongoClient[dict[str, object]](
+            self.url, serverSelectionTimeoutMS=2_000, socketTimeoutMS=4_000
+        ) as client:
+            probe = client.ascua_probe.get_collection("probe", write_concern=WriteConcern(j=True))
+            try:
+                await probe.update_one({"_id": "probe"}, {"$set": {"at": time.time()}}, upsert=True)
+            except (PyMongoError, OSError) as error:
+                if homes.is_full(self.directory):
+                    return None  # another one would not write either
+                return f"it does not write: {type(error).__name__}"
+        return None
+
     def diagnose(self, code: int, output: str) -> AscuaError | None:
         """What a store that ended early could not do, where its output says so."""
 
@@ -111,7 +126,7 @@ class Store:
 
         if says(r"address already in use|EADDRINUSE"):
             return homes.port_taken(self.port, self.program.kind)
-        if says(r"no space left on device"):
+        if says(r"no space left on device") or homes.is_full(self.directory):
             return Unavailable("disk-full", f"The disk that holds {self.directory} is full: make room there.")
         if says(r"cannot allocate memory|out of memory|MemoryError|ENOMEM"):
             return Unavailable(

@@ -103,4 +103,6 @@ async def test_every_point_of_a_curve_is_the_heat_of_its_instant(system: System)
 
 
 async def _told(gateway: httpx.AsyncClient, lead: str, facts: int) -> bool:
-    return len((await gateway.get(f"/v1/leads/{lead}/timeline")).json()["items"]) >= facts
+    items = (await gateway.get(f"/v1/leads/{lead}/timeline", params={"limit": 100})).json()["items"]
+    types = [item["type"] for item in items]
+    return types.count("ascua.signal.received.v1") == facts and "ascua.lead.captured.v1" in types

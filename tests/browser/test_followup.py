@@ -78,7 +78,7 @@ async def shop(system: System) -> Shop:
         async def all_known() -> bool:
             return bool((await gateway.get("/v1/status")).json()["caught_up"])
 
-        await until(all_known, 20)
+        await until(all_known)
     return Shop(rep, key, names)
 
 

@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -48,15 +47,6 @@ async def gateway(running: Running) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def eventually(question: Any, seconds: float = 20.0) -> Any:
-    """Ask until the answer is true."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if answer := await question():
-                return answer
-            await asyncio.sleep(0.05)
-
-
 async def test_the_addresses_and_the_operators_key_are_for_the_owner_alone(running: Running) -> None:
     addresses = running.addresses()
 
@@ -85,7 +75,7 @@ async def test_heat_is_shown_and_explained(running: Running, gateway: httpx.Asyn
         heat = await gateway.get("/v1/leads/cli-ana/heat")
         return heat.is_success and "signal.page_viewed" in heat.json()["counts"]
 
-    await eventually(counted)
+    await until(counted)
     shown = await ascua("heat", "show", "cli-ana", "--json", env=running.env)
     explained = await ascua(
         "heat", "explain", "cli-ana", "--json", "--at", "2100-01-01T00:00:00Z", env=running.env
@@ -175,7 +165,7 @@ async def test_lag_counts_what_a_group_has_not_read(running: Running) -> None:
             each["end"] for each in found.values()
         )
 
-    await eventually(caught_up)
+    await until(caught_up)
     found = await lag(topics, ["followup", "nobody-at-all"])
     assert {partition for partition in found["followup"] if partition.startswith("leads/")} == {
         f"leads/{number}" for number in range(4)
@@ -192,7 +182,7 @@ async def test_the_doctor_finds_nothing_wrong_and_tells_how_scoring_stands(
         status = (await gateway.get("/v1/status")).json()["services"]["scoring"]
         return bool(status["stream"]["last_commit"])
 
-    await eventually(committed)
+    await until(committed)
     done = await ascua("doctor", "--json", env=running.env)
 
     found = done.document
@@ -216,7 +206,7 @@ async def test_a_killed_service_is_back_at_its_address(
 
     os.kill(old, signal.SIGKILL)
 
-    await until(lambda: pid_of(running, name) != old, within=30)
+    await until(lambda: pid_of(running, name) != old)
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/readyz")).status_code == 200
     (death,) = (
@@ -290,7 +280,7 @@ async def test_one_service_alone_finds_the_running_system(running: Running) -> N
 
     try:
         async with httpx.AsyncClient() as client:
-            await eventually(ready, seconds=40)
+            await until(ready)
     finally:
         process.terminate()
         out, _ = await process.communicate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,15 +50,6 @@ def test_the_names_are_the_contract() -> None:
     } <= set(ALL)  # fmt: skip
     assert [str(each) for each in What] == ["all", *SERVICES]
     assert [str(each) for each in Holder] == [str(each) for each in Role]
-
-
-async def test_help_comes_at_once(tmp_path: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = await ascua("--help", env=told(tmp_path))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-
-    assert done.code == 0
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
 
 
 def test_nothing_slow_is_imported_before_a_command_runs() -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from shared.embedded import Child, Supervisor
+from shared.embedded import Child, Supervisor, process
+from shared.embedded.guard import LOG_LIMIT
+from shared.embedded.process import given_up
 from shared.errors import AscuaError, Refused, Unavailable
-from tests.waiting import until
+from tests.waiting import HANG, until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -115,7 +117,7 @@ asyncio.run(main())
     parent.kill()
     await parent.wait()
 
-    await until(lambda: not any(map(alive, family)), within=5)
+    await until(lambda: not any(map(alive, family)))
 
 
 async def test_a_child_that_dies_is_started_again(supervisor: Supervisor) -> None:
@@ -125,7 +127,7 @@ async def test_a_child_that_dies_is_started_again(supervisor: Supervisor) -> Non
 
     os.kill(first["sleeper"], signal.SIGKILL)
 
-    await until(lambda: supervisor.pids().get("sleeper", first["sleeper"]) != first["sleeper"], within=2)
+    await until(lambda: supervisor.pids().get("sleeper", first["sleeper"]) != first["sleeper"])
     assert supervisor.pids()["bystander"] == first["bystander"]
     assert supervisor.restarts() == {"sleeper": 1, "bystander": 0}
 
@@ -165,7 +167,7 @@ async def test_a_child_given_up_later_ends_the_wait(supervisor: Supervisor, tmp_
     os.kill(supervisor.pids()["stray"], signal.SIGKILL)
 
     with pytest.raises(Unavailable, match="stray ended 5 times"):
-        await asyncio.wait_for(supervisor.wait(), 5)
+        await asyncio.wait_for(supervisor.wait(), HANG)
     assert supervisor.pids() == {}
 
 
@@ -184,6 +186,62 @@ async def test_a_child_that_crashes_early_is_started_again_ever_more_slowly(
 
     times = [float(line) for line in births.read_text().split()]
     assert times[5] - times[4] > 0.7 > times[1] - times[0]
+
+
+async def test_what_a_child_says_is_kept_within_bounds_while_it_runs(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    shouting = f"head -c {3 * LOG_LIMIT} /dev/zero | tr '\\0' 'x'; echo; echo end; exec sleep 60"
+    await supervisor.start("shouter", shell(shouting))
+    log = tmp_path / "shouter.log"
+
+    await until(lambda: log.exists() and log.read_bytes().endswith(b"\nend\n"))
+
+    assert log.stat().st_size <= LOG_LIMIT
+    assert log.with_name("shouter.log.1").stat().st_size <= LOG_LIMIT
+    assert sorted(os.listdir(tmp_path)) == ["shouter.log", "shouter.log.1"]  # noqa: PTH208
+
+
+async def test_a_child_that_is_up_and_does_not_work_is_started_again(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LOOK", 0.02)
+    monkeypatch.setattr(process, "_PATIENCE", 0.1)
+    broken = tmp_path / "broken"
+
+    async def works() -> str | None:
+        return "it sleeps" if broken.exists() else None
+
+    with capture_logs() as told:
+        await supervisor.start("sleeper", ["sleep", "60"], works=works)
+        first = supervisor.pids()["sleeper"]
+        broken.touch()
+        await until(lambda: supervisor.pids().get("sleeper", first) != first)
+    (stuck, *_) = (line for line in told if line["event"] == "child_stuck")
+    assert (stuck["pid"], stuck["because"]) == (first, "it sleeps")
+
+
+async def test_a_child_that_keeps_dying_is_given_up_unless_something_else_keeps_it_from_its_work(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_BACKOFF", 0.02)
+    full, broken, births = tmp_path / "full", tmp_path / "broken", tmp_path / "births"
+
+    async def works() -> str | None:
+        return None if full.exists() else "it is away"
+
+    script = f"echo >>{births}; test -e {broken} && {{ echo poison; exit 1; }}; exec sleep 60"
+    await supervisor.start("stray", shell(script), works=works)
+    full.touch()
+    broken.touch()
+    os.kill(supervisor.pids()["stray"], signal.SIGKILL)
+    await until(lambda: births.exists() and births.stat().st_size > 2 * process._SHORT_LIVES)
+    assert not given_up(tmp_path, "stray").exists()
+    full.unlink()
+
+    with pytest.raises(Unavailable, match=r"(?s)stray ended \d+ times in a row .*poison"):
+        await asyncio.wait_for(supervisor.wait(), HANG)
+    assert "poison" in given_up(tmp_path, "stray").read_text()
 
 
 async def test_a_diagnosis_ends_a_start_with_its_own_sentence(supervisor: Supervisor) -> None:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from shared.embedded import Servers, kafka, running, store
 from shared.embedded.home import free_port
 from shared.errors import Refused, Unavailable
 from tests.embedded.test_process import REPOSITORY, alive
-from tests.waiting import until
+from tests.waiting import HANG, until
 
 STORES = [
     pytest.param(path, id=kind)
@@ -77,18 +76,16 @@ async def killed(servers: Servers, name: str) -> None:
     """SIGKILL a server and wait until another process has taken its place."""
     old = servers.pids()[name]
     os.kill(old, signal.SIGKILL)
-    await until(lambda: servers.pids().get(name, old) != old, within=3)
+    await until(lambda: servers.pids().get(name, old) != old)
 
 
-async def test_a_killed_broker_is_back_at_its_address_within_5_s_with_its_events(servers: Servers) -> None:
+async def test_a_killed_broker_is_back_at_its_address_with_its_events(servers: Servers) -> None:
     address, sent = servers.kafka_bootstrap, [b"%d" % number for number in range(100)]
     await write(servers, "kept", sent)
-    began = time.monotonic()
 
     await killed(servers, "kafka")
     await kafka.Broker(servers.home, int(address.rpartition(":")[2])).ready()
 
-    assert time.monotonic() - began < 5
     assert servers.kafka_bootstrap == address
     assert await read(servers, "kept") == sent
     await write(servers, "kept", [b"after"])
@@ -108,11 +105,9 @@ async def test_a_killed_store_is_back_at_its_address_with_its_journaled_writes(
             await leads.insert_many([{"_id": number} for number in range(100)])
             await leads.update_one({"_id": 7}, {"$set": {"hot": True}})
 
-            began = time.monotonic()
             await killed(servers, "store")
             found = await eventually_count(client)
 
-            assert time.monotonic() - began < 5
             assert found == 100
             assert await leads.find_one({"_id": 7}) == {"_id": 7, "hot": True}
             assert servers.store_name == Path(binary).name
@@ -122,7 +117,7 @@ async def test_a_killed_store_is_back_at_its_address_with_its_journaled_writes(
 
 
 async def eventually_count(client: AsyncMongoClient[dict[str, object]]) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while True:
             try:
                 return len(await client.test.leads.find({}).to_list())
@@ -315,6 +310,14 @@ async def test_a_port_that_is_taken_in_the_last_moment_is_named_by_the_server(
 
         with pytest.raises(Unavailable, match=f"Port {port} .* is taken by another program"):
             await servers.start()
+
+
+def test_a_port_that_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = free_port()
+    monkeypatch.setattr("shared.embedded.home._PORTS", range(given, given + 1))
+
+    with pytest.raises(Unavailable, match="No free port"):
+        free_port()
 
 
 async def test_a_broker_without_enough_memory_says_so(tmp_path: Path) -> None:

@@ -196,7 +196,6 @@ class Oracle:
 
 @settings(
     max_examples=500 if LONG else 5,
-    deadline=None,
     derandomize=not LONG,
     suppress_health_check=list(HealthCheck),
 )

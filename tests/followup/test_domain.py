@@ -150,7 +150,7 @@ deeds = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(deeds=deeds, captured=st.integers(0, 8), closed=st.none() | st.integers(0, 8))
 def test_whatever_comes_in_whatever_order_an_open_lead_has_one_next_step_and_a_closed_one_has_none(
     deeds: list[Deed], captured: int, closed: int | None

@@ -69,14 +69,14 @@ async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_fi
     relay = Relay("followup", kept, log, "followup")  # type: ignore[arg-type]
     await relay.start()
     await captured(kept, books, dues)
-    await until(lambda: len(log.facts) == 301, within=30)
+    await until(lambda: len(log.facts) == 301)
 
     now = STOPPED + timedelta(minutes=10) - timedelta(seconds=1)
     timers = Timers(kept, books, lambda: now)
     await timers.start()
-    await until(lambda: len(log.due()) == 300, within=30)
+    await until(lambda: len(log.due()) == 300)
     now += timedelta(seconds=1)
-    await until(lambda: len(log.due()) == 301, within=10)
+    await until(lambda: len(log.due()) == 301)
     await timers.stop()
     await relay.stop()
 
@@ -95,7 +95,7 @@ async def test_two_processes_that_look_at_once_tell_each_step_once(
         timers.append(Timers(own, books, lambda: STOPPED))
     for part in (*relays, *timers):
         await part.start()
-    await until(lambda: len(log.due()) == 250, within=30)
+    await until(lambda: len(log.due()) == 250)
     for part in (*timers, *relays):
         await part.stop()
 

@@ -112,7 +112,7 @@ def view_of(events: Sequence[Event]) -> LeadView:
     return reduce(follow, events, LeadView("ana"))
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(st.fixed_dictionaries(_all()), st.data())
 def test_any_interleaving_of_the_topics_gives_the_same_view(
     topics: dict[str, list[Event]], data: st.DataObject

@@ -260,7 +260,7 @@ def test_what_is_known_of_the_writers_language_wins_over_a_guess() -> None:
 WORDS = [word for line, _ in TABLE for word in line.split()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(st.text(max_size=200), st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)),
     st.integers(946_684_800, 3_786_825_600).map(lambda at: datetime.fromtimestamp(at, UTC)),

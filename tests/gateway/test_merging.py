@@ -56,9 +56,13 @@ async def test_a_merged_lead_points_to_its_survivor_until_it_is_split_off(gatewa
         return (await view(gateway, eva))["survivor"] is None and not (await view(gateway, ana))["members"]
 
     await until(it_stands_alone)
-    timeline = (await gateway.get(f"/v1/leads/{eva}/timeline")).json()["items"]
-    of_leads = [each["type"] for each in timeline if each["type"].startswith("ascua.lead.")]
-    assert of_leads[:2] == ["ascua.lead.split.v1", "ascua.lead.merged.v1"]
+
+    async def its_timeline_tells_both() -> bool:
+        timeline = (await gateway.get(f"/v1/leads/{eva}/timeline")).json()["items"]
+        of_leads = [each["type"] for each in timeline if each["type"].startswith("ascua.lead.")]
+        return of_leads[:2] == ["ascua.lead.split.v1", "ascua.lead.merged.v1"]
+
+    await until(its_timeline_tells_both)
 
 
 async def test_a_merge_that_cannot_be_gets_the_designed_answer(gateway: httpx.AsyncClient) -> None:
@@ -136,11 +140,23 @@ async def test_merged_leads_stand_as_one_on_the_board_and_say_whose_each_reason_
     assert {term["lead_id"] for term in why["terms"]} == {ana, eva}
     points = [each["points"] for part in ("terms", "fit", "caps") for each in why[part]]
     assert why["base"] + sum(points) == pytest.approx(why["heat"], abs=1e-9)
-    told = (await view(gateway, ana))["heat"]
-    then = (await gateway.get(f"/v1/leads/{ana}/heat", params={"at": told["at"]})).json()
-    assert (then["heat"], then["band"]) == (pytest.approx(told["points"], abs=1e-9), told["band"])
-    items = (await gateway.get(f"/v1/leads/{ana}/timeline", params={"limit": 100})).json()["items"]
-    assert {item["lead_id"] for item in items} == {ana, eva}
+
+    async def what_is_told_is_explained() -> bool:
+        told = (await view(gateway, ana))["heat"]
+        then = (await gateway.get(f"/v1/leads/{ana}/heat", params={"at": told["at"]})).json()
+        return then["band"] == told["band"] and then["heat"] == pytest.approx(told["points"], abs=1e-9)
+
+    await until(what_is_told_is_explained)
+
+    async def timeline() -> list[Any]:
+        found = await gateway.get(f"/v1/leads/{ana}/timeline", params={"limit": 100})
+        return list(found.json()["items"])
+
+    async def both_are_told() -> bool:
+        return {item["lead_id"] for item in await timeline()} == {ana, eva}
+
+    await until(both_are_told)
+    items = await timeline()
     assert [item["lead_id"] for item in items if item.get("text") == "wants the blue one"] == [eva]
     before = (await gateway.get(f"/v1/leads/{ana}/heat", params={"at": alone["at"]})).json()
     assert before["heat"] < alone["heat"]  # what was then, stays
@@ -155,6 +171,11 @@ async def test_merged_leads_stand_as_one_on_the_board_and_say_whose_each_reason_
     async def each_stands_for_itself() -> bool:
         return await on_board(gateway, ana) is None and (await on_board(gateway, eva) or 0) > 0
 
+    async def each_is_explained_by_itself() -> bool:
+        whose = [
+            {term["lead_id"] for term in (await explained(gateway, each))["terms"]} for each in (ana, eva)
+        ]
+        return whose == [{ana}, {eva}]
+
     await until(each_stands_for_itself)
-    assert {term["lead_id"] for term in (await explained(gateway, ana))["terms"]} == {ana}
-    assert {term["lead_id"] for term in (await explained(gateway, eva))["terms"]} == {eva}
+    await until(each_is_explained_by_itself)

@@ -204,7 +204,7 @@ likely = st.tuples(
 )
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(likely, st.lists(cells, max_size=7)), max_size=30), st.integers(0, 8))
 async def test_the_account_always_adds_up(rows: list[list[str]], refuse_every: int) -> None:
     text = io.StringIO()
@@ -229,7 +229,7 @@ async def test_the_account_always_adds_up(rows: list[list[str]], refuse_every: i
         assert len(rejects_in(account)) == account.rows_rejected
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
 async def test_any_text_is_accounted_for_or_refused_before_anything_is_sent(text: str) -> None:
     gate, tally = Gate(), Tally()
@@ -244,7 +244,7 @@ async def test_any_text_is_accounted_for_or_refused_before_anything_is_sent(text
             assert account.rows_read == account.events_published + account.rows_rejected
 
 
-@settings(derandomize=True, max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 40), max_size=4), st.integers(1, 9))
 async def test_killed_anywhere_and_run_again_it_ends_the_same(kills: list[int], piece_rows: int) -> None:
     undisturbed, gate = Gate(), Gate()

@@ -15,7 +15,7 @@ from shared.bus.lag import lag
 from shared.bus.publisher import MAX_RECORD_BYTES
 from shared.bus.topics import admin
 from shared.documents import Documents
-from shared.errors import AscuaError, Conflict, NotFound, Unavailable
+from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.mongo import Mongo
 from shared.reactions import Reactions
 from tests.integration.kit import (
@@ -150,7 +150,7 @@ async def test_too_many_dead_letters_stop_it_and_nothing_is_committed_past_them(
         await published(publisher, [Outgoing("leads", "ana", b"?") for _ in range(3)])
         async with consuming(topics, publisher, handle, dead_letter_limit=2) as consumer:
             assert "too many dead letters" in await stopped(consumer)
-            with pytest.raises(Unavailable, match=r"diary stopped: too many .*not-json.* `ascua dlq list`"):
+            with pytest.raises(Refused, match=r"diary stopped: too many .*not-json.* `ascua dlq list`"):
                 await consumer.check()
         assert await positions(topics, "diary") == before
         assert await open_letters(topics) == []
@@ -317,7 +317,7 @@ async def test_a_consumer_that_is_told_to_stop_finishes_what_it_has_begun(
 
 async def test_it_does_not_start_without_a_broker(mongo: Mongo) -> None:
     nowhere = Topics("127.0.0.1:9", "nowhere")
-    with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
+    with pytest.raises(Refused, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
         async with consuming(nowhere, Publisher(nowhere), partial(writing.handle, diaries(mongo))):
             pass
 

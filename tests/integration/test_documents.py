@@ -82,8 +82,6 @@ def logs(draw: st.DrawFn) -> list[tuple[str, str, int]]:
 
 @settings(
     max_examples=12,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(log=logs(), batches=st.tuples(st.integers(1, 9), st.integers(1, 9)))

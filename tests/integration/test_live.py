@@ -13,7 +13,7 @@ from services.gateway.live import Change, Live
 from shared.bus import Outgoing, Publisher, Topics
 from shared.errors import Refused
 from tests.integration.kit import fact, facts, move, published, publishing
-from tests.waiting import until
+from tests.waiting import HANG, until
 
 
 @asynccontextmanager
@@ -49,7 +49,7 @@ class Client:
                 self._came.notify_all()
 
     async def has(self, count: int) -> list[Change]:
-        async with asyncio.timeout(10), self._came:
+        async with asyncio.timeout(HANG), self._came:
             await self._came.wait_for(lambda: len(self.changes) >= count)
         return self.changes
 

@@ -108,7 +108,7 @@ def _decide(lead: Lead | None, command: Command, at: datetime) -> Told:
     raise AssertionError(command)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

@@ -214,7 +214,7 @@ async def test_a_merge_sent_again_with_its_key_is_answered_as_the_first_time() -
 LEADS = ("ana", "bea", "eva", "lea")
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 @given(
     st.lists(
         st.tuples(

@@ -21,7 +21,7 @@ NOW = 1_760_000_000_000
 CAPTURED, VIEWED, CHATTED = 0xFFFFFFFF, 7, 99
 HALF_LIVES = {CAPTURED: 7 * DAY, VIEWED: 2 * DAY, CHATTED: 1000}
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=100)
+deterministic = settings(max_examples=100)
 added = st.lists(
     st.tuples(
         st.sampled_from(sorted(HALF_LIVES)), st.integers(NOW - 300 * DAY, NOW) | st.integers(-DAY, DAY)

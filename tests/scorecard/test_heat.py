@@ -26,7 +26,7 @@ KINDS = [*sorted({rule.event for rule in RULES.heat.kinds.values()}), "lead.snee
 SAID = {"category": "complaint"}
 """What the facts here say, so that each event has its one kind."""
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=60)
+deterministic = settings(max_examples=60)
 facts_of_a_lead = st.lists(
     st.tuples(
         st.uuids().map(str),

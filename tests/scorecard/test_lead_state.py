@@ -16,7 +16,7 @@ NOW = 1_760_000_000_000
 HOUR = 3_600_000
 RULES = default_rules()
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=100)
+deterministic = settings(max_examples=100)
 
 
 @st.composite

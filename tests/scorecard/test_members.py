@@ -88,7 +88,7 @@ def test_a_turn_that_cannot_be_changes_nothing(turn: int) -> None:
 STORIES = st.lists(st.tuples(st.sampled_from(["eva", "lea"]), st.integers(1, 4)), max_size=8)
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(STORIES, st.permutations(range(8)), st.data())
 def test_the_same_facts_and_parts_make_the_same_ties_in_any_order(
     story: list[tuple[str, int]], order: list[int], data: st.DataObject
@@ -125,7 +125,7 @@ FACTS = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(FACTS)
 def test_leads_that_are_joined_count_to_the_byte_what_one_lead_counts_that_did_it_all(
     facts: list[tuple[str, int, int]],

@@ -208,7 +208,7 @@ def plainly(story: list[Happened], rules: Gauges, until_ms: int) -> list[tuple[s
     return told
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(stories(), st.sampled_from([RULES, WILD]))
 def test_every_crossing_is_told_at_its_instant_and_in_its_turn(story: list[Happened], rules: Gauges) -> None:
     lead = Lead.new("ana")
@@ -247,7 +247,7 @@ def test_a_customer_who_hears_nothing_comes_to_be_at_risk_and_recovers_with_a_ta
     assert [(type(each), each.episode) for each in recovered] == [(CustomerRecovered, 2)]
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(stories())
 def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[Happened]) -> None:
     kept, read = Lead.new("ana"), Lead.new("ana")
@@ -259,7 +259,7 @@ def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[Ha
     assert read.as_of_ms == kept.as_of_ms
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(stories())
 def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[Happened]) -> None:
     lead = Lead.new("ana")
@@ -273,7 +273,7 @@ def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[H
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(stories(), st.integers(0, 40 * DAY))
 def test_the_band_of_an_instant_is_the_one_the_stream_told(story: list[Happened], later: int) -> None:
     lead = Lead.new("ana")

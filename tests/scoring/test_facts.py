@@ -44,7 +44,7 @@ def slow(raw: bytes) -> object:
     return happened(decode(raw))
 
 
-@settings(derandomize=True, deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(st.lists(st.tuples(FIELDS, ODD, st.booleans()), max_size=2), st.booleans())
 def test_both_ways_accept_the_same_and_read_it_alike(
     changes: list[tuple[str, object, bool]], late: bool

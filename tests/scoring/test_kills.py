@@ -101,7 +101,7 @@ async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of
             kept.update((key.decode(), Lead.decode("", value)) for key, value in newest.items())
             return {lead: each.state.digest() for lead, each in kept.items()} == wanted
 
-        await until(is_right, within=60)
+        await until(is_right)
     check_crossings(await records(topics, "scoring"), oracle, kept)
     told: dict[bytes, list[int]] = {}
     for record in await records(topics, "heat"):

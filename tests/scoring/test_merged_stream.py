@@ -96,7 +96,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             async def is_right() -> bool:
                 return (await kept.read()).is_right(story, ana, bea, lea)
 
-            await until(is_right, within=60)
+            await until(is_right)
 
         async with process(servers, topics) as running:
             for lead in (ana, bea, lea):
@@ -126,7 +126,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             story.split(bea)
             await tell()
             await settled()
-            await until(lambda: is_caught_up(topics), within=30)
+            await until(lambda: is_caught_up(topics))
             assert await explained(ledger, topics, ana) == {ana, lea}
             assert await explained(ledger, topics, bea) == {bea}
     await mongo.stop()
@@ -153,7 +153,7 @@ async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
         found = await explain(reads, lead, event.at)
         return abs(found.score.heat - event.heat) < 1e-9
 
-    await until(is_known, within=30)
+    await until(is_known)
     assert isinstance(event, HeatChanged)
     found = await explain(reads, lead, event.at)
     points = [each.points for each in found.score.terms] + [each.points for each in found.score.caps]

@@ -46,7 +46,7 @@ from tests.scoring.merged import (
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32), st.booleans(), st.booleans())
 def test_in_whatever_order_and_after_whatever_dies_the_leads_count_what_the_facts_say(
     seed: int, is_shuffled: bool, is_damaged: bool

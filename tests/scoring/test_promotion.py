@@ -80,20 +80,20 @@ async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_
 
         async with process(servers, topics) as running:
             await channel.tell(*story)
-            await until(lambda: is_right(gauges(default_rules())), within=30)
+            await until(lambda: is_right(gauges(default_rules())))
             more = story_of(random, 600)
             flow = asyncio.create_task(trickle(channel, more))
             version = await published(servers, topics, LONGER)
             await flow
             story += more
-            await until(lambda: is_right(after), within=30)
+            await until(lambda: is_right(after))
             running.kill()
         await damage(sender, topics, LEADS[7])
         async with process(servers, topics):
             more = story_of(random, 60)
             await channel.tell(*more)
             story += more
-            await until(lambda: is_right(after), within=30)
+            await until(lambda: is_right(after))
     told: dict[str, list[CrossingEvent]] = {}
     for record in await records(topics, "scoring"):
         event = decode(record.value).event

@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.clock import AHEAD, clamp, from_milliseconds, milliseconds, new_id, utc_now
 from shared.errors import Refused
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-deterministic = settings(
-    derandomize=True, max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+deterministic = settings(max_examples=100)
 moments = st.datetimes(timezones=st.timezones()).filter(lambda at: 2 < at.year < 9998)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.clock import from_milliseconds, milliseconds
@@ -30,9 +30,7 @@ from shared.events.base import JsonObject, rfc3339, to_cloudevent, upcast
 from shared.events.schemas import data_schema
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-deterministic = settings(
-    derandomize=True, max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+deterministic = settings(max_examples=30)
 CAPTURED = leads.LeadCaptured(lead_id="lead-1", at=AT, channel=leads.Channel.WEB)
 
 
