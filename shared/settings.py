@@ -8,6 +8,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.wording import in_words
+
 
 class ServiceSettings(BaseSettings):
     """Settings every service has."""
@@ -34,5 +36,5 @@ def load(settings: type[S]) -> S:
         return settings()
     except ValidationError as error:
         for each in error.errors(include_input=False, include_url=False):
-            sys.stderr.write(f"ASCUA_{str(each['loc'][0]).upper()}: {each['msg']}\n")
+            sys.stderr.write(f"ASCUA_{str(each['loc'][0]).upper()}: {in_words(each)}\n")
         raise SystemExit(78) from None

@@ -22,6 +22,7 @@ from shared.clock import new_id
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
+from shared.wording import in_words
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -167,7 +168,7 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
         {
             "pointer": "/" + "/".join(str(part) for part in each["loc"][1:]),
             "in": str(each["loc"][0]),
-            "detail": each["msg"],
+            "detail": in_words(each),
         }
         for each in error.errors()
     ]

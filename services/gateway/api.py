@@ -28,9 +28,9 @@ from shared.clock import Clock, clamp, in_utc
 from shared.commands import (
     ActivityOutcomes,
     AssignLead,
-    CaptureLead,
     ChangeStage,
     HistoryRows,
+    LeadForm,
     LogActivities,
     LogActivity,
     LoseLead,
@@ -118,8 +118,8 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
     capture, work = [admit(keys, Scope.CAPTURE)], [admit(keys, Scope.WORK)]
 
     @api.post("/leads", status_code=201, dependencies=capture, summary="Capture a lead")
-    async def capture_lead(command: CaptureLead, idempotency_key: IdempotencyKey = None) -> JSONResponse:
-        return JSONResponse(await backends.call("leads", "POST", "/leads", command, idempotency_key), 201)
+    async def capture_lead(form: LeadForm, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+        return JSONResponse(await backends.call("leads", "POST", "/leads", form, idempotency_key), 201)
 
     @api.post("/leads/{lead_id}/stage", dependencies=work, summary="Move an open lead to another stage")
     async def change_stage(

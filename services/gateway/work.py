@@ -116,7 +116,7 @@ def router(
         found = await boards.behind(trails, backends, asked, figure)
         page, more = boards.part(found, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
-        names = {id: view.profile.name for id, view in shown.items() if view.profile is not None}
+        names = {id: view.name for id, view in shown.items()}
         say = catalogue.sayer(tongue)
         chosen = _chosen(asked)
         title = say(figure, count=len(found)) if figure in HINTS else say(figure)
