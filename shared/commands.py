@@ -29,7 +29,7 @@ from shared.events.followup import ActivityKind, ActivityResult, Direction, Id, 
 from shared.events.leads import Channel, ConsentBasis, Money, Qualities, Stage, Zone
 from shared.events.signals import SignalKind
 from shared.events.tickets import Author, Priority, TicketCategory
-from shared.fields import Body, Given, Line, Text, Time, When, Words, known_zone, like, words_tidied
+from shared.fields import WHEN, Body, Given, Line, Text, Tidy, Time, Words, known_zone, like, words_tidied
 
 PersonId = LeadId
 
@@ -37,7 +37,7 @@ PersonId = LeadId
 class Command(Body):
     """A request to change something."""
 
-    at: When | None = None
+    at: Time | None = Field(None, description=WHEN, examples=["2026-11-21T09:30:00Z"])
 
 
 class Profile(BaseModel):
@@ -173,11 +173,11 @@ class QualifyLead(Command):
         consent="legitimate_interest",
     )
 
-    attributes: Annotated[Qualities, BeforeValidator(words_tidied)] = Field(
+    attributes: Annotated[Qualities, BeforeValidator(words_tidied), Tidy()] = Field(
         default_factory=dict,
         description="What concerns the company and the deal: ICP, budget, need, timeframe.",
     )
-    person: Annotated[Qualities, BeforeValidator(words_tidied)] = Field(
+    person: Annotated[Qualities, BeforeValidator(words_tidied), Tidy()] = Field(
         default_factory=dict, description="What concerns the person. Told only with a basis for it."
     )
     consent: ConsentBasis | None = Field(
@@ -401,7 +401,7 @@ class SendSignal(Body):
     )
     lead_id: LeadId
     kind: SignalKind
-    at: When | None = None
+    at: Time | None = Field(None, description=WHEN, examples=["2026-11-21T09:30:00Z"])
     attributes: Words = Field(default_factory=dict)
 
 

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     GetJsonSchemaHandler,
     JsonValue,
     StringConstraints,
@@ -40,13 +39,31 @@ def words_tidied(given: object) -> object:
     if not isinstance(given, dict):
         return given
     tidy = {name: text.line(each) if isinstance(each, str) else each for name, each in given.items()}
-    return {name: each for name, each in tidy.items() if not isinstance(each, str) or text.shows(each)}
+    return {
+        name: each
+        for name, each in tidy.items()
+        if each is not None and (not isinstance(each, str) or text.shows(each))
+    }
 
 
 LINE_LENGTH = 200
 Line = Annotated[str, StringConstraints(min_length=1, max_length=LINE_LENGTH), _written(text.line)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000), _written(text.clean)]
-Words = Annotated[Attributes, BeforeValidator(words_tidied)]
+
+
+class Tidy:
+    """Says in the schema of words that they may be empty too."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        for name, each in schema.get("patternProperties", {}).items():
+            schema["patternProperties"][name] = _or_empty(each)
+        return schema
+
+
+Words = Annotated[Attributes, BeforeValidator(words_tidied), Tidy()]
 Time = Annotated[
     AwareDatetime,
     BeforeValidator(from_number),
@@ -61,14 +78,10 @@ Time = Annotated[
     ),
 ]
 """RFC 3339 with offset, or seconds or milliseconds since 1970."""
-When = Annotated[
-    Time,
-    Field(
-        description="When it happened (RFC 3339 with offset, or seconds or milliseconds since 1970); now, if absent. "
-        "A time that lies more than five minutes ahead is set back to five minutes from now.",
-        examples=["2026-11-21T09:30:00Z"],
-    ),
-]
+WHEN = (
+    "When it happened (RFC 3339 with offset, or seconds or milliseconds since 1970); now, if absent. A time that lies "
+    "more than five minutes ahead is set back to five minutes from now."
+)
 
 
 def _scalar(given: object) -> object:
@@ -135,6 +148,6 @@ def _or_empty(field: JsonSchemaValue) -> JsonSchemaValue:
     of_field = ("title", "description", "default", "examples")
     about: JsonSchemaValue = {key: field[key] for key in of_field if key in field}
     kinds = field.get("anyOf") or [{key: value for key, value in field.items() if key not in about}]
-    empty = [{"type": "string", "pattern": "^\\s*$"}] if {"type": "string"} not in kinds else []
+    empty = [{"type": "string", "pattern": text.NOTHING}] if {"type": "string"} not in kinds else []
     null = [{"type": "null"}] if {"type": "null"} not in kinds else []
     return {**about, "anyOf": [*kinds, *empty, *null]}

@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from shared import logs
+from shared.deadlines import Prompt
 from shared.errors import Unavailable
 from shared.settings import ServiceSettings
 from shared.web import web_app
@@ -108,6 +109,7 @@ def serve(name: str, app: FastAPI, settings: ServiceSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=Prompt,
         loop="uvloop",
         access_log=False,
         log_config=None,

@@ -15,10 +15,13 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.clock import new_id
+from shared.deadlines import BodyInTime
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
@@ -103,12 +106,13 @@ def web_app(
     description: str = "",
 ) -> FastAPI:
     """The application of one service. `checks` raise when a dependency is missing; `/readyz` says which."""
-    app = FastAPI(
+    app = _Described(
         title=f"Ascua {service}",
         version=version,
         description=description,
         lifespan=lifespan,
         responses=PROBLEMS,
+        docs_url=None,
         redoc_url=None,
     )
     for router in routers:
@@ -117,9 +121,31 @@ def web_app(
     app.add_exception_handler(AscuaError, _on_ascua_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_middleware(BodyInTime)
     app.add_middleware(_Limited)
     app.add_middleware(_Observed, service=service)
     return app
+
+
+class _Described(FastAPI):
+    """Its description says that problems are problems: FastAPI would have them as plain JSON, and two forms of 422."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for operation in (each for path in described["paths"].values() for each in path.values()):
+                answers = operation["responses"]
+                operation["responses"] = {
+                    code: {**answer, "content": _PROBLEM} if code[0] in "45" else answer
+                    for code, answer in answers.items()
+                    if code != "422"
+                }
+            for name in ("HTTPValidationError", "ValidationError"):
+                described["components"]["schemas"].pop(name, None)
+        return self.openapi_schema or {}
+
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 def _operations(checks: Mapping[str, Check], status: Callable[[], dict[str, Any]]) -> APIRouter:
@@ -177,12 +203,36 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     return problem("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
-async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
+    headers, detail = dict(error.headers or {}), str(error.detail)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or "GET, HEAD"  # of files
+        detail = f"this address takes {headers['Allow']}"
+    elif detail == status.phrase:
+        detail = "there is nothing at this address" if status == HTTPStatus.NOT_FOUND else detail
     slug = _TOO_LARGE_SLUG if status == 413 else status.phrase.lower().replace(" ", "-")
-    return problem(slug, status, str(error.detail), headers)
+    return problem(slug, status, detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that may be asked at a path: each method is a route of its own, and the first one only knows itself."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+_GUARDS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""What every answer says that does not say otherwise."""
+_LEFT = 499
+"""How a request is counted whose client left before the answer."""
 
 
 class _Observed:
@@ -206,12 +256,16 @@ class _Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                headers = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                said = {name.lower() for name, _ in headers}
+                message["headers"] = headers + [each for each in _GUARDS if each[0] not in said]
             await send(message)
 
         with tracing(trace):
             try:
                 await self._app(scope, receive, stamped)
+            except ClientDisconnect:
+                status = status or _LEFT
             except Exception as error:
                 logger().error("request_failed", exc_info=error)
                 if status:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
+from pydantic import AfterValidator
 
-from services.gateway import api, boards, calendars, pages, work
+from services.gateway import api, boards, calendars, docs, pages, work
 from services.gateway.backends import Backends
 from services.gateway.feeds import Feeds
 from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, project
@@ -23,12 +25,26 @@ from shared.settings import ServiceSettings, load
 PROJECTOR = "gateway"
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write the address people reach the gateway at, such as https://leads.example.com")
+    return url.rstrip("/") + "/"
+
+
 class Settings(ServiceSettings):
     port: int = 8000
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
+    """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
     leads_url: str = "http://127.0.0.1:8001"
     followup_url: str = "http://127.0.0.1:8002"
     tickets_url: str = "http://127.0.0.1:8003"
     scoring_url: str = "http://127.0.0.1:8004"
+
+    @property
+    def address(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
 def app(settings: Settings) -> FastAPI:
@@ -78,12 +94,13 @@ def app(settings: Settings) -> FastAPI:
         api.intake(publisher, backends, imports, keys, utc_now),
         api.reads(views, backends, live, keys, topics, utc_now),
         boards.router(views, trails, backends, keys, utc_now),
-        calendars.router(views, Feeds(mongo), keys, utc_now),
+        calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),
         work.router(views, trails, backends, live, keys, utc_now),
-        pages.router(views, backends, live, keys, utc_now),
+        pages.router(views, backends, live, keys, settings.address, utc_now),
+        docs.router(),
     ]
     gateway = service_app("gateway", parts, routers)
-    gateway.mount("/static", StaticFiles(directory=pages.STATIC))
+    gateway.mount("/static", docs.Static(directory=pages.STATIC))
     return gateway
 
 

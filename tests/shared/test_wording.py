@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.gateway.main import Settings, app
 from shared import commands
+from shared.text import NOTHING
 from shared.wording import PATTERNS, in_words
 
 
@@ -26,7 +27,7 @@ def patterns(node: Any) -> Iterator[str]:
 
 def test_whatever_form_the_api_asks_for_is_said_in_words() -> None:
     settings = Settings(kafka_bootstrap="127.0.0.1:9", mongo_url="mongodb://127.0.0.1:9")
-    asked = set(patterns(app(settings).openapi())) - {r"^\s*$"}
+    asked = set(patterns(app(settings).openapi())) - {NOTHING}
     assert asked
     assert asked <= PATTERNS.keys()
 
