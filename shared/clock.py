@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import uuid_utils
 
@@ -15,6 +18,8 @@ AHEAD = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Clock = Callable[[], datetime]
+
+_NUMERIC: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]*(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 def utc_now() -> datetime:
@@ -35,6 +40,27 @@ def in_utc(at: datetime) -> datetime:
     if not 1 < at.year < 9999:
         raise ValueError("a time must lie in the years 2 to 9998 in UTC")
     return at
+
+
+def from_number(given: object) -> object:
+    """An instant, where what was sent is a number, or the text of one: seconds since 1970 if it has ten digits before
+    its point, milliseconds if it has thirteen. What is no number is returned as it is.
+
+    Raises ValueError for any other number: 20261128 is a date to people, and August 1970 to programs.
+    """
+    if isinstance(given, str):
+        given = given.strip()
+        if not given or not _NUMERIC.fullmatch(given):
+            return given
+        given = float(given) if given.strip("+-.eE") else math.nan
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return given
+    for unit, smallest in ((1.0, 1e9), (1000.0, 1e12)):
+        if smallest <= given < 10 * smallest:
+            return from_milliseconds(round(given / unit * 1000))
+    raise ValueError(
+        "a number is a time only as seconds or milliseconds since 1970; write it as 2026-11-21T09:30:00Z"
+    )
 
 
 def clamp(at: datetime | None, now: datetime) -> datetime:

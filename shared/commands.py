@@ -8,57 +8,36 @@ from __future__ import annotations
 import hashlib
 import uuid
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     StrictBool,
+    StrictInt,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from shared.clock import from_number
 from shared.documents import Key
 from shared.events.base import Instant, LeadId, Slug
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Id, Objection
 from shared.events.leads import Channel, ConsentBasis, Money, Qualities, Stage, Zone
-from shared.events.signals import Attributes, SignalKind
+from shared.events.signals import SignalKind
 from shared.events.tickets import Author, Priority, TicketCategory
+from shared.fields import WHEN, Body, Given, Line, Text, Tidy, Time, Words, known_zone, like, words_tidied
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-When = Annotated[
-    AwareDatetime,
-    Field(
-        description="When it happened (RFC 3339 with offset); now, if absent. A time that lies more than five minutes "
-        "ahead is set back to five minutes from now.",
-        examples=["2026-11-21T09:30:00Z"],
-    ),
-]
 PersonId = LeadId
 
 
-def _known_zone(zone: str) -> str:
-    if zone not in available_timezones():
-        raise ValueError("no such IANA time zone; write it as Europe/Madrid")
-    return zone
+class Command(Body):
+    """A request to change something."""
 
-
-def _like(**example: JsonValue) -> ConfigDict:
-    """Frozen, strict about unknown fields, and shown by an example."""
-    return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [example]})
-
-
-class Command(BaseModel):
-    """A request to change something. What it does not know it refuses, so that a misspelt field is not lost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at: When | None = None
+    at: Time | None = Field(None, description=WHEN, examples=["2026-11-21T09:30:00Z"])
 
 
 class Profile(BaseModel):
@@ -66,25 +45,21 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Line
+    name: Line | None = None
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)] | None = (
         None
     )
-    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()./-]{5,30}$")] | None = None
+    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()./-]{5,30}$")] | None = Field(
+        None, description="E.164, as in +34600100200; as it was written, where it is none of its country's."
+    )
     company: Line | None = None
+    extension: str | None = Field(None, description="Behind the phone number.")
 
 
 class CaptureLead(Command):
-    """Someone left their details with us."""
+    """A lead as it is kept: what was understood of a `LeadForm`."""
 
-    model_config = _like(
-        profile={"name": "Ana Torres", "email": "ana@example.com"},
-        channel="web",
-        campaign="autumn",
-        acquisition_cost={"minor": 1250, "currency": "EUR"},
-    )
-
-    lead_id: LeadId | None = Field(None, description="The channel's own opaque id; made for you, if absent.")
+    lead_id: LeadId | None = None
     profile: Profile | None = None
     channel: Channel
     stage: Stage = Stage.NEW
@@ -92,17 +67,72 @@ class CaptureLead(Command):
     campaign: Slug | None = None
     acquisition_cost: Money | None = None
     segment: Slug | None = None
-    tier: Slug | None = Field(None, description="Of the account, such as `key`.")
-    zone: Zone | None = Field(None, description="Where their clock is: an IANA time zone.")
+    tier: Slug | None = None
+    zone: Zone | None = None
 
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str | None) -> str | None:
-        return zone and _known_zone(zone)
+        return zone and known_zone(zone)
+
+
+class ProfileForm(Body):
+    """Who the lead is, as they or a form wrote it."""
+
+    name: Given | None = Field(None, examples=["Ana Torres"])
+    email: Given | None = Field(None, examples=["ana@example.com"])
+    phone: Given | None = Field(
+        None, description="As it is written where the lead is.", examples=["600 100 200"]
+    )
+    company: Given | None = None
+
+
+class LeadForm(Body):
+    """Someone left their details with us. Nobody is turned away for a poor optional field: what can be understood is
+    kept in its usual form, and what cannot is left out and named in `warnings`.
+    """
+
+    model_config = like(
+        profile={"name": "Ana Torres", "email": "ana@example.com"},
+        channel="web",
+        campaign="autumn",
+        acquisition_cost={"minor": 1250, "currency": "EUR"},
+    )
+
+    at: bool | int | float | str | None = Field(
+        None,
+        description="When they did (RFC 3339 with offset, or seconds or milliseconds since 1970); now, if absent.",
+        examples=["2026-11-21T09:30:00Z"],
+    )
+    lead_id: LeadId | None = Field(None, description="The channel's own opaque id; made for you, if absent.")
+    profile: ProfileForm | None = None
+    channel: Channel
+    stage: Given = Field(Stage.NEW.value, description="One of the stages of an open lead.")
+    origin: Given | None = Field(None, description="Where the channel had them from.", examples=["google"])
+    campaign: Given | None = Field(
+        None, description="Kept as a short word: `Otoño 2026 | ES` becomes `otono_2026_es`."
+    )
+    acquisition_cost: Given | dict[str, JsonValue] | None = Field(
+        None,
+        description="`minor` units of a `currency`, EUR if absent.",
+        examples=[{"minor": 1250, "currency": "EUR"}],
+    )
+    segment: Given | None = None
+    tier: Given | None = Field(None, description="Of the account, such as `key`.")
+    zone: Given | None = Field(
+        None, description="Where their clock is: an IANA time zone.", examples=["Europe/Madrid"]
+    )
+
+
+class FieldWarning(BaseModel):
+    """A field that was not kept as it was sent, and why."""
+
+    field: str = Field(examples=["profile.phone"])
+    why: str
 
 
 class ChangeStage(Command):
-    model_config = _like(stage="qualified")
+    model_config = like(stage="qualified")
 
     stage: Stage
 
@@ -110,46 +140,44 @@ class ChangeStage(Command):
 class OfferLead(Command):
     """An offer was sent to the lead."""
 
-    model_config = _like(value={"minor": 950000, "currency": "EUR"})
+    model_config = like(value={"minor": 950000, "currency": "EUR"})
 
     value: Money | None = None
 
 
 class WinLead(Command):
-    model_config = _like(value={"minor": 900000, "currency": "EUR"})
+    model_config = like(value={"minor": 900000, "currency": "EUR"})
 
     value: Money | None = None
 
 
 class LoseLead(Command):
-    model_config = _like(reason="no_budget")
+    model_config = like(reason="no_budget")
 
     reason: Slug = Field(examples=["no_budget"])
 
 
-class PlannedStep(BaseModel):
+class PlannedStep(Body):
     """A next step that a person gives."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     action: ActivityKind
-    due: AwareDatetime
+    due: Time
 
 
 class QualifyLead(Command):
     """What the lead is, in words of your own vocabulary; it replaces what was said before."""
 
-    model_config = _like(
+    model_config = like(
         attributes={"segment": "target", "budget": "confirmed", "timeframe": "this_quarter"},
         person={"authority": "decides"},
         consent="legitimate_interest",
     )
 
-    attributes: Qualities = Field(
+    attributes: Annotated[Qualities, BeforeValidator(words_tidied), Tidy()] = Field(
         default_factory=dict,
         description="What concerns the company and the deal: ICP, budget, need, timeframe.",
     )
-    person: Qualities = Field(
+    person: Annotated[Qualities, BeforeValidator(words_tidied), Tidy()] = Field(
         default_factory=dict, description="What concerns the person. Told only with a basis for it."
     )
     consent: ConsentBasis | None = Field(
@@ -160,13 +188,13 @@ class QualifyLead(Command):
 class WithdrawConsent(Command):
     """The person no longer agrees: what concerns them is forgotten, and told to be gone."""
 
-    model_config = _like()
+    model_config = like()
 
 
 class MergeLeads(Command):
     """Another lead turned out to be the same customer."""
 
-    model_config = _like(absorb="ana-2")
+    model_config = like(absorb="ana-2")
 
     absorb: LeadId = Field(description="The lead that becomes part of this one.")
 
@@ -174,7 +202,7 @@ class MergeLeads(Command):
 class SplitLead(Command):
     """A lead that was merged into this one was somebody else after all."""
 
-    model_config = _like(member="ana-2")
+    model_config = like(member="ana-2")
 
     member: LeadId
 
@@ -182,7 +210,7 @@ class SplitLead(Command):
 class LogActivity(Command):
     """Somebody did something for the lead."""
 
-    model_config = _like(
+    model_config = like(
         kind="call",
         direction="outbound",
         result="objection",
@@ -194,7 +222,7 @@ class LogActivity(Command):
     kind: ActivityKind
     result: ActivityResult = ActivityResult.DONE
     rep: PersonId | None = None
-    duration_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    duration_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] | None = None
     note: Text | None = Field(None, description="Stays with followup; never enters the log.")
     direction: Direction | None = None
     objection: Objection | None = Field(None, description="Which, where the result is an objection.")
@@ -215,17 +243,17 @@ class LogActivity(Command):
 class LeadActivity(LogActivity):
     """One of many activities; with a `key` it is logged once, however often it is sent."""
 
-    model_config = _like(lead_id="ana", kind="call", result="no_answer", rep="marta", key="marta-0412")
+    model_config = like(lead_id="ana", kind="call", result="no_answer", rep="marta", key="marta-0412")
 
     lead_id: LeadId
     key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,132}$")] | None = None
     """As long as an Idempotency-Key with the activity's place among many behind it."""
 
 
-class LogActivities(BaseModel):
+class LogActivities(Body):
     """A day's activities at once, each with an outcome of its own."""
 
-    model_config = _like(
+    model_config = like(
         activities=[{"lead_id": "ana", "kind": "call", "result": "no_answer", "key": "marta-0412"}]
     )
 
@@ -251,35 +279,37 @@ class ActivityOutcomes(BaseModel):
 class PlanStep(Command):
     """A person says what is done next; it takes the place of what the playbook says."""
 
-    model_config = _like(action="call", due="2026-11-23T09:00:00Z")
+    model_config = like(action="call", due="2026-11-23T09:00:00Z")
 
     action: ActivityKind
-    due: AwareDatetime
+    due: Time
     rep: PersonId | None = Field(None, description="Who says so; refused when the step is another rep's.")
 
 
 class AssignLead(Command):
     """The lead is handed to a rep."""
 
-    model_config = _like(rep="marta")
+    model_config = like(rep="marta")
 
     rep: PersonId
 
 
-class ReadLine(BaseModel):
+class ReadLine(Body):
     """A line about what was done, to be read into an activity. It is looked at and forgotten."""
 
-    model_config = _like(line="llamé, no contesta, mañana 10am", zone="Europe/Madrid")
+    model_config = like(line="llamé, no contesta, mañana 10am", zone="Europe/Madrid")
 
     line: Annotated[str, StringConstraints(max_length=500)]
     zone: Zone = "UTC"
     language: Literal["en", "es"] | None = Field(None, description="What the writer speaks, if it is known.")
-    at: Instant | None = Field(None, description="When it was written; now, if absent.")
+    at: Annotated[Instant, BeforeValidator(from_number)] | None = Field(
+        None, description="When it was written; now, if absent."
+    )
 
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        return _known_zone(zone)
+        return known_zone(zone)
 
 
 class WorkedSpan(BaseModel):
@@ -324,15 +354,15 @@ class Worked(BaseModel):
     instants: list[Instant | None]
 
 
-class OpenCalendar(BaseModel):
+class OpenCalendar(Body):
     """A rep wants their steps in the calendar they use."""
 
-    model_config = _like(rep="marta", zone="Europe/Madrid", language="es")
+    model_config = like(rep="marta", zone="Europe/Madrid", language="es")
 
     rep: PersonId | None = Field(None, description="Whose steps; a rep's own key needs not say it.")
     zone: Zone = "UTC"
     language: Literal["en", "es"] = "en"
-    names: bool = Field(
+    names: StrictBool = Field(
         False,
         description="Whether leads are named. Who has the link, as the calendar's provider, reads along.",
     )
@@ -340,7 +370,7 @@ class OpenCalendar(BaseModel):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        return _known_zone(zone)
+        return known_zone(zone)
 
 
 class Expected(BaseModel):
@@ -348,15 +378,15 @@ class Expected(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    stay: int
-    move: int
-    end: int
+    stay: StrictInt
+    move: StrictInt
+    end: StrictInt
 
 
-class PublishPlaybooks(BaseModel):
+class PublishPlaybooks(Body):
     """Playbooks as YAML. With `expect`, they are published only if that is still what happens."""
 
-    model_config = _like(text="calendars: {always: {zone: UTC}}", expect={"stay": 120, "move": 14, "end": 3})
+    model_config = like(text="calendars: {always: {zone: UTC}}", expect={"stay": 120, "move": 14, "end": 3})
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=262_144)]
     source: Line = Field("playbooks", description="What errors call the file.")
@@ -364,7 +394,7 @@ class PublishPlaybooks(BaseModel):
 
 
 class OpenTicket(Command):
-    model_config = _like(lead_id="ana", category="complaint", priority="high", subject="It does not start")
+    model_config = like(lead_id="ana", category="complaint", priority="high", subject="It does not start")
 
     lead_id: LeadId
     category: TicketCategory
@@ -374,30 +404,30 @@ class OpenTicket(Command):
 
 
 class ReplyTicket(Command):
-    model_config = _like(author="agent", text="We are on our way.")
+    model_config = like(author="agent", text="We are on our way.")
 
     author: Author
     text: Text
 
 
 class ResolveTicket(Command):
-    model_config = _like(resolution="solved")
+    model_config = like(resolution="solved")
 
     resolution: Slug = Field("solved", examples=["solved"])
 
 
-class SendSignal(BaseModel):
+class SendSignal(Body):
     """What a lead did on a channel."""
 
-    model_config = _like(lead_id="ana", kind="page_viewed", attributes={"page": "pricing"})
+    model_config = like(lead_id="ana", kind="page_viewed", attributes={"page": "pricing"})
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = Field(
         None, description="Yours, to send it twice without counting twice; made for you, if absent."
     )
     lead_id: LeadId
     kind: SignalKind
-    at: When | None = None
-    attributes: Attributes = Field(default_factory=dict)
+    at: Time | None = Field(None, description=WHEN, examples=["2026-11-21T09:30:00Z"])
+    attributes: Words = Field(default_factory=dict)
     user_agent: Annotated[str, StringConstraints(max_length=1_000)] | None = Field(
         None,
         description="Of the program that opened, clicked or viewed. Machines are known by it; it is not kept.",
@@ -412,16 +442,16 @@ class HistoryRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    row: Annotated[int, Field(ge=1)]
+    row: Annotated[int, Field(strict=True, ge=1)]
     lead_id: LeadId
-    at: AwareDatetime
+    at: Time
     what: Annotated[
         Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person,
         Field(discriminator="action"),
     ]
 
 
-class Captured(CaptureLead):
+class Captured(LeadForm):
     action: Literal["captured"] = "captured"
 
 
@@ -450,7 +480,7 @@ class Signal(BaseModel):
 
     action: Literal["signal"] = "signal"
     kind: SignalKind
-    attributes: Attributes = Field(default_factory=dict)
+    attributes: Words = Field(default_factory=dict)
 
 
 class LastActivity(BaseModel):
@@ -458,7 +488,7 @@ class LastActivity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at: AwareDatetime
+    at: Time
     kind: ActivityKind
     result: ActivityResult = ActivityResult.DONE
 
@@ -468,7 +498,7 @@ class End(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at: AwareDatetime
+    at: Time
     outcome: Literal["won", "lost"]
     reason: Slug | None = None
 
@@ -527,6 +557,7 @@ class RowOutcome(BaseModel):
     row: int
     outcome: Literal["published", "known", "rejected"]
     reason: str | None = None
+    warnings: list[FieldWarning] | None = None
 
 
 class RowOutcomes(BaseModel):
@@ -547,5 +578,7 @@ def idempotency(key: str | None, command: BaseModel) -> Key | None:
     """The guard for a command that came with an Idempotency-Key."""
     if key is None:
         return None
-    request = f"{type(command).__name__}\n{command.model_dump_json()}"
+    # A form is guarded by what was sent: how it is understood may change with the years.
+    name = CaptureLead.__name__ if isinstance(command, LeadForm) else type(command).__name__
+    request = f"{name}\n{command.model_dump_json()}"
     return Key(key, hashlib.sha256(request.encode()).hexdigest()[:32])

@@ -25,6 +25,7 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 
 from shared import logs
+from shared.deadlines import Prompt
 from shared.errors import AscuaError, Misused, Unavailable, exit_code
 from shared.ops import OpsPort
 from shared.settings import ServiceSettings, load
@@ -152,6 +153,7 @@ async def _serve(app: FastAPI, listener: socket.socket) -> bool:
     server = _Server(
         uvicorn.Config(
             app,
+            http=Prompt,
             lifespan="off",
             access_log=False,
             log_config=None,

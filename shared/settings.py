@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import Misused
+from shared.wording import in_words
 
 _HOST = r"([^\s,:/\[\]]+|\[[0-9a-fA-F:.]+\])"
 
@@ -53,7 +54,7 @@ def load(settings: type[S]) -> S:
         return settings()
     except ValidationError as error:
         wrong = (
-            f"ASCUA_{str(each['loc'][0]).upper()}: {each['msg']}"
+            f"ASCUA_{str(each['loc'][0]).upper()}: {in_words(each)}"
             for each in error.errors(include_input=False, include_url=False)
         )
         raise Misused("bad-settings", "\n".join(wrong)) from None

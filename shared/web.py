@@ -15,15 +15,19 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.abandoned import Abandoned
 from shared.clock import new_id
+from shared.deadlines import BodyInTime
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
 from shared.readiness import Check, Readiness
+from shared.wording import in_words
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 GONE = 499
@@ -110,12 +114,13 @@ def web_app(
 
     `guard` raises `Forbidden` for those who may not see details, metrics and status; without it everybody may.
     """
-    app = FastAPI(
+    app = _Described(
         title=f"Ascua {service}",
         version=version,
         description=description,
         lifespan=lifespan,
         responses=PROBLEMS,
+        docs_url=None,
         redoc_url=None,
     )
     for router in routers:
@@ -125,10 +130,32 @@ def web_app(
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_bug)
+    app.add_middleware(BodyInTime)
     app.add_middleware(_Limited)
     app.add_middleware(Abandoned)
     app.add_middleware(_Observed, service=service)
     return app
+
+
+class _Described(FastAPI):
+    """Its description says that problems are problems: FastAPI would have them as plain JSON, and two forms of 422."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for operation in (each for path in described["paths"].values() for each in path.values()):
+                answers = operation["responses"]
+                operation["responses"] = {
+                    code: {**answer, "content": _PROBLEM} if code[0] in "45" else answer
+                    for code, answer in answers.items()
+                    if code != "422"
+                }
+            for name in ("HTTPValidationError", "ValidationError"):
+                described["components"]["schemas"].pop(name, None)
+        return self.openapi_schema or {}
+
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 def operations(
@@ -196,7 +223,7 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
         {
             "pointer": "/" + "/".join(str(part) for part in each["loc"][1:]),
             "in": str(each["loc"][0]),
-            "detail": each["msg"],
+            "detail": in_words(each),
         }
         for each in error.errors()
     ]
@@ -205,12 +232,34 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     return problem("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
-async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
+    headers, detail = dict(error.headers or {}), str(error.detail)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or "GET, HEAD"  # of files
+        detail = f"this address takes {headers['Allow']}"
+    elif detail == status.phrase:
+        detail = "there is nothing at this address" if status == HTTPStatus.NOT_FOUND else detail
     slug = _TOO_LARGE_SLUG if status == 413 else status.phrase.lower().replace(" ", "-")
-    return problem(slug, status, str(error.detail), headers)
+    return problem(slug, status, detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that may be asked at a path: each method is a route of its own, and the first one only knows itself."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+_GUARDS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""What every answer says that does not say otherwise."""
 
 
 async def _on_bug(_: Request, __: Exception) -> JSONResponse:
@@ -237,14 +286,18 @@ class _Observed:
         async def stamped(message: Message) -> None:
             nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                status, said = message["status"], dict(message.get("headers", []))
+                status, headers = message["status"], list(message.get("headers", []))
+                said = {name.lower(): value for name, value in headers}
                 is_stream = said.get(b"content-type", b"").startswith(b"text/event-stream")
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                headers += [(b"x-request-id", request_id.encode())]
+                message["headers"] = headers + [each for each in _GUARDS if each[0] not in said]
             await send(message)
 
         with tracing(trace):
             try:
                 await self._app(scope, receive, stamped)
+            except ClientDisconnect:
+                pass  # counted as gone
             except Exception as error:
                 logger().error("request_failed", exc_info=error)
                 if status:

@@ -85,7 +85,13 @@ def entered_texts(beats: Iterable[Beat]) -> list[str]:
     for beat in beats:
         match beat.what:
             case CaptureLead(profile=Profile() as profile):
-                words = [profile.name, *profile.name.split(), profile.email, profile.phone, profile.company]
+                words = [
+                    profile.name,
+                    *(profile.name or "").split(),
+                    profile.email,
+                    profile.phone,
+                    profile.company,
+                ]
             case OpenTicket():
                 words = [beat.what.subject, beat.what.text]
             case ReplyTicket():

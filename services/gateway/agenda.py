@@ -50,7 +50,7 @@ def calendar(
 
 
 def _event(view: LeadView, step: NextStep, zone: ZoneInfo, names: bool, base_url: str, say: Say) -> Event:
-    name = view.profile.name if names and view.profile is not None else say("feed_lead", lead=view.lead_id)
+    name = view.name if names and view.profile is not None else say("feed_lead", lead=view.lead_id)
     summary = f"{say(step.action).capitalize()}: {name}"
     event = Event()
     event.add("uid", f"{step.id}@ascua")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
 from services.gateway.automated import Arrivals
@@ -29,9 +31,9 @@ from shared.clock import Clock, clamp, in_utc
 from shared.commands import (
     ActivityOutcomes,
     AssignLead,
-    CaptureLead,
     ChangeStage,
     HistoryRows,
+    LeadForm,
     LogActivities,
     LogActivity,
     LoseLead,
@@ -53,6 +55,7 @@ from shared.commands import (
 from shared.errors import Refused
 from shared.events.base import Instant, LeadId, rfc3339
 from shared.events.scoring import Band, RulesVersion
+from shared.fields import Time
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
@@ -64,9 +67,7 @@ Card = Annotated[
     Literal["heat", "risk"],
     Query(description="What to rate by: the heat of a lead, or the risk that a customer leaves."),
 ]
-At = Annotated[
-    AwareDatetime | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")
-]
+At = Annotated[Time | None, Query(description="The instant to answer for (RFC 3339); now, if absent.")]
 Terms = Annotated[int, Query(ge=1, le=500, description="How many terms to list one by one.")]
 _SIGNALS: TypeAdapter[list[SendSignal]] = TypeAdapter(
     Annotated[list[SendSignal], Field(min_length=1, max_length=SIGNALS_AT_ONCE)]
@@ -105,30 +106,52 @@ class LeadNow(BaseModel):
     position: str = Field(description="Where `GET /v1/stream?from=` takes over from this view.")
 
 
-def admission(keys: KeyRing, scope: Scope) -> Callable[[Request], Awaitable[Holder]]:
-    """Lets through who has a key for `scope`, as a bearer token or a page's cookie, and says who that is."""
+_BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key that `ascua keys create` makes.")
 
-    async def check(request: Request) -> Holder:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-        return await keys.admit(key, scope)
 
-    return check
+class Admission:
+    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
+
+    def __init__(self, keys: KeyRing, scope: Scope) -> None:
+        self._keys = keys
+        self._scope = scope
+
+    async def __call__(self, request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Holder:
+        admitted: dict[Scope, Holder] = request.scope.setdefault("ascua.admitted", {})
+        if self._scope not in admitted:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
+            admitted[self._scope] = await self._keys.admit(key, self._scope)
+        return admitted[self._scope]
 
 
 def admit(keys: KeyRing, scope: Scope) -> Any:
-    """A dependency that lets through who has a key for `scope`."""
-    return Depends(admission(keys, scope))
+    return Depends(Admission(keys, scope))
+
+
+class KeyFirst(APIRoute):
+    """A route that asks for the key before it reads the body: who may not come in is not listened to."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        asked = [each.call for each in self.dependant.dependencies if isinstance(each.call, Admission)]
+
+        async def answer(request: Request) -> Response:
+            for admission in asked:
+                await admission(request)
+            return await handle(request)
+
+        return answer
 
 
 def commands(backends: Backends, keys: KeyRing) -> APIRouter:
     """Commands, passed on to the service that owns what they change."""
-    api = APIRouter(prefix="/v1", tags=["commands"])
+    api = APIRouter(prefix="/v1", tags=["commands"], route_class=KeyFirst)
     capture, work = [admit(keys, Scope.CAPTURE)], [admit(keys, Scope.WORK)]
 
     @api.post("/leads", status_code=201, dependencies=capture, summary="Capture a lead")
-    async def capture_lead(command: CaptureLead, idempotency_key: IdempotencyKey = None) -> JSONResponse:
-        return JSONResponse(await backends.call("leads", "POST", "/leads", command, idempotency_key), 201)
+    async def capture_lead(form: LeadForm, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+        return JSONResponse(await backends.call("leads", "POST", "/leads", form, idempotency_key), 201)
 
     @api.post("/leads/{lead_id}/stage", dependencies=work, summary="Move an open lead to another stage")
     async def change_stage(
@@ -223,7 +246,7 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
 
 def playbooks(backends: Backends, keys: KeyRing) -> APIRouter:
     """What is done for whom: owned by followup."""
-    api = APIRouter(prefix="/v1", tags=["playbooks"])
+    api = APIRouter(prefix="/v1", tags=["playbooks"], route_class=KeyFirst)
     read, operate = [admit(keys, Scope.READ)], [admit(keys, Scope.OPERATE)]
 
     @api.get("/playbooks", dependencies=read, summary="The playbooks in force, as they were written")
@@ -250,7 +273,7 @@ def intake(
     publisher: Publisher, backends: Backends, imports: Imports, keys: KeyRing, clock: Clock
 ) -> APIRouter:
     """What comes in bulk: signals and imports."""
-    api = APIRouter(prefix="/v1", tags=["intake"])
+    api = APIRouter(prefix="/v1", tags=["intake"], route_class=KeyFirst)
     arrivals = Arrivals()
     one_or_many = {
         "required": True,
@@ -297,7 +320,9 @@ def reads(
     own: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
     """What can be seen; `own` is what the parts of this process say of themselves."""
-    api = APIRouter(prefix="/v1", tags=["reads"], dependencies=[admit(keys, Scope.READ)])
+    api = APIRouter(
+        prefix="/v1", tags=["reads"], dependencies=[admit(keys, Scope.READ)], route_class=KeyFirst
+    )
 
     @api.get("/leads/{lead_id}", summary="Everything about a lead")
     async def lead(lead_id: LeadPath) -> LeadNow:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.gateway.api import admit
 from services.gateway.cursors import read_cursor, write_cursor
@@ -22,6 +22,7 @@ from shared.clock import Clock, clamp
 from shared.errors import Refused
 from shared.events.base import Instant, LeadId, Slug, rfc3339
 from shared.events.leads import Channel
+from shared.fields import Time
 
 USUAL = timedelta(days=30)
 LONGEST = timedelta(days=3_700)
@@ -107,9 +108,9 @@ def asking(clock: Clock) -> Any:
     """A dependency that reads the question."""
 
     def asked(
-        start: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-        end: Annotated[AwareDatetime | None, Query(alias="to")] = None,
-        at: Annotated[AwareDatetime | None, Query(description="As of when; now, if absent.")] = None,
+        start: Annotated[Time | None, Query(alias="from")] = None,
+        end: Annotated[Time | None, Query(alias="to")] = None,
+        at: Annotated[Time | None, Query(description="As of when; now, if absent.")] = None,
         rep: LeadId | None = None,
         channel: Channel | None = None,
         origin: Slug | None = None,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from services.gateway import agenda, catalogue
-from services.gateway.api import admit
+from services.gateway.api import KeyFirst, admit
 from services.gateway.feeds import Feed, Feeds
 from services.gateway.keys import Holder, KeyRing, Role, Scope
 from services.gateway.lines import Language
@@ -47,20 +47,18 @@ class CalendarOpened(Calendar):
     url: str = Field(description="The secret link. It is not shown again; whoever has it reads the steps.")
 
 
-def router(views: Views, feeds: Feeds, keys: KeyRing, clock: Clock) -> APIRouter:
-    api = APIRouter(tags=["calendars"])
+def router(views: Views, feeds: Feeds, keys: KeyRing, public_url: str, clock: Clock) -> APIRouter:
+    api = APIRouter(tags=["calendars"], route_class=KeyFirst)
     worker = admit(keys, Scope.WORK)
 
     @api.post("/v1/calendars", status_code=201, summary="Make a secret link to a rep's steps, as iCalendar")
-    async def open_calendar(body: OpenCalendar, request: Request, holder: Holder = worker) -> CalendarOpened:
+    async def open_calendar(body: OpenCalendar, holder: Holder = worker) -> CalendarOpened:
         rep = body.rep or holder.rep
         if rep is None:
             raise Refused("rep-missing", 'say whose steps the calendar shows, as in {"rep": "marta"}')
         _may(holder, rep)
         token, feed = await feeds.open(rep, body.zone, Language(body.language), body.names)
-        return CalendarOpened(
-            **_told(feed).model_dump(), url=f"{request.base_url}calendars/{token}/steps.ics"
-        )
+        return CalendarOpened(**_told(feed).model_dump(), url=f"{public_url}calendars/{token}/steps.ics")
 
     @api.get("/v1/calendars", summary="The links there are, without what opens them")
     async def calendars(holder: Holder = worker) -> list[Calendar]:
@@ -94,7 +92,7 @@ def router(views: Views, feeds: Feeds, keys: KeyRing, clock: Clock) -> APIRouter
         now = clock()
         steps = await views.steps(feed.rep, now - BACK, now + AHEAD, STEPS)
         say = catalogue.sayer(feed.language)
-        body = agenda.calendar(steps, feed.rep, ZoneInfo(feed.zone), feed.names, str(request.base_url), say)
+        body = agenda.calendar(steps, feed.rep, ZoneInfo(feed.zone), feed.names, public_url, say)
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {**HEADERS, "ETag": etag}
         known = request.headers.get("if-none-match", "")

@@ -141,6 +141,12 @@ class LeadView:
     def open_tickets(self) -> int:
         return len(self.tickets) + self.more_tickets
 
+    @property
+    def name(self) -> str:
+        """What the lead is called where people look: by its person or company, or else by what is known."""
+        who = self.profile
+        return (who and (who.name or who.company or who.email or who.phone)) or self.lead_id
+
     def named(self, profile: Profile | None) -> LeadView:
         return replace(self, profile=profile)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
+from pydantic import AfterValidator
 
-from services.gateway import api, boards, calendars, pages, work
+from services.gateway import api, boards, calendars, docs, pages, work
 from services.gateway.backends import Backends
 from services.gateway.feeds import Feeds
 from services.gateway.handlers import (
@@ -35,8 +37,17 @@ PLACED_EVERY = 1.0
 """Seconds between two looks for leads that time has moved on the board."""
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write the address people reach the gateway at, such as https://leads.example.com")
+    return url.rstrip("/") + "/"
+
+
 class Settings(ServiceSettings):
     port: Port = 8000
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
+    """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
     leads_url: Url = "http://127.0.0.1:8001"
     followup_url: Url = "http://127.0.0.1:8002"
     tickets_url: Url = "http://127.0.0.1:8003"
@@ -44,6 +55,11 @@ class Settings(ServiceSettings):
     ops_host: str = "127.0.0.1"
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
+
+    @property
+    def address(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
 def app(settings: Settings) -> FastAPI:
@@ -106,18 +122,19 @@ def app(settings: Settings) -> FastAPI:
             lambda: {name: part.status() for name, part in parts.items()},
         ),
         boards.router(views, keeper, keys, utc_now),
-        calendars.router(views, Feeds(mongo), keys, utc_now),
+        calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),
         work.router(views, keeper, live, keys, utc_now),
-        pages.router(views, backends, live, keys, utc_now),
+        pages.router(views, backends, live, keys, settings.address, utc_now),
+        docs.router(),
     ]
     gateway = service_app(
         "gateway",
         parts,
         routers,
-        guard=api.admission(keys, Scope.OPERATE),
+        guard=api.Admission(keys, Scope.OPERATE),
         ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
     )
-    gateway.mount("/static", StaticFiles(directory=pages.STATIC))
+    gateway.mount("/static", docs.Static(directory=pages.STATIC))
     return gateway
 
 

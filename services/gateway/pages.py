@@ -74,15 +74,15 @@ Tongue = Annotated[Language, Depends(_language)]
 CursorChoice = Annotated[str | None, Query(max_length=200)]
 
 
-def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: Clock) -> APIRouter:
+def router(
+    views: Views, backends: Backends, live: Live, keys: KeyRing, public_url: str, clock: Clock
+) -> APIRouter:
     """Pages for those who may read. Without a key they lead to `/enter`, which keeps one in a cookie."""
     render = renderer(clock)
     api = APIRouter(route_class=page_route(render), include_in_schema=False)
     read = [admit(keys, Scope.READ)]
 
-    async def board(
-        name: str, band: Band | None, cursor: str | None, language: Language, base_url: str
-    ) -> HTMLResponse:
+    async def board(name: str, band: Band | None, cursor: str | None, language: Language) -> HTMLResponse:
         position, now = live.position(), clock()
         bands = [Band.HOT, Band.WARM] if band is None else [band]
         boards = await asyncio.gather(
@@ -96,20 +96,16 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
             band=band,
             query=urlencode({key: value for key, value in query.items() if value is not None}),
             position=position,
-            base_url=base_url,
+            base_url=public_url,
         )
 
     @api.get("/", dependencies=read)
-    async def board_page(
-        request: Request, tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None
-    ) -> Response:
-        return await board("board.html", band, cursor, tongue, str(request.base_url))
+    async def board_page(tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None) -> Response:
+        return await board("board.html", band, cursor, tongue)
 
     @api.get("/board", dependencies=read)
-    async def board_lines(
-        request: Request, tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None
-    ) -> Response:
-        return await board("_board.html", band, cursor, tongue, str(request.base_url))
+    async def board_lines(tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None) -> Response:
+        return await board("_board.html", band, cursor, tongue)
 
     async def lead(name: str, lead_id: str) -> HTMLResponse:
         position = live.position()
@@ -141,22 +137,20 @@ def router(views: Views, backends: Backends, live: Live, keys: KeyRing, clock: C
 
     @api.get("/enter")
     async def enter(request: Request, key: str | None = None, next: str = "/") -> Response:
-        return (
-            render("enter.html", next=next, wrong="") if key is None else await admitted(request, key, next)
-        )
+        return render("enter.html", next=next, wrong="") if key is None else await admitted(key, next)
 
     @api.post("/enter")
     async def enter_by_form(request: Request) -> Response:
         form = parse_qs((await request.body()).decode(errors="replace"))
-        return await admitted(request, form.get("key", [""])[0].strip(), form.get("next", ["/"])[0])
+        return await admitted(form.get("key", [""])[0].strip(), form.get("next", ["/"])[0])
 
-    async def admitted(request: Request, key: str, next: str) -> Response:
+    async def admitted(key: str, next: str) -> Response:
         try:
             await keys.admit(key, Scope.READ)
         except Forbidden as error:
             return render("enter.html", HTTPStatus.UNAUTHORIZED, next=next, wrong=error.sentence)
         answer = RedirectResponse(next if _LOCAL.match(next) else "/", HTTPStatus.SEE_OTHER)
-        secure = request.url.scheme == "https"
+        secure = public_url.startswith("https:")
         answer.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
         return answer
 

@@ -108,7 +108,7 @@ def router(views: Views, keeper: Keeper, live: Live, keys: KeyRing, clock: Clock
     ) -> Response:
         count, page, more = await boards.part(keeper, figure, asked, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
-        names = {id: view.profile.name for id, view in shown.items() if view.profile is not None}
+        names = {id: view.name for id, view in shown.items()}
         say = catalogue.sayer(tongue)
         chosen = _chosen(asked)
         title = say(figure, count=count) if figure in HINTS else say(figure)

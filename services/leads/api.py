@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -12,9 +13,10 @@ from services.leads.domain import Lead
 from services.leads.store import Leads
 from shared.clock import Clock
 from shared.commands import (
-    CaptureLead,
     ChangeStage,
+    FieldWarning,
     HistoryRows,
+    LeadForm,
     LoseLead,
     MergeLeads,
     OfferLead,
@@ -33,12 +35,20 @@ class LeadIds(BaseModel):
     ids: Annotated[list[LeadId], Field(max_length=5_000)]
 
 
-def router(leads: Leads, clock: Clock) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class Taken(Lead):
+    """A lead as it was captured, and what of the form was not kept as it was sent."""
+
+    warnings: list[FieldWarning] = field(default_factory=list)
+
+
+def router(leads: Leads, region: str, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["leads"])
 
     @api.post("/leads", status_code=201)
-    async def capture(command: CaptureLead, idempotency_key: IdempotencyKey = None) -> Lead:
-        return await handlers.capture(leads, command, idempotency_key, clock)
+    async def capture(form: LeadForm, idempotency_key: IdempotencyKey = None) -> Taken:
+        lead, warnings = await handlers.capture(leads, form, idempotency_key, clock, region)
+        return Taken(**{each.name: getattr(lead, each.name) for each in fields(lead)}, warnings=warnings)
 
     @api.get("/leads/{lead_id}")
     async def get(lead_id: LeadPath) -> Lead:
@@ -92,6 +102,6 @@ def router(leads: Leads, clock: Clock) -> APIRouter:
 
     @api.post("/history", summary="Rows of an import")
     async def history(piece: HistoryRows) -> RowOutcomes:
-        return await handlers.take_rows(leads, piece, clock)
+        return await handlers.take_rows(leads, piece, clock, region)
 
     return api

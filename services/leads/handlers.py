@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.leads import domain
 from services.leads.domain import Lead, Told
+from services.leads.forms import USUAL_REGION, understand
 from services.leads.store import Leads
 from shared.bus import Handle, Received
 from shared.clock import Clock, clamp, new_id
@@ -15,8 +16,10 @@ from shared.commands import (
     CaptureLead,
     ChangeStage,
     Command,
+    FieldWarning,
     HistoryRow,
     HistoryRows,
+    LeadForm,
     LoseLead,
     Lost,
     MergeLeads,
@@ -54,17 +57,25 @@ _DECISIONS: dict[type[Command], Callable[..., Told]] = {
 }
 
 
-async def capture(leads: Leads, command: CaptureLead, key: str | None, clock: Clock) -> Lead:
-    """Begin a lead under the channel's id, or one derived from the Idempotency-Key, or a new one."""
+async def capture(
+    leads: Leads, form: LeadForm, key: str | None, clock: Clock, region: str = USUAL_REGION
+) -> tuple[Lead, list[FieldWarning]]:
+    """Begin a lead under the channel's id, or one derived from the Idempotency-Key, or a new one.
+
+    Returns the lead as it was when it was captured, also when the form is sent again: who may capture may not see
+    what became of it.
+    """
+    command, warnings = understand(form, region)
     lead_id = command.lead_id or (derived_id("lead", key) if key else new_id())
     at = clamp(command.at, clock())
 
     def decide(lead: Lead | None) -> Told:
         return domain.capture(lead, lead_id, command, at)
 
-    outcome = await leads.change(Step(lead_id, decide, idempotency(key, command)))
+    outcome = await leads.change(Step(lead_id, decide, idempotency(key, form)))
     assert outcome.state is not None
-    return outcome.state
+    lead, _ = domain.capture(None, lead_id, command, outcome.state.captured_at)
+    return lead, warnings
 
 
 async def change(leads: Leads, lead_id: str, command: Command, key: str | None, clock: Clock) -> Lead:
@@ -158,9 +169,20 @@ async def profiles(leads: Leads, ids: Sequence[str]) -> dict[str, Profile]:
     return {id: lead.profile for id, lead in found.items() if lead.profile is not None}
 
 
-async def take_rows(leads: Leads, piece: HistoryRows, clock: Clock) -> RowOutcomes:
+async def take_rows(
+    leads: Leads, piece: HistoryRows, clock: Clock, region: str = USUAL_REGION
+) -> RowOutcomes:
     """Take the rows of an import that are about leads."""
-    return await take_history(leads, piece, lambda row: _of_row(row, clock))
+    forms = {row.row: understand(row.what, region) for row in piece.rows if isinstance(row.what, Captured)}
+    taken = await take_history(leads, piece, lambda row: _of_row(row, forms, clock))
+    return RowOutcomes(
+        outcomes=[
+            each.model_copy(update={"warnings": forms[each.row][1]})
+            if each.outcome == "published" and each.row in forms and forms[each.row][1]
+            else each
+            for each in taken.outcomes
+        ]
+    )
 
 
 def _decision(command: Command, clock: Clock) -> Callable[[Lead | None], Told]:
@@ -168,13 +190,15 @@ def _decision(command: Command, clock: Clock) -> Callable[[Lead | None], Told]:
     return lambda lead: decide(lead, command, at)
 
 
-def _of_row(row: HistoryRow, clock: Clock) -> Callable[[Lead | None], Told]:
+def _of_row(
+    row: HistoryRow, forms: Mapping[int, tuple[CaptureLead, list[FieldWarning]]], clock: Clock
+) -> Callable[[Lead | None], Told]:
     at, what = clamp(row.at, clock()), row.what
     match what:
         case Person():
             return lambda lead: domain.bring_in(lead, row.lead_id, what, at)
         case Captured():
-            return lambda lead: domain.capture(lead, row.lead_id, what, at)
+            return lambda lead: domain.capture(lead, row.lead_id, forms[row.row][0], at)
         case StageChanged():
             return lambda lead: domain.change_stage(lead, what, at)
         case Offered():

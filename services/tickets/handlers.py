@@ -20,7 +20,10 @@ _DECISIONS: dict[type[Command], Callable[..., Told]] = {
 
 
 async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Clock) -> Ticket:
-    """Open a ticket. A lead not heard of yet is accepted: its capture is on the way."""
+    """Open a ticket. A lead not heard of yet is accepted: its capture is on the way.
+
+    Returns the ticket as it was opened, also when it is sent again: who may open may not see what became of it.
+    """
     ticket_id = derived_id("ticket", key) if key else new_id()
     at = clamp(command.at, clock())
 
@@ -29,7 +32,7 @@ async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Cl
 
     outcome = await tickets.change(Step(ticket_id, decide, idempotency(key, command)))
     assert outcome.state is not None
-    return outcome.state
+    return domain.open(None, ticket_id, command, outcome.state.opened_at)[0]
 
 
 async def change(tickets: Tickets, ticket_id: str, command: Command, key: str | None, clock: Clock) -> Ticket:

@@ -78,6 +78,15 @@ def test_every_command_shows_an_example_that_it_accepts(description: dict[str, A
     assert shown >= 10
 
 
+def test_what_goes_wrong_is_described_as_the_problem_it_is(description: dict[str, Any]) -> None:
+    for method, path, operation in operations(description):
+        wrong = {code: answer for code, answer in operation["responses"].items() if code[0] in "45"}
+        assert wrong, (method, path)
+        assert all(list(answer["content"]) == ["application/problem+json"] for answer in wrong.values())
+        assert bool(operation.get("security")) == path.startswith("/v1"), (method, path)
+    assert "HTTPValidationError" not in description["components"]["schemas"]
+
+
 def test_commands_can_be_repeated_safely_and_say_so(description: dict[str, Any]) -> None:
     for method, path, operation in operations(description):
         if "commands" in operation.get("tags", []):

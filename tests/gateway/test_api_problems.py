@@ -93,16 +93,10 @@ async def test_a_body_of_ten_megabytes_is_refused(
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
-        ({"acquisition_cost": {"minor": -1}}, "/acquisition_cost/minor"),
-        ({"acquisition_cost": {"minor": float("nan")}}, "/acquisition_cost/minor"),
-        ({"acquisition_cost": {"minor": 10**30}}, "/acquisition_cost/minor"),
-        ({"acquisition_cost": {"minor": 5, "currency": "euro"}}, "/acquisition_cost/currency"),
         ({"chanel": "web"}, "/chanel"),
         ({"channel": "carrier pigeon"}, "/channel"),
-        ({"at": "yesterday"}, "/at"),
-        ({"at": "2026-11-21T09:30:00"}, "/at"),
-        ({"profile": {"name": ""}}, "/profile/name"),
-        ({"profile": {"name": "\ud800"}}, "/profile/name"),
+        ({"profile": {"fax": "600 100 200"}}, "/profile/fax"),
+        ({"profile": ["Ana Torres"]}, "/profile"),
         ({"lead_id": "ana@example.com"}, "/lead_id"),
     ],
 )
@@ -192,7 +186,8 @@ async def test_a_time_outside_the_calendar_is_a_problem(
 ) -> None:
     signal = {"lead_id": lead, "kind": "page_viewed", "at": time}
     problem(await gateway.post("/v1/signals", json=signal), 422, "time-out-of-range")
-    problem(await gateway.post("/v1/leads", json={**LEAD, "at": time}), 422, "time-out-of-range")
+    captured = await gateway.post("/v1/leads", json={**LEAD, "at": time})
+    assert [each["field"] for each in captured.json()["warnings"]] == ["at"]
     heat = await gateway.get(f"/v1/leads/{lead}/heat", params={"at": time})
     problem(heat, 422, "time-out-of-range")
 

@@ -19,6 +19,7 @@ from shared.bus import Received
 from shared.commands import (
     CaptureLead,
     ChangeStage,
+    LeadForm,
     LoseLead,
     MergeLeads,
     QualifyLead,
@@ -71,7 +72,7 @@ class Shelf(Documents[Lead]):
 async def shelf(*lead_ids: str) -> Shelf:
     leads = Shelf()
     for lead_id in lead_ids:
-        await handlers.capture(leads, CaptureLead(lead_id=lead_id, channel=Channel.WEB), None, clock)
+        await handlers.capture(leads, LeadForm(lead_id=lead_id, channel=Channel.WEB), None, clock)
     return leads
 
 

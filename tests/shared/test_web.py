@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
 from shared.logs import current_trace
@@ -38,6 +39,10 @@ def routes() -> APIRouter:
     @api.get("/trace")
     async def trace() -> dict[str, str | None]:
         return {"correlation_id": current_trace().correlation_id, "parent": current_trace().traceparent}
+
+    @api.post("/length")
+    async def length(request: Request) -> int:
+        return len(await request.body())
 
     @api.post("/words")
     async def words(words: Words) -> int:
@@ -102,6 +107,22 @@ async def test_a_bug_is_a_problem_too_and_can_be_found_in_the_log(client: httpx.
     assert answer.headers["x-request-id"] == "r-2"
     assert answer.json()["instance"] == "r-2"
     assert "nobody" not in answer.text
+
+
+async def test_a_client_that_leaves_is_no_error() -> None:
+    async def left() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        raise AssertionError("there is nobody to answer")
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/length", "raw_path": b"/length", "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("leads", 80), "root_path": "",
+    }  # fmt: skip
+    with capture_logs() as logs:
+        await app()(scope, left, send)  # type: ignore[arg-type]
+    assert logs == []
 
 
 async def test_what_nobody_serves_is_a_problem(client: httpx.AsyncClient) -> None:
