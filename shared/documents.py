@@ -175,16 +175,25 @@ class Documents(Generic[T]):
         return found
 
     async def stream(self, query: Document, size: int = 500) -> AsyncIterator[list[T]]:
-        """All states that match, in portions; those of a portion are checked in a thread."""
-        cursor = self.collection.find(query, {"state": 1}, batch_size=size)
-        while True:
+        """States that match, in portions, each looked up by its ids and checked in a thread.
+
+        The ids come first: the embedded stores find all that matches before they answer, and whole documents would
+        take them too long.
+        """
+        pace, ids = Pace(), list[str]()
+        with reaching():
+            async for doc in self.collection.find(query, {"_id": 1}, batch_size=10_000):
+                ids.append(doc["_id"])
+                await pace()
+        for portion in (ids[at : at + size] for at in range(0, len(ids), size)):
+            docs: list[Document] = []
             with reaching():
-                found = await cursor.to_list(size)
-            if not found:
-                return
-            yield await asyncio.to_thread(
-                lambda docs: [self._adapter.validate_python(doc["state"]) for doc in docs], found
-            )
+                for some in named(portion):
+                    docs += await self.collection.find({"_id": {"$in": some}}, {"state": 1}).to_list(None)
+            yield await asyncio.to_thread(self._states, docs)
+
+    def _states(self, docs: Sequence[Document]) -> list[T]:
+        return [self._adapter.validate_python(doc["state"]) for doc in docs]
 
     async def change(self, step: Step[T], look: Look | None = None) -> Outcome[T]:
         """Apply one step; raise its error when it is refused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from asyncio import to_thread
 from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -92,7 +93,9 @@ def router(views: Views, feeds: Feeds, keys: KeyRing, public_url: str, clock: Cl
         now = clock()
         steps = await views.steps(feed.rep, now - BACK, now + AHEAD, STEPS)
         say = catalogue.sayer(feed.language)
-        body = agenda.calendar(steps, feed.rep, ZoneInfo(feed.zone), feed.names, public_url, say)
+        body = await to_thread(
+            agenda.calendar, steps, feed.rep, ZoneInfo(feed.zone), feed.names, public_url, say
+        )
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {**HEADERS, "ETag": etag}
         known = request.headers.get("if-none-match", "")

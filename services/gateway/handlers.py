@@ -47,6 +47,7 @@ from shared.events.scoring import Band
 from shared.events.signals import Automated, SignalReceived
 from shared.logs import current_trace
 from shared.reactions import Reactions
+from shared.tasks import Pace
 
 PROJECTED = ("leads", "followup", "tickets", "heat")
 """The topics the views follow."""
@@ -263,9 +264,11 @@ def _signal(
 
 
 async def _publish(publisher: Publisher, signals: Sequence[Recorded[SignalReceived]]) -> None:
-    results = await publisher.publish_all(
-        [Outgoing(SignalReceived.topic, signal.lead_id, encode(signal)) for signal in signals]
-    )
+    records, pace = list[Outgoing](), Pace()
+    for signal in signals:
+        records.append(Outgoing(SignalReceived.topic, signal.lead_id, encode(signal)))
+        await pace()
+    results = await publisher.publish_all(records)
     for result in results:
         if isinstance(result, AscuaError):
             raise result

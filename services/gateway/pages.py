@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -185,9 +186,20 @@ def renderer(clock: Clock) -> Render:
     ) -> HTMLResponse:
         say = catalogue.sayer(language)
         page = environment.get_template(template)
-        return HTMLResponse(page.render(now=clock(), say=say, lang=language, **context), status)
+        return _Unrendered(partial(page.render, now=clock(), say=say, lang=language, **context), status)
 
     return render
+
+
+class _Unrendered(HTMLResponse):
+    """A page whose text is made in a thread, since a long one would hold the loop; `page_route` does it."""
+
+    def __init__(self, text: Callable[[], str], status: HTTPStatus) -> None:
+        super().__init__(status_code=status)
+        self._text = text
+
+    async def rendered(self) -> HTMLResponse:
+        return HTMLResponse(await asyncio.to_thread(self._text), self.status_code)
 
 
 def page_route(render: Render) -> type[APIRoute]:
@@ -204,6 +216,8 @@ def page_route(render: Render) -> type[APIRoute]:
                     if "text/html" not in request.headers.get("accept", "") and not _is_fragment(request):
                         raise
                     response = _problem(render, request, error)
+                if isinstance(response, _Unrendered):
+                    response = await response.rendered()
                 response.headers.update(HEADERS)
                 return response
 

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from shared import metrics
 from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
+from shared.tasks import Pace
 
 MAX_RECORD_BYTES = 512 * 1024
 
@@ -92,7 +93,10 @@ class Publisher:
             await self._revive()
         except Unavailable as error:
             return [error] * len(records)
-        sent = [await self._send(record, deadline) for record in records]
+        sent, pace = [], Pace()
+        for record in records:
+            sent.append(await self._send(record, deadline))
+            await pace()
         waiting = [future for future in sent if isinstance(future, asyncio.Future)]
         if waiting:
             await asyncio.wait(waiting, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
