@@ -14,7 +14,7 @@ from services.gateway.handlers import PROJECTED, TRACED, TRACER, follow_trails, 
 from services.gateway.keys import KeyRing
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
-from shared.bus import Consumer, Publisher, Topics
+from shared.bus import Consumer, OpenLetters, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
@@ -71,6 +71,7 @@ def app(settings: Settings) -> FastAPI:
         "projector": projector,
         "tracer": tracer,
         "live": live,
+        "letters": OpenLetters(topics),
     }
     routers = [
         api.commands(backends, keys),
