@@ -48,6 +48,11 @@ BATCH_SECONDS = Histogram(
 )
 RETRIES = Counter("ascua_bus_retries_total", "Batches begun again because a server was away.", ["consumer"])
 DEAD_LETTERS = Counter("ascua_bus_dead_letters_total", "Records put aside.", ["consumer", "reason"])
+DEAD_LETTERS_OPEN = Gauge(
+    "ascua_bus_dead_letters_open",
+    "Dead letters neither sent back nor discarded, at the last look.",
+    ["consumer"],
+)
 EVENT_AGE_SECONDS = Histogram(
     "ascua_bus_event_age_seconds",
     "From recorded to handled, live facts only.",

@@ -42,7 +42,7 @@ class ServiceSettings(BaseSettings):
     port: Port
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     dead_letter_limit: Annotated[int, Field(ge=0)] = 1_000
-    """A consumer that has put aside this many records since its start stops."""
+    """A consumer waits while it would put aside more records than these within a minute."""
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from services.cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
-    from shared.bus import DeadLetter
+    from shared.bus import DeadLetter, Publisher
 
 Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer.", show_default=False)]
 
@@ -26,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("list", epilog="Example: ascua dlq list --consumer followup")(list_letters)
     group.command(epilog="Example: ascua dlq show followup/leads/0/17")(show)
     group.command(epilog="Example: ascua dlq replay --consumer followup")(replay)
+    group.command(epilog="Example: ascua dlq discard signals/signals/0/17")(discard)
     app.add_typer(group, name="dlq")
 
 
@@ -36,12 +38,16 @@ def list_letters(consumer: Consumer = None, as_json: AsJson = False) -> None:
     def draw(console: Any) -> None:
         from rich.table import Table
 
-        table = Table("letter", "reason", "what is wrong", "at", title=f"{len(letters)} dead letters")
+        from shared.bus.letters import WAITS
+
+        waiting = sum(letter.reason == WAITS for letter in letters)
+        title = f"{len(letters)} dead letters, {waiting} of them wait behind another of their aggregate"
+        table = Table("letter", "reason", "what is wrong", "at", title=title)
         for letter in letters:
             table.add_row(letter.name, letter.reason, letter.sentence, letter.at)
         console.print(table)
 
-    answer({"letters": [_summary(letter) for letter in letters]}, as_json, draw)
+    answer({"open": len(letters), "letters": [_summary(letter) for letter in letters]}, as_json, draw)
 
 
 def show(
@@ -70,13 +76,31 @@ def replay(
 ) -> None:
     """Send letters back, in order, to the consumer that could not handle them and to no other.
 
-    Do it after the cause is mended: a letter that fails again comes back.
+    Do it after the cause is mended: a letter that fails again comes back. Of an aggregate those before a named letter
+    go along, because it waits behind them.
     """
-    if (bool(letters), consumer is not None, everything).count(True) != 1:
-        raise typer.BadParameter("name the letters, or a --consumer, or --all: one of the three")
+    _one_of(letters, consumer, everything)
     replayed = asyncio.run(_replay(letters or [], consumer))
     document = {"replayed": len(replayed), "letters": [letter.name for letter in replayed]}
     answer(document, as_json, lambda console: console.print(f"{len(replayed)} letters sent back"))
+
+
+def discard(
+    letters: Annotated[list[str] | None, typer.Argument(help="Their names.", show_default=False)] = None,
+    consumer: Consumer = None,
+    everything: Annotated[bool, typer.Option("--all", help="All letters of all consumers.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Close letters without sending them back. What waits behind a discarded letter of its aggregate waits on."""
+    _one_of(letters, consumer, everything)
+    discarded = asyncio.run(_discard(letters or [], consumer))
+    document = {"discarded": len(discarded), "letters": [letter.name for letter in discarded]}
+    answer(document, as_json, lambda console: console.print(f"{len(discarded)} letters discarded"))
+
+
+def _one_of(letters: list[str] | None, consumer: str | None, everything: bool) -> None:
+    if (bool(letters), consumer is not None, everything).count(True) != 1:
+        raise typer.BadParameter("name the letters, or a --consumer, or --all: one of the three")
 
 
 async def _open(consumer: str | None) -> list[DeadLetter]:
@@ -89,19 +113,36 @@ async def _open(consumer: str | None) -> list[DeadLetter]:
 
 
 async def _replay(names: list[str], consumer: str | None) -> list[DeadLetter]:
+    from shared.bus import replay as send_back
+    from shared.bus.letters import with_predecessors
+
+    return await _close(names, consumer, with_predecessors, send_back)
+
+
+async def _discard(names: list[str], consumer: str | None) -> list[DeadLetter]:
+    from shared.bus import discard as close
+
+    return await _close(names, consumer, lambda chosen, _: chosen, close)
+
+
+async def _close(
+    names: list[str],
+    consumer: str | None,
+    choose: Callable[[list[DeadLetter], list[DeadLetter]], list[DeadLetter]],
+    close: Callable[[Publisher, list[DeadLetter]], Awaitable[int]],
+) -> list[DeadLetter]:
     from services.cli.system import servers
     from shared.bus import Publisher, open_letters
-    from shared.bus import replay as send_back
 
     async with servers() as found:
         await found.topics.check()
         letters = await open_letters(found.topics, consumer)
         if names:
-            letters = _chosen(letters, names)
+            letters = choose(_chosen(letters, names), letters)
         publisher = Publisher(found.topics)
         await publisher.start()
         try:
-            await send_back(publisher, letters)
+            await close(publisher, letters)
         finally:
             await publisher.stop()
     return letters

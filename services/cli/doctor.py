@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -156,6 +157,7 @@ async def _store(found: Findings, addresses: Addresses) -> None:
 
 
 async def _kafka(found: Findings, addresses: Addresses) -> None:
+    from shared.bus import open_letters
     from shared.bus.lag import groups, lag
     from shared.errors import AscuaError
 
@@ -166,6 +168,11 @@ async def _kafka(found: Findings, addresses: Addresses) -> None:
         found.lag = {
             group: dict(behind) for group, behind in (await lag(topics, await groups(topics))).items()
         }
+        letters = Counter(letter.consumer for letter in await open_letters(topics))
+        said = ", ".join(f"{count} of {consumer}" for consumer, count in sorted(letters.items()))
+        found.add(
+            "dead letters", not letters, f"{said} are open: `ascua dlq list`" if said else "none is open"
+        )
     except AscuaError as error:
         found.add("topics", False, error.sentence)
     for group, partitions in found.lag.items():

@@ -104,8 +104,8 @@ class Live:
         self._task = asyncio.create_task(self._run(consumer), name="live")
 
     async def stop(self) -> None:
-        for queue in self._clients:
-            queue.put_nowait(None)
+        for queue in list(self._clients):
+            self._dismiss(queue)
         if self._task is not None:
             await ended(self._task)
         await self._asking.aclose()
@@ -186,10 +186,14 @@ class Live:
         try:
             queue.put_nowait(read)
         except asyncio.QueueFull:
-            while not queue.empty():
-                queue.get_nowait()
-            queue.put_nowait(None)
-            self._clients.discard(queue)
+            self._dismiss(queue)
+
+    def _dismiss(self, queue: asyncio.Queue[_Read | None]) -> None:
+        """Tell a client to begin anew, whatever it still had to read."""
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)
+        self._clients.discard(queue)
 
     async def _projected(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         """How far the projector has committed; as before while the broker does not say."""

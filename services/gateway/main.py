@@ -25,7 +25,7 @@ from services.gateway.keeper import Keeper
 from services.gateway.keys import KeyRing, Scope
 from services.gateway.live import Live
 from services.gateway.store import Imports, Trails, Views
-from shared.bus import Consumer, Publisher, Topics
+from shared.bus import Consumer, OpenLetters, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
@@ -107,6 +107,7 @@ def app(settings: Settings) -> FastAPI:
         "standings": Timers(
             partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
         ),
+        "letters": OpenLetters(topics),
     }
     routers = [
         api.commands(backends, keys),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.scoring.alarms import Alarms
@@ -30,7 +30,7 @@ from shared import metrics
 from shared.bus.letters import dead_letter, replayed
 from shared.bus.topics import HEAT, REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics
 from shared.clock import milliseconds
-from shared.errors import Refused, Undecodable
+from shared.errors import Unavailable, Undecodable
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
@@ -53,11 +53,14 @@ TIES: Final = "/ties"
 _STEP: Final = 500
 
 
+LETTERS_WINDOW = timedelta(minutes=1)
+
+
 class Heat:
     """A `Fold` of facts into the heat of leads.
 
     The ties of the few leads that have any stay when these rest, and have a state record of their own. Raises
-    `Refused("too-many-dead-letters")` when more than `letters` records could not be decoded.
+    `Unavailable("too-many-dead-letters")` when more than `letters` records within a minute could not be decoded.
     """
 
     def __init__(
@@ -72,7 +75,8 @@ class Heat:
         self._topics = topics
         self._number = number
         self._rules = rules
-        self._letters_left = letters
+        self._letters = self._letters_left = letters
+        self._letters_from: datetime | None = None
         self._decoder = decoder
         self._book = book
         self._is_restored = False
@@ -366,11 +370,13 @@ class Heat:
         self, topic: str, place: tuple[int, int], record: Record, error: Undecodable, now: datetime
     ) -> None:
         partition, offset = place
+        if self._letters_from is None or now - self._letters_from > LETTERS_WINDOW:
+            self._letters_from, self._letters_left = now, self._letters
         if self._letters_left == 0:
-            raise Refused(
+            raise Unavailable(
                 "too-many-dead-letters",
                 f"too many dead letters (the next: {topic}/{partition}/{offset}, {error.slug}: {error.sentence}); "
-                "see `ascua dlq list`, mend the cause and start it again",
+                "the worker starts anew, with pauses; see `ascua dlq list` and mend the cause",
             )
         self._letters_left -= 1
         letter = dead_letter(

@@ -1,17 +1,19 @@
 """A consumer group's member: batches in, effects written, then the position committed.
 
 Delivery is at least once. What cannot be decoded or handled goes to the dead letters and the rest flows on; while a
-server is away the batch is begun again with growing pauses. The member stops, and says so in /readyz, when going on
-could lose or double something: a position beyond the log's end, a topic that is not the one known before, a log that
-went back, or too many dead letters.
+server is away the batch is begun again with growing pauses. While there are too many dead letters it waits and tries
+the same records again (`shared.bus.allowance`). The member stops, and says so in /readyz, when going on could lose or
+double something: a position beyond the log's end, a topic that is not the one known before, or a log that went back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import stamina
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -19,7 +21,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from shared import metrics
-from shared.bus.letters import DeadLetter, Origin, dead_letter, replayed
+from shared.bus.allowance import WINDOW, Allowance
+from shared.bus.letters import WAITS, DeadLetter, Origin, dead_letter, replayed
 from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin
@@ -30,6 +33,8 @@ from shared.logs import logger
 from shared.tasks import Pace
 
 DEAD_LETTER_LIMIT = 1_000
+PARKED_KEPT = 10_000
+"""Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Consumer:
         *,
         batch: int = 500,
         dead_letter_limit: int = DEAD_LETTER_LIMIT,
+        dead_letter_window: float = WINDOW,
         clock: Clock = utc_now,
     ) -> None:
         self._topics = topics
@@ -75,7 +81,9 @@ class Consumer:
         self._names = [topics.name(topic) for topic in (*subscribes, REPLAYS.name)]
         self._handle = handle
         self._batch = batch
-        self._letters_left = dead_letter_limit
+        self._allowance = Allowance(dead_letter_limit, dead_letter_window)
+        self._parked: OrderedDict[str, None] = OrderedDict()
+        self._waits: str | None = None
         self._clock = clock
         self._topic_ids: dict[str, str] = {}
         self._generation = 0
@@ -126,6 +134,8 @@ class Consumer:
     async def check(self) -> None:
         if self.stopped is not None:
             raise Refused("consumer-stopped", f"consumer {self._group} stopped: {self.stopped}")
+        if self._waits is not None:
+            raise Refused("dead-letters", f"consumer {self._group} waits: {self._waits}")
         if self._task is None or self._task.done():
             raise Unavailable("consumer-down", f"consumer {self._group} is not running")
 
@@ -140,7 +150,12 @@ class Consumer:
         return self._generation if self._is_alone and self._compared.is_set() else None
 
     def status(self) -> dict[str, object]:
-        return {"group": self._group, "stopped": self.stopped, "dead_letters_left": self._letters_left}
+        return {
+            "group": self._group,
+            "stopped": self.stopped,
+            "waits": self._waits,
+            "dead_letters_left": self._allowance.left(time.monotonic()),
+        }
 
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set() and self.stopped is None:
@@ -148,9 +163,15 @@ class Consumer:
             generation = self._generation
             if records:
                 await self._compared.wait()
+            is_done = True
             if records and self.stopped is None and generation == self._generation:
-                await self._take([record for several in records.values() for record in several])
-            if self._compared.is_set() and self.stopped is None and generation == self._generation:
+                is_done = await self._take([record for several in records.values() for record in several])
+            if (
+                is_done
+                and self._compared.is_set()
+                and self.stopped is None
+                and generation == self._generation
+            ):
                 self._next.update({tp: several[-1].offset + 1 for tp, several in records.items()})
                 await self._commit(consumer)
         if self.stopped is not None:
@@ -158,31 +179,57 @@ class Consumer:
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
             await self._stopping.wait()
 
-    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
-        started = time.perf_counter()
-        letters: list[DeadLetter] = []
-        batch: list[tuple[ConsumerRecord, Received]] = []
-        pace = Pace()
+    async def _take(self, records: Sequence[ConsumerRecord]) -> bool:
+        """Handle records; False when it had to end before all were handled or put aside."""
         for record in records:
-            await pace()
             position = TopicPartition(record.topic, record.partition)
             if record.offset < self._next.get(position, 0):
                 self.stopped = f"{record.topic}/{record.partition} went back to offset {record.offset}"
-                return
+                return False
+        while records and not self._stopping.is_set():
+            started = time.perf_counter()
+            batch, outcomes, letters = await self._judged(records)
+            done = await self._put_aside(records, letters)
+            records = records[done:]
+            if self.stopped is not None:
+                return False
+            if not records:
+                self._waits = None
+                self._measure(batch, outcomes, started)
+                return True
+            first = next(letter for letter in letters[done:] if letter is not None)
+            self._waits = (
+                f"too many dead letters (the next: {first.name}, {first.reason}: {first.sentence}); "
+                "it goes on by itself, slowly; see `ascua dlq list` and mend the cause"
+            )
+            logger().error("consumer_waits", consumer=self._group, letter=first.name, reason=first.reason)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._allowance.window / 4)
+        return not records
+
+    async def _judged(
+        self, records: Sequence[ConsumerRecord]
+    ) -> tuple[list[tuple[ConsumerRecord, Received]], Sequence[AscuaError | None], list[DeadLetter | None]]:
+        """Handle a batch: what could be decoded and what became of it; and of each record its letter, or None."""
+        letters: dict[int, DeadLetter] = {}
+        batch: list[tuple[ConsumerRecord, Received]] = []
+        places: list[int] = []
+        pace = Pace()
+        for place, record in enumerate(records):
+            await pace()
             if (origin := self._origin(record)) is None:
                 continue
             try:
                 batch.append((record, Received(decode(record.value or b""), *origin)))
+                places.append(place)
             except AscuaError as error:
-                letters.append(self._letter(record, origin, error))
+                letters[place] = self._letter(record, origin, error)
         outcomes = await self._handled([received for _, received in batch])
-        letters += [
-            self._letter(record, (received.topic, received.partition, received.offset), failure)
-            for (record, received), failure in zip(batch, outcomes, strict=True)
-            if failure is not None
-        ]
-        await self._put_aside(letters)
-        self._measure(batch, outcomes, started)
+        for place, (record, received), failure in zip(places, batch, outcomes, strict=True):
+            if failure is not None:
+                origin = (received.topic, received.partition, received.offset)
+                letters[place] = self._letter(record, origin, failure, received.event.aggregate)
+        return batch, outcomes, [letters.get(place) for place in range(len(records))]
 
     def _origin(self, record: ConsumerRecord) -> Origin | None:
         """Where a record stood first; None for a replay meant for another consumer."""
@@ -213,13 +260,38 @@ class Consumer:
                     return [(await self._handled([received]))[0] for received in batch]
         raise AssertionError("unreachable: the attempts never end")
 
-    async def _put_aside(self, letters: Sequence[DeadLetter]) -> None:
-        if len(letters) > self._letters_left:
-            self.stopped = (
-                f"too many dead letters (the next: {letters[0].name}, {letters[0].reason}: {letters[0].sentence}); "
-                "see `ascua dlq list`, mend the cause and start it again"
-            )
-            return
+    async def _put_aside(
+        self, records: Sequence[ConsumerRecord], letters: Sequence[DeadLetter | None]
+    ) -> int:
+        """Put aside what may be put aside now; how many of the records are done with that."""
+        left, done, aside = self._allowance.left(time.monotonic()), 0, list[DeadLetter]()
+        outcomes: list[bool] = []
+        for record, letter in zip(records, letters, strict=True):
+            if letter is None:
+                outcomes.append(True)
+            else:
+                if self._counts(record, letter):
+                    if not left:
+                        break
+                    left -= 1
+                    outcomes.append(False)
+                aside.append(letter)
+                if letter.aggregate is not None:
+                    self._parked[letter.aggregate] = None
+            done += 1
+        while len(self._parked) > PARKED_KEPT:
+            self._parked.popitem(last=False)
+        self._allowance.take(outcomes, time.monotonic())
+        await self._published(aside)
+        return done
+
+    def _counts(self, record: ConsumerRecord, letter: DeadLetter) -> bool:
+        """Whether a letter uses up the allowance: not one that was sent back in vain, nor one behind a parked one."""
+        if self._topics.short(record.topic) == REPLAYS.name:
+            return False
+        return not (letter.reason == WAITS and letter.aggregate in self._parked)
+
+    async def _published(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
             logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
             metrics.DEAD_LETTERS.labels(self._group, letter.reason).inc()
@@ -233,12 +305,14 @@ class Consumer:
                 r for r, result in zip(waiting, results, strict=True) if isinstance(result, Unavailable)
             ]
             await asyncio.sleep(0.1 if waiting else 0)
-        self._letters_left -= len(letters)
 
-    def _letter(self, record: ConsumerRecord, origin: Origin, error: AscuaError) -> DeadLetter:
-        return dead_letter(
+    def _letter(
+        self, record: ConsumerRecord, origin: Origin, error: AscuaError, aggregate: str | None = None
+    ) -> DeadLetter:
+        letter = dead_letter(
             self._group, *origin, record.key, record.value, error.slug, error.sentence, self._clock()
         )
+        return replace(letter, aggregate=aggregate)
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         """Commit how far we are; past the markers of transactions too, so that an idle group has no lag.

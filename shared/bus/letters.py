@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
+from shared import metrics
 from shared.bus.publisher import MAX_RECORD_BYTES, Outgoing, Publisher
 from shared.bus.topics import DEAD_LETTERS, NAMES, REPLAYS, Topics
+from shared.errors import AscuaError
 from shared.events.base import rfc3339
+from shared.logs import logger
+from shared.tasks import ended
+
+LOOK_SECONDS = 30.0
 
 Origin = tuple[str, int, int]
 """Where a record stood first: topic (its short name), partition and offset."""
+
+
+WAITS = "sequence-gap"
+"""The reason of those that only wait behind a letter of their aggregate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,8 @@ class DeadLetter:
     sentence: str
     at: str
     original: bytes
+    aggregate: str | None = None
+    """The one that is parked by it: what follows of it waits behind."""
 
     @property
     def name(self) -> str:
@@ -42,7 +57,7 @@ class DeadLetter:
         return Outgoing(DEAD_LETTERS.name, self.name, self.original, (("letter", json.dumps(told).encode()),))
 
     def to_mark(self) -> Outgoing:
-        """Says that this letter was sent back; a later one of the same name has another `at` and stays open."""
+        """Closes this letter, sent back or discarded; a later one of the same name has another `at` and stays open."""
         return Outgoing(DEAD_LETTERS.name, self.name, b"", (("sent", self.at.encode()),))
 
     def to_replay(self) -> Outgoing:
@@ -94,7 +109,7 @@ def dead_letter(
 
 
 async def open_letters(topics: Topics, consumer: str | None = None) -> list[DeadLetter]:
-    """The letters not sent back yet, in the order of their log positions."""
+    """The letters neither sent back nor discarded yet, in the order of their log positions."""
     letters: dict[str, DeadLetter] = {}
     async for record in _read(topics):
         name, headers = record.key.decode(), dict(record.headers)
@@ -114,6 +129,68 @@ async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
         await publisher.publish(letter.to_mark())
         count += 1
     return count
+
+
+class OpenLetters:
+    """Says in a metric how many letters are open, by consumer, as a part of a process: a look every half a minute."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._open: Counter[str] = Counter()
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self._run(), name="open letters")
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            await ended(self.task)
+
+    async def check(self) -> None:
+        """Nothing hangs on it."""
+
+    def status(self) -> dict[str, object]:
+        return {"open": dict(self._open)}
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                found = Counter(letter.consumer for letter in await open_letters(self._topics))
+                for consumer in self._open | found:
+                    metrics.DEAD_LETTERS_OPEN.labels(consumer).set(found[consumer])
+                self._open = found
+            except (AscuaError, KafkaError) as error:
+                logger().warning("letters_not_counted", because=type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def discard(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
+    """Close letters without sending them back; the records stay in the log where they stood."""
+    count = 0
+    for letter in letters:
+        await publisher.publish(letter.to_mark())
+        count += 1
+    return count
+
+
+def with_predecessors(chosen: Iterable[DeadLetter], open: Iterable[DeadLetter]) -> list[DeadLetter]:
+    """The chosen letters, and those open ones that stand before them in their aggregate: sent back without them, the
+    chosen would come back in vain. In the order of the log."""
+    last: dict[tuple[str, str | None], tuple[str, int, int]] = {}
+    names = set()
+    for letter in chosen:
+        names.add(letter.name)
+        if letter.aggregate is not None:
+            place = letter.topic, letter.partition, letter.offset
+            key = letter.consumer, letter.aggregate
+            last[key] = max(last.get(key, place), place)
+    return [
+        letter
+        for letter in open
+        if letter.name in names
+        or (letter.topic, letter.partition, letter.offset)
+        < last.get((letter.consumer, letter.aggregate), ("", 0, 0))
+    ]
 
 
 async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:

@@ -167,3 +167,19 @@ async def test_what_cannot_be_read_does_not_end_the_stream(topics: Topics) -> No
             await live.check()
         finally:
             await live.stop()
+
+
+async def test_it_stops_although_a_client_has_not_read_for_long(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.live.BEHIND", 1)
+    async with publishing(topics) as publisher, showing(topics) as live:
+        changes = live.changes(None)
+        reading = asyncio.ensure_future(anext(changes))
+        await until(lambda: live.status()["clients"] == 1)
+        await publisher.publish(Outgoing("scoring", "ana", fact("ana", 1).value))
+        await reading
+        await publisher.publish(Outgoing("scoring", "ana", fact("ana", 2).value))
+        await until(lambda: next(iter(live._clients)).full())
+        await live.stop()
+        assert [change.type async for change in changes] == ["reset"]

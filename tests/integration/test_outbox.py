@@ -150,7 +150,9 @@ async def test_a_relay_that_dies_before_it_could_tidy_up_leaves_repeats_and_noth
                 return await empty(writer) and [len(each.lines) for each in heard.values()] == [4] * 8
 
             await until(all_heard)
-            assert consumer.status()["dead_letters_left"] == 1_000
+            assert (
+                consumer.status()["dead_letters_left"] == 200
+            )  # none was made: a fifth of the limit may come in a row
         await second.stop()
 
     arrived = sequences([record.value for record in await log(topics, "leads")])

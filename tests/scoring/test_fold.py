@@ -21,7 +21,7 @@ from services.scoring.fold import Heat
 from services.scoring.state import Output
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
-from shared.errors import Refused
+from shared.errors import Unavailable
 from shared.events import Recorded, decode, encode
 from shared.events.base import Event
 from shared.events.followup import ActivityLogged
@@ -211,8 +211,12 @@ def test_what_cannot_be_read_is_put_aside_up_to_the_limit() -> None:
 
     assert letter.topic == "ascua.dead-letters"
     assert json.loads(dict(letter.headers)["letter"])["offset"] == 7
-    with pytest.raises(Refused, match="too many dead letters"):
+    with pytest.raises(Unavailable, match="too many dead letters"):
         heat.fold("ascua.signals", [bad], MONDAY)
+
+    later = MONDAY + timedelta(minutes=2)
+    heat.fold("ascua.signals", [bad], later)
+    assert len(heat.take(later)) == 1
 
 
 def test_a_crossing_told_twice_has_one_id() -> None:
