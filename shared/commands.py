@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -19,7 +19,6 @@ from pydantic import (
     StrictInt,
     StringConstraints,
     field_validator,
-    model_validator,
 )
 
 from shared.clock import from_number
@@ -232,12 +231,6 @@ class LogActivity(Command):
     next: PlannedStep | None = Field(
         None, description="What the person wants to do next; without it the playbook says."
     )
-
-    @model_validator(mode="after")
-    def _objection_has_a_result(self) -> Self:
-        if self.objection is not None and self.result is not ActivityResult.OBJECTION:
-            raise ValueError("an objection goes with the result objection")
-        return self
 
 
 class LeadActivity(LogActivity):
@@ -475,9 +468,7 @@ class Activity(LogActivity):
     action: Literal["activity"] = "activity"
 
 
-class Signal(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Signal(Body):
     action: Literal["signal"] = "signal"
     kind: SignalKind
     attributes: Words = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     JsonValue,
     StringConstraints,
@@ -47,20 +48,29 @@ def words_tidied(given: object) -> object:
 
 
 LINE_LENGTH = 200
-Line = Annotated[str, StringConstraints(min_length=1, max_length=LINE_LENGTH), _written(text.line)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000), _written(text.clean)]
+_SHOWN = Field(json_schema_extra={"pattern": text.SOMETHING})
+Line = Annotated[str, StringConstraints(min_length=1, max_length=LINE_LENGTH), _written(text.line), _SHOWN]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000), _written(text.clean), _SHOWN]
+
+
+NO_NUMBER = "^(?!.*[0-9]{6})"
 
 
 class Tidy:
-    """Says in the schema of words that they may be empty too."""
+    """Says in the schema of words what else is true of them: other names there are none, they may be empty, and no
+    number of somebody's is among them.
+    """
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         schema = handler(core_schema)
-        for name, each in schema.get("patternProperties", {}).items():
+        for name, each in schema["patternProperties"].items():
+            for kind in each.get("anyOf", [each]):
+                if "pattern" in kind:
+                    kind["pattern"] = kind["pattern"].replace("^", NO_NUMBER, 1)
             schema["patternProperties"][name] = _or_empty(each)
-        return schema
+        return {**schema, "additionalProperties": False}
 
 
 Words = Annotated[Attributes, BeforeValidator(words_tidied), Tidy()]
@@ -138,7 +148,9 @@ class Body(BaseModel):
         schema = handler(core_schema)
         form = handler.resolve_ref_schema(schema)
         for name, field in form.get("properties", {}).items():
-            if name not in form.get("required", ()):
+            if "const" in field:  # what tells it from others
+                form["required"] = [*form.get("required", ()), name]
+            elif name not in form.get("required", ()):
                 form["properties"][name] = _or_empty(field)
         return schema
 

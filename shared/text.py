@@ -35,8 +35,10 @@ _UNSLUGGED: Final = re.compile(r"[^a-z0-9.-]+")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
-NOTHING: Final = r"^[\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\ufeff]*$"
+_HIDDEN: Final = r"\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\ufeff"
+NOTHING: Final = f"^[{_HIDDEN}]*$"
 """What shows nothing, as a JSON schema says it."""
+SOMETHING: Final = f"[^{_HIDDEN}]"
 
 
 def clean(text: str) -> str:

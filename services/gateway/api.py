@@ -275,14 +275,15 @@ def intake(
     """What comes in bulk: signals and imports."""
     api = APIRouter(prefix="/v1", tags=["intake"], route_class=KeyFirst)
     arrivals = Arrivals()
+    signal = SendSignal.model_json_schema()
     one_or_many = {
         "required": True,
         "content": {
             "application/json": {
                 "schema": {
                     "oneOf": [
-                        SendSignal.model_json_schema(),
-                        {"type": "array", "items": {"type": "object"}, "maxItems": SIGNALS_AT_ONCE},
+                        signal,
+                        {"type": "array", "items": signal, "minItems": 1, "maxItems": SIGNALS_AT_ONCE},
                     ]
                 }
             },

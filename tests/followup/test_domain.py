@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from services.gateway.domain import LeadView, follow
 from shared.bus import Received
 from shared.commands import LogActivity
 from shared.documents import Decision
+from shared.errors import Refused
 from shared.events.base import Event, Recorded
 from shared.events.followup import (
     ActivityKind,
@@ -23,6 +25,7 @@ from shared.events.followup import (
     FollowUpClosed,
     NextStepDone,
     NextStepScheduled,
+    Objection,
 )
 from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadStageChanged, LeadWon, Stage
 
@@ -191,3 +194,9 @@ def test_whatever_comes_in_whatever_order_an_open_lead_has_one_next_step_and_a_c
     assert len(steps) == len(set(steps))
     assert (followup.step is not None) == (closed is None)
     assert view.activities == len(deeds)
+
+
+def test_an_objection_goes_with_the_result_objection() -> None:
+    command = LogActivity(kind=ActivityKind.CALL, result=ActivityResult.DONE, objection=Objection.PRICE)
+    with pytest.raises(Refused, match="goes with the result objection"):
+        domain.log(FollowUp("ana"), "a-1", command, NOON, NOON, BOOK)

@@ -238,8 +238,11 @@ def log(
 
     What was done before we were told to keep promises (history: `count_from` is later than `at`) keeps none and
     brings none, so that it does not matter whether it or the capture is heard of first. Raises `Conflict`
-    (`step-done`, `step-replaced`), `Refused` (`lead-closed`, `not-your-step`, `next-step-in-the-past`).
+    (`step-done`, `step-replaced`), `Refused` (`lead-closed`, `not-your-step`, `next-step-in-the-past`,
+    `objection-without-result`).
     """
+    if command.objection is not None and command.result is not ActivityResult.OBJECTION:
+        raise Refused("objection-without-result", "an objection goes with the result objection")
     is_history = count_from > at
     if command.step_id is not None and not is_history:
         _must_be_open(followup, command.step_id, command.rep)
