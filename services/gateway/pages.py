@@ -89,6 +89,8 @@ def router(
         boards = await asyncio.gather(
             *(handlers.heat_board(views, each, cursor if band else None, LINES, now) for each in bands)
         )
+        if band is None and not any(each.lines for each in boards):  # as after an import: all are cold
+            boards = [await handlers.heat_board(views, Band.COLD, None, LINES, now)]
         query = {"band": band, "cursor": cursor if band else None, "lang": language}
         return render(
             name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.cli.digests import Digests, digests
@@ -108,11 +110,15 @@ class Quiet:
     files: Sequence[Path]
     accounts: Sequence[Account]
     digests: Digests
+    board: str
+    """The board's page after the first file."""
 
 
 async def in_peace(servers: Addresses, home: Path, files: Sequence[Path]) -> Quiet:
     async with a_system(servers, home) as own:
-        accounts = [await brought_in(own, home, file) for file in files]
+        accounts = [await brought_in(own, home, files[0])]
+        board = await board_of(own, home)
+        accounts += [await brought_in(own, home, file) for file in files[1:]]
         first = await digests(own.addresses)
         again = [await brought_in(own, home, file) for file in files]
 
@@ -121,7 +127,15 @@ async def in_peace(servers: Addresses, home: Path, files: Sequence[Path]) -> Qui
         assert await digests(own.addresses) == first
         verified = await ascua("verify", "--json", env=told(home))
         assert verified.document == {"leads": first.leads, "digests": first.digests}, verified.err
-        return Quiet(files, accounts, first)
+        return Quiet(files, accounts, first, board)
+
+
+async def board_of(own: Started, home: Path) -> str:
+    headers = {"authorization": f"Bearer {operator_key(home)}"}
+    async with httpx.AsyncClient(base_url=own.addresses.gateway, headers=headers, timeout=30) as gateway:
+        page = await gateway.get("/")
+    assert page.status_code == 200, page.text
+    return page.text
 
 
 async def under_fire(servers: Addresses, home: Path, quiet: Quiet, fire: Fire) -> None:
@@ -141,11 +155,11 @@ async def under_fire(servers: Addresses, home: Path, quiet: Quiet, fire: Fire) -
 async def quiet(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
     """The beginning of the real log where it is, and a drawn one elsewhere."""
     home = tmp_path_factory.mktemp("quiet")
+    files = [histories.people(home / "people.csv", 120, seed=7)]
     if histories.REAL_LOG.exists():
-        files = [histories.real(home / "real.csv", 1_200)]
+        files.append(histories.real(home / "real.csv", 1_200))
     else:
-        files = [histories.drawn(home / "drawn.csv", 40, seed=12)]
-    files.append(histories.people(home / "people.csv", 120, seed=7))
+        files.append(histories.drawn(home / "drawn.csv", 40, seed=12))
     return await in_peace(servers, home, files)
 
 
@@ -156,6 +170,12 @@ def test_an_import_accounts_for_every_row_and_a_second_one_publishes_nothing(qui
         assert (account.events_published, account.rows_rejected) == (rows, 0)
     assert quiet.digests.leads == sum(account.leads for account in quiet.accounts)
     assert len(set(quiet.digests.digests.values())) == 7
+
+
+def test_people_who_were_brought_in_stand_on_the_board_by_name_though_all_of_them_are_cold(
+    quiet: Quiet,
+) -> None:
+    assert re.search(r'href="/leads/people-\d+">Person \d+<', quiet.board), quiet.board
 
 
 async def test_an_import_killed_at_random_moments_and_run_again_ends_in_the_same_state(

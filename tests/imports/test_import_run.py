@@ -7,8 +7,6 @@ import csv
 import io
 import itertools
 import os
-import re
-from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -22,21 +20,15 @@ from hypothesis import strategies as st
 from starlette.responses import JSONResponse, Response
 
 from services.imports.account import Account, Tally
-from services.imports.mapping import load_mapping, parse_mapping
-from services.imports.ordering import MAX_BYTES, pieces
+from services.imports.mapping import parse_mapping
 from services.imports.progress import Progress
 from services.imports.readers import Source
-from services.imports.rows import Ready, Reject, understand
+from services.imports.rows import Ready, understand
 from services.imports.run import run
-from services.leads import domain
-from services.leads.domain import Lead
 from shared.commands import HistoryRow
 from shared.errors import AscuaError, Forbidden, Refused, Unavailable
 from tests.imports.gate import KEY, Gate, Killed
 
-ROOT = Path(__file__).parents[2]
-REAL_LOG = ROOT.parent / "shared/data/bpi12_first_half.csv.gz"
-BPI = load_mapping(ROOT / "services/imports/mappings/bpi12.yaml")
 MAPPING = parse_mapping(
     """
 columns: {lead: lead, time: time, activity: step, person: who, value: worth}
@@ -181,14 +173,6 @@ async def test_pieces_are_bounded_and_bring_each_leads_rows_together_in_the_file
     for lead in set(leads):
         rows = [row.row for row in gate.order if row.lead_id == lead]
         assert rows == sorted(rows)
-
-
-def test_a_piece_stays_well_below_the_body_the_gateway_takes() -> None:
-    long = Ready(next(understand([], MAPPING), None), "x", b"x" * 3_000, (0, 0, 0))  # type: ignore[arg-type]
-    sizes = [sum(len(row.body) + 1 for row in piece.rows) for piece in pieces([long] * 2_000)]
-
-    assert max(sizes) <= MAX_BYTES + 3_000
-    assert len(sizes) > 5
 
 
 cells = st.one_of(
@@ -388,48 +372,6 @@ def test_the_bodies_are_rows_as_the_services_declare_them(tmp_path: Path) -> Non
 
     assert [row.what.action for row in rows] == ["captured", "activity", "offered", "won", "signal", "lost"]
     assert rows[4].at.isoformat() == "2024-05-01T07:00:00.123000+00:00"
-
-
-@pytest.mark.skipif(not REAL_LOG.exists(), reason="the real log (BPI 2012) is not on this machine")
-def test_no_row_of_the_real_log_is_rejected_neither_here_nor_by_the_domain() -> None:
-    leads: dict[str, Lead] = {}
-    told: Counter[str] = Counter()
-    with Source(REAL_LOG) as source:
-        for row in understand(source.rows(BPI), BPI):
-            assert isinstance(row, Ready), row
-            action = ACTION.findall(row.body)[-1].decode()
-            told[action] += 1
-            if action in DECISIONS:
-                fact = HistoryRow.model_validate_json(row.body)
-                leads[fact.lead_id], _ = DECISIONS[action](leads.get(fact.lead_id), fact)
-            assert row.lead_id in leads
-
-    assert told.total() == 129_998
-    assert told["activity"] == 2_895 + 11_489 + 12_101 + 5_816
-    assert told["captured"] == len(leads) == 6_543
-    won = [lead for lead in leads.values() if lead.status == "won"]
-    assert len(won) == told["won"] == 1_152
-    assert all(lead.value is not None and lead.value.minor >= 100_000 for lead in won)
-
-
-ACTION = re.compile(rb'"action":"([a-z]+)"')
-DECISIONS: dict[str, Callable[[Any, Any], domain.Told]] = {
-    "captured": lambda lead, row: domain.capture(lead, row.lead_id, row.what, row.at),
-    "stage": lambda lead, row: domain.change_stage(lead, row.what, row.at),
-    "offered": lambda lead, row: domain.offer(lead, row.what, row.at),
-    "won": lambda lead, row: domain.win(lead, row.what, row.at),
-    "lost": lambda lead, row: domain.lose(lead, row.what, row.at),
-}
-
-
-def test_rejects_of_a_log_that_is_all_wrong_do_not_pile_up(tmp_path: Path) -> None:
-    file = tmp_path / "deals.csv"
-    file.write_text(HEADER + "x\n" * 100)
-    with Source(file) as source:
-        told = list(pieces(understand(source.rows(MAPPING), MAPPING), 10))
-
-    assert max(len(piece.rejects) for piece in told) == 10
-    assert all(isinstance(row, Reject) for piece in told for row in piece.rejects)
 
 
 def rejects_in(account: Account) -> list[dict[str, str]]:
