@@ -18,7 +18,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[a-z][a-z0-9_]{0,31}$": "a name such as budget: lower-case letters, digits and _, a letter first, 32 in all",
     r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$": "a time zone such as Europe/Madrid",
     "^[A-Z]{3}$": "a currency by its three capital letters, such as EUR",
-    r"^[!-~]{1,120}$": "a key: 1 to 120 letters, digits and signs of ASCII, without spaces",
+    r"^[!-~]{1,132}$": "a key: 1 to 132 letters, digits and signs of ASCII, without spaces",
     r"^[\x21-\x7e]+$": "a key: letters, digits and signs of ASCII, without spaces",
     "^[0-9a-f]{64}$": "an id as this API gave it: 64 digits and letters a to f",
     r"^[0-9a-f]{32}$": "a digest: 32 digits and letters a to f",

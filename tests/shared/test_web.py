@@ -184,7 +184,11 @@ async def test_readiness_names_what_is_missing_and_why() -> None:
         ready, alive = await client.get("/readyz"), await client.get("/healthz")
 
     assert (ready.status_code, alive.status_code) == (503, 200)
-    assert ready.json() == {"status": "missing", "missing": {"store": "the store does not answer"}}
+    assert ready.json() == {
+        "status": "missing",
+        "restart_helps": True,
+        "missing": {"store": "the store does not answer"},
+    }
 
 
 async def test_requests_are_measured_by_route_and_not_by_what_is_in_it(client: httpx.AsyncClient) -> None:
