@@ -46,7 +46,7 @@ compiled: install ## Make the wheel in which what is done for every fact is comp
 test-compiled: compiled ## Run the tests of scoring on that wheel
 	$(ON_COMPILED) $(BIN)/python -c 'from services.scoring import fold; assert fold.__file__.endswith(".so")'
 	$(ON_COMPILED) $(BIN)/pytest -m "not containers" -n 2 --dist loadfile --import-mode=importlib \
-	  tests/scorecard tests/scoring tests/lab
+	  tests/scoring/scorecard tests/scoring tests/cli/lab
 
 ON_COMPILED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
 

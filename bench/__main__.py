@@ -4,7 +4,7 @@ import sys
 
 from bench import boards, fit, followup, imports, path
 from bench.scoring import parts as scoring
-from services.cli.answer import tell_events
+from cli.answer import tell_events
 
 BENCHES = {
     "boards": boards.main,

@@ -23,8 +23,8 @@ import httpx
 from bench.imports import found
 from bench.stored import FACTS, REPS, Stored
 from bench.tables import Row, keep, row
-from services.cli.environment import Environment
-from services.cli.system import operator_key, started
+from cli.environment import Environment
+from cli.system import operator_key, started
 from shared.clock import utc_now
 from shared.embedded.home import free_port
 

@@ -24,17 +24,17 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from bench.tables import Row, keep
-from services.imports.mapping import load_mapping
-from services.lab.comparison import looks_at
-from services.lab.fitting import fitted, two_thirds
-from services.lab.histories import AGES, History
-from services.lab.learning import Floats, Looks, captured_in, looks_of
-from services.lab.worth import Figure, Scored, auc
+from cli.imports.mapping import load_mapping
+from cli.lab.comparison import looks_at
+from cli.lab.fitting import fitted, two_thirds
+from cli.lab.histories import AGES, History
+from cli.lab.learning import Floats, Looks, captured_in, looks_of
+from cli.lab.worth import Figure, Scored, auc
+from services.scoring.scorecard.heat import Gauges
+from services.scoring.scorecard.rules import Rules, default_rules
 from shared.clock import milliseconds
-from shared.scorecard.heat import Gauges
-from shared.scorecard.rules import Rules, default_rules
+from tests.cli.lab.rows import leads_of
 from tests.e2e import histories
-from tests.lab.rows import leads_of
 
 PENALTIES: Final = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 DRAWS: Final = 1000

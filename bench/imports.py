@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.tables import Row, keep, row
-from services.cli.environment import Environment
-from services.cli.system import operator_key, started
-from services.imports.account import Account
-from services.imports.mapping import load_mapping
-from services.imports.run import run
+from cli.environment import Environment
+from cli.imports.account import Account
+from cli.imports.mapping import load_mapping
+from cli.imports.run import run
+from cli.system import operator_key, started
 from shared.embedded.home import free_port
 from tests.e2e import histories
 

@@ -9,9 +9,9 @@ from secrets import token_hex
 from typing import Any
 
 from bench.tables import keep, row
-from services.cli.environment import Environment
-from services.cli.system import operator_key, started
-from services.demo.performance import Account, Performance, make_keys
+from cli.demo.performance import Account, Performance, make_keys
+from cli.environment import Environment
+from cli.system import operator_key, started
 from shared.embedded.home import free_port
 
 SECONDS = 30.0

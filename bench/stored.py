@@ -8,16 +8,18 @@ from functools import partial, reduce
 from random import Random
 from typing import Any
 
-from services.gateway.discipline.trail import Trail, trace
-from services.gateway.domain import LeadView, follow
-from services.gateway.standing import placed
+from services.gateway.boards.discipline.trail import Trail, trace
+from services.gateway.boards.heat.standing import placed
 from services.gateway.store import Trails, Views
-from services.leads.domain import capture
+from services.gateway.views.view import LeadView, follow
+from services.leads.domain.lead import capture
 from services.leads.store import leads
-from services.scoring.domain import Lead, heat_of, take_in
 from services.scoring.handlers import entry_of
-from services.scoring.happened import happened
-from services.scoring.store import Ledger
+from services.scoring.ledger import Ledger
+from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.lead import Lead, heat_of, take_in
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.rules import default_rules
 from shared.bus import Received
 from shared.commands import CaptureLead, Profile
 from shared.documents import Decision, Documents, Step
@@ -33,8 +35,6 @@ from shared.events.followup import (
 from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadOffered, LeadStageChanged, LeadWon, Stage
 from shared.events.signals import SignalReceived
 from shared.mongo import Mongo
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.rules import default_rules
 
 FACTS = 20
 """Facts of a lead."""

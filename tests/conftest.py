@@ -12,9 +12,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from services.cli.environment import Environment
-from services.cli.system import Addresses as SystemAddresses
-from services.cli.system import Started, operator_key, started
+from cli.environment import Environment
+from cli.system import Addresses as SystemAddresses
+from cli.system import Started, operator_key, started
 from shared.bus import Topics
 from shared.embedded.home import free_port
 from shared.mongo import Mongo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.cli.system import SERVICES, Addresses
+from cli.system import SERVICES, Addresses
 from shared.watchdog import LONGEST
 
 HELD = "ascua_event_loop_held_seconds"

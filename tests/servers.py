@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from services.cli.answer import tell_events
+from cli.answer import tell_events
 from shared.embedded import Servers
 from shared.embedded.home import free_port
 

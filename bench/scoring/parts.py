@@ -16,7 +16,7 @@ from typing import Any
 from bench.scoring import catch_up, cost, latency, profile, recovery, workers
 from bench.scoring.cluster import COMPILED, ROOT, environment
 from bench.scoring.plan import Plan
-from services.scoring import fold
+from services.scoring.processor import fold
 
 PARTS: dict[str, Callable[[Plan], Coroutine[Any, Any, None]]] = {
     "catch-up": catch_up.measure,

@@ -14,15 +14,15 @@ from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import kept
 from services.scoring import collector
-from services.scoring.domain import Lead, take_in
-from services.scoring.facts import Decoder
-from services.scoring.fold import Heat
-from services.scoring.happened import Happened
-from services.scoring.telling import Teller
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.encoding import Teller
+from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.fold import Heat
+from services.scoring.processor.lead import Lead, take_in
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.rules import default_rules
 from shared.bus import Topics
 from shared.clock import utc_now
-from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000
 """A take as often as a worker that catches up commits."""

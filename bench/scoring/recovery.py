@@ -8,12 +8,12 @@ from random import Random
 from bench.scoring.cluster import Process, cluster, fill, now_ms, progress
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import new_leads, partition_of
-from services.scoring.domain import Lead, settle, take_in
-from services.scoring.happened import live
+from services.scoring.processor.fact_mapping import live
+from services.scoring.processor.lead import Lead, settle, take_in
+from services.scoring.scorecard.fact import Fact
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.rules import default_rules
 from shared.bus import Topics
-from shared.scorecard.fact import Fact
-from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
 
 KINDS = (
     "signal.page_viewed",

@@ -21,15 +21,15 @@ import structlog
 import uvloop
 
 from services.scoring import collector
-from services.scoring.facts import Decoder
-from services.scoring.fold import Heat
 from services.scoring.main import Settings
-from services.scoring.rulebook import Rulebook
-from services.scoring.state import Log
-from services.scoring.stream import Patience, Stream
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.fold import Heat
+from services.scoring.rules_log import Rulebook
+from services.scoring.runtime.state import Log
+from services.scoring.runtime.worker import Patience, Stream
+from services.scoring.scorecard.heat import gauges
 from shared.bus import Topics
 from shared.clock import milliseconds, utc_now
-from shared.scorecard.heat import gauges
 
 POLL = 0.005
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from services.followup import handlers
+from services.followup.domain.experiments import Trial
 from services.followup.domain.followup import FollowUp
-from services.followup.domain.trials import Trial
 from services.followup.handlers import Effect
 from services.followup.store import Books, FollowUps
 from shared.clock import Clock

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.followup import store
-from services.followup.domain import business_time
 from services.followup.domain import followup as domain
+from services.followup.domain.experiments import Trial, trial
 from services.followup.domain.followup import FollowUp, Told
+from services.followup.domain.playbook_parser import read
 from services.followup.domain.playbooks import UNSUBSCRIBED, Book
-from services.followup.domain.reading import read
-from services.followup.domain.trials import Trial, trial
 from services.followup.store import SHELF, Books, Edition, FollowUps, Shelf
+from shared import business_time
 from shared.bus import Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (

@@ -10,8 +10,8 @@ from functools import partial
 from pydantic import TypeAdapter
 
 from services.followup.domain.followup import KEPT, FollowUp, Run, pack
+from services.followup.domain.playbook_parser import default_book, default_text, read
 from services.followup.domain.playbooks import Book
-from services.followup.domain.reading import default_book, default_text, read
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import Instant

@@ -17,14 +17,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
-from services.gateway.automated import Arrivals
-from services.gateway.backends import Backends
-from services.gateway.domain import LeadView
-from services.gateway.keys import Holder, KeyRing, Scope
+from services.gateway.access.keys import Holder, KeyRing, Scope
+from services.gateway.boards.heat.standing import Turn
+from services.gateway.clients import Backends
+from services.gateway.intake.automated import Arrivals
 from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
-from services.gateway.standing import Turn
 from services.gateway.store import Imports, Views
+from services.gateway.views.view import LeadView
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
 from shared.clock import Clock, clamp, in_utc

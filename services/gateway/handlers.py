@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from services.gateway.automated import Arrivals
-from services.gateway.backends import Backends
-from services.gateway.cursors import read_cursor, write_cursor
-from services.gateway.day import Day, end_of_day, plan
-from services.gateway.discipline.trail import Trail, trace
-from services.gateway.domain import TEAM, LeadView, follow
-from services.gateway.keeper import Keeper
-from services.gateway.standing import Turn, placed, turn
+from services.gateway.boards.cursors import read_cursor, write_cursor
+from services.gateway.boards.day.plan import Day, end_of_day, plan
+from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.boards.discipline.trail import Trail, trace
+from services.gateway.boards.heat.standing import Turn, placed, turn
+from services.gateway.clients import Backends
+from services.gateway.intake.automated import Arrivals
 from services.gateway.store import Imports, Trails, Views, order_of
+from services.gateway.views.view import TEAM, LeadView, follow
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (

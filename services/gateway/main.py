@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from pydantic import AfterValidator
 
-from services.gateway import api, boards, calendars, docs, pages, work
-from services.gateway.backends import Backends
-from services.gateway.feeds import Feeds
+from services.gateway import api
+from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.boards.discipline import api as boards
+from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.calendars import api as calendars
+from services.gateway.calendars.feeds import Feeds
+from services.gateway.clients import Backends
 from services.gateway.handlers import (
     PROJECTED,
     TRACED,
@@ -21,9 +25,9 @@ from services.gateway.handlers import (
     place_first,
     project,
 )
-from services.gateway.keeper import Keeper
-from services.gateway.keys import KeyRing, Scope
 from services.gateway.live import Live
+from services.gateway.pages import api as pages
+from services.gateway.pages import docs, work
 from services.gateway.store import Imports, Trails, Views
 from shared.bus import Consumer, OpenLetters, Publisher, Topics
 from shared.clock import utc_now

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.gateway.discipline.trail import Trail
-from services.gateway.domain import LeadView
+from services.gateway.boards.discipline.trail import Trail
+from services.gateway.views.view import LeadView
 from shared.archive import Archive
 from shared.documents import Decision, Documents, Step
 from shared.events.scoring import Band

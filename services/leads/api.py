@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from services.leads import handlers
-from services.leads.domain import Lead
+from services.leads.domain.lead import Lead
 from services.leads.store import Leads
 from shared.clock import Clock
 from shared.commands import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from services.leads import domain
-from services.leads.domain import Lead, Told
-from services.leads.forms import USUAL_REGION, understand
+from services.leads.domain import lead as domain
+from services.leads.domain.forms import USUAL_REGION, understand
+from services.leads.domain.lead import Lead, Told
 from services.leads.store import Leads
 from shared.bus import Handle, Received
 from shared.clock import Clock, clamp, new_id

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import AfterValidator
 
 from services.leads.api import router
-from services.leads.forms import USUAL_REGION
+from services.leads.domain.forms import USUAL_REGION
 from services.leads.handlers import GROUP, follower
 from services.leads.store import leads
 from shared.bus import Consumer, Publisher, Topics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.leads.domain import Lead
+from services.leads.domain.lead import Lead
 from shared.archive import Archive
 from shared.documents import Documents
 from shared.mongo import Mongo

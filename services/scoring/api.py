@@ -9,12 +9,12 @@ from pydantic import AwareDatetime, BaseModel
 
 from services.scoring import handlers
 from services.scoring.handlers import Reads
-from services.scoring.rulebook import Publication, Rulebook
-from services.scoring.store import Entry
+from services.scoring.ledger import Entry
+from services.scoring.rules_log import Publication, Rulebook
+from services.scoring.scorecard.explanation import LISTED, Term
 from shared.clock import Clock, from_milliseconds, milliseconds
 from shared.events.base import Instant, JsonObject
 from shared.events.scoring import Band, RiskBand
-from shared.scorecard.explanation import LISTED, Term
 from shared.web import LeadPath
 
 

@@ -13,21 +13,21 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from services.scoring.domain import settle
-from services.scoring.happened import Happened, happened, live
-from services.scoring.merging import Merged, absorbed_in
-from services.scoring.rulebook import Rulebook
-from services.scoring.store import Entry, Ledger
+from services.scoring.ledger import Entry, Ledger
+from services.scoring.processor.fact_mapping import Happened, happened, live
+from services.scoring.processor.lead import settle
+from services.scoring.processor.merging import Merged, absorbed_in
+from services.scoring.rules_log import Rulebook
+from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.rules import HEAT
 from shared.bus import Handle, Received
 from shared.clock import AHEAD, Clock, milliseconds
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events import wire_type
 from shared.events.base import data_of
 from shared.events.scoring import Band, RiskBand
-from shared.scorecard.explanation import LISTED, Explanation, Tally, explained
-from shared.scorecard.heat import gauges
-from shared.scorecard.members import Ties
-from shared.scorecard.rules import HEAT
 
 GROUP: Final = "scoring-ledger"
 JUMPS_DRAWN: Final = 500

@@ -12,20 +12,20 @@ from pydantic import Field
 
 from services.scoring import collector
 from services.scoring.api import published, reading
-from services.scoring.facts import Decoder
-from services.scoring.fold import Heat
 from services.scoring.handlers import GROUP, Reads, ledger_handler
+from services.scoring.ledger import Ledger
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.fold import Heat
 from services.scoring.queries import QueryProcess, forwarding, serve_queries
-from services.scoring.rulebook import Rulebook
-from services.scoring.state import Log
-from services.scoring.store import Ledger
-from services.scoring.stream import Patience, Stream
+from services.scoring.rules_log import Rulebook
+from services.scoring.runtime.state import Log
+from services.scoring.runtime.worker import Patience, Stream
+from services.scoring.scorecard.heat import gauges
 from shared import logs
 from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
-from shared.scorecard.heat import gauges
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, load
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from services.tickets import handlers
-from services.tickets.domain import Ticket
+from services.tickets.domain.ticket import Ticket
 from services.tickets.store import Tickets
 from shared.clock import Clock
 from shared.commands import OpenTicket, ReplyTicket, ResolveTicket

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from services.tickets import domain, store
-from services.tickets.domain import Ticket, Told
+from services.tickets import store
+from services.tickets.domain import ticket as domain
+from services.tickets.domain.ticket import Ticket, Told
 from services.tickets.store import Tickets
 from shared.clock import Clock, clamp, new_id
 from shared.commands import Command, OpenTicket, ReplyTicket, ResolveTicket, derived_id, idempotency

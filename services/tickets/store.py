@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from services.tickets.domain import KEPT, Ticket, pack
+from services.tickets.domain.ticket import KEPT, Ticket, pack
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import rfc3339

@@ -22,7 +22,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from shared import metrics
 from shared.bus.allowance import WINDOW, Allowance
-from shared.bus.letters import WAITS, DeadLetter, Origin, dead_letter, replayed
+from shared.bus.dead_letters import WAITS, DeadLetter, Origin, dead_letter, replayed
 from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics, admin

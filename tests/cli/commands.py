@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-ASCUA = [sys.executable, "-m", "services.cli"]
+ASCUA = [sys.executable, "-m", "cli"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.cli.digests import digests
-from services.cli.system import ServerAddresses
+from cli.digests import digests
+from cli.system import ServerAddresses
 from shared.bus import Topics
 from shared.mongo import Mongo
 from tests.names import drawn

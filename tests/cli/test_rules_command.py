@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from services.scoring.scorecard.changes import Change, changes
+from services.scoring.scorecard.rules import default_rules, default_text, parse_rules
 from shared.bus import Topics
 from shared.clock import utc_now
-from shared.scorecard.changes import Change, changes
-from shared.scorecard.rules import default_rules, default_text, parse_rules
 from tests.cli.commands import ascua, told
 from tests.integration.kit import log
 from tests.servers import Addresses

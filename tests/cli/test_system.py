@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.cli.system import SERVICES
+from cli.system import SERVICES
 from shared.bus import DeadLetter, Publisher, Topics
 from shared.bus.lag import groups, lag
 from shared.embedded.home import free_port

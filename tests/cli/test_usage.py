@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import typer
 
-from services.cli import program
-from services.cli.keys import Holder
-from services.cli.run import What
-from services.cli.system import SERVICES
-from services.gateway.keys import Role
+from cli import program
+from cli.keys import Holder
+from cli.run import What
+from cli.system import SERVICES
+from services.gateway.access.keys import Role
 from shared.embedded.home import free_port
 from tests.cli.commands import REPOSITORY, ascua, told
 
@@ -53,7 +53,7 @@ def test_the_names_are_the_contract() -> None:
 
 
 def test_nothing_slow_is_imported_before_a_command_runs() -> None:
-    script = "import json, sys, services.cli; services.cli.program(); print(json.dumps(list(sys.modules)))"
+    script = "import json, sys, cli; cli.program(); print(json.dumps(list(sys.modules)))"
     imported = json.loads(subprocess.check_output([sys.executable, "-c", script], cwd=REPOSITORY))
     assert not set(imported) & {"aiokafka", "motor", "pymongo", "pydantic", "httpx", "fastapi", "structlog"}
 

@@ -103,7 +103,7 @@ def test_the_image_has_its_hot_path_compiled(image: str) -> None:
         "python",
         image,
         "-c",
-        "import services.scoring.fold as it; print(it.__file__)",
+        "import services.scoring.processor.fold as it; print(it.__file__)",
     )
     assert said.strip().endswith(".so")
 

@@ -26,7 +26,7 @@ async def shell(system: System, command: str, key: str) -> str:
     command = command.replace("http://127.0.0.1:8000", system.gateway).replace(
         "curl ", "curl --fail-with-body -sS "
     )
-    command = command.replace(".venv/bin/ascua", f"{sys.executable} -m services.cli")
+    command = command.replace(".venv/bin/ascua", f"{sys.executable} -m cli")
     process = await asyncio.create_subprocess_shell(
         command,
         cwd=ROOT,
@@ -75,7 +75,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    from services.cli import program
+    from cli import program
 
     known = {
         command.name or command.callback.__name__

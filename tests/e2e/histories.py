@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MAPPING = ROOT / "services/imports/mappings/bpi12.yaml"
+MAPPING = ROOT / "cli/imports/mappings/bpi12.yaml"
 REAL_LOG = ROOT.parent / "shared/data/bpi12_first_half.csv.gz"
 NO_REAL_LOG = f"{REAL_LOG.name}, the log of the BPI Challenge 2012, is not beside this repository"
 

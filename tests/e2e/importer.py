@@ -6,8 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from services.imports.mapping import load_mapping
-from services.imports.run import run
+from cli.imports.mapping import load_mapping
+from cli.imports.run import run
 from tests.e2e.histories import mapping_of
 
 

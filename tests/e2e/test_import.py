@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.digests import Digests, digests
-from services.cli.environment import Environment
-from services.cli.system import SERVICES, Started, operator_key, started
-from services.imports.account import Account
+from cli.digests import Digests, digests
+from cli.environment import Environment
+from cli.imports.account import Account
+from cli.system import SERVICES, Started, operator_key, started
 from shared.embedded.home import free_port
 from tests.cli.commands import ascua, told
 from tests.e2e import histories

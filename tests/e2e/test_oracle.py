@@ -17,16 +17,16 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.imports.mapping import load_mapping
-from services.imports.run import run
-from services.scoring.domain import Lead
+from cli.imports.mapping import load_mapping
+from cli.imports.run import run
 from services.scoring.handlers import Reads, explain
-from services.scoring.rulebook import Rulebook
-from services.scoring.store import Ledger
+from services.scoring.ledger import Ledger
+from services.scoring.processor.lead import Lead
+from services.scoring.rules_log import Rulebook
+from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.rules import default_rules
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
-from shared.scorecard.lead_state import LeadState, fold
-from shared.scorecard.rules import default_rules
 from tests.conftest import System
 from tests.e2e import histories
 from tests.names import drawn
@@ -163,7 +163,9 @@ async def oracle_of(system: System) -> Oracle:
                 facts.setdefault(lead_id, []).append(point)
     ties = {"lead.merged", "lead.split"}
     tied = frozenset(lead for lead, points in facts.items() if any(point.event in ties for point in points))
-    rules = yaml.safe_load((histories.ROOT / "shared/scorecard/default.yaml").read_text("utf-8"))["heat"]
+    rules = yaml.safe_load((histories.ROOT / "services/scoring/scorecard/default.yaml").read_text("utf-8"))[
+        "heat"
+    ]
     return Oracle(
         {lead: points for lead, points in facts.items() if lead not in tied},
         rules["kinds"],

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from services.scoring.state import Log
-from services.scoring.stream import STOPPING, Stream
+from services.scoring.runtime.state import Log
+from services.scoring.runtime.worker import STOPPING, Stream
 from shared.bus import Topics
 from shared.embedded import Servers
 from tests.scoring.tally import Tally

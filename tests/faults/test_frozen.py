@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.cli.system import SERVICES
+from cli.system import SERVICES
 from shared.bus import Topics
 from shared.embedded import Servers
 from shared.embedded.home import free_port

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.cli.environment import Environment
-from services.cli.system import SERVICES, Started, operator_key, started
+from cli.environment import Environment
+from cli.system import SERVICES, Started, operator_key, started
 from shared.bus import Topics
 from shared.embedded.home import free_port
 from tests.names import drawn

@@ -21,9 +21,9 @@ import httpx
 import pytest
 import stamina.instrumentation
 
-from services.cli.environment import Environment
-from services.cli.system import SERVICES, Started, operator_key, started
-from services.demo.performance import Performance, make_keys
+from cli.demo.performance import Performance, make_keys
+from cli.environment import Environment
+from cli.system import SERVICES, Started, operator_key, started
 from shared.embedded.home import free_port
 from tests.names import drawn
 from tests.waiting import HANG

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from services.followup.domain.playbook_parser import read
 from services.followup.domain.playbooks import Book
-from services.followup.domain.reading import read
 
 TEXT = """
 calendars:

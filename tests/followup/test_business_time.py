@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.followup.domain.business_time import (
+from shared.business_time import (
     ALWAYS,
     Both,
     Calendar,

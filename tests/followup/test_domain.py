@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp
-from services.followup.domain.reading import default_book
+from services.followup.domain.playbook_parser import default_book
 from services.followup.handlers import reactions
-from services.gateway.domain import LeadView, follow
+from services.gateway.views.view import LeadView, follow
 from shared.bus import Received
 from shared.commands import LogActivity
 from shared.documents import Decision

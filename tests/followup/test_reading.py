@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.followup.domain.reading import MOST_STEPS, default_book, read
+from services.followup.domain.playbook_parser import MOST_STEPS, default_book, read
 from shared.yaml_lines import LineError
 from tests.followup.books import TEXT, book
 

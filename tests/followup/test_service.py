@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.followup.domain.reading import default_text
+from services.followup.domain.playbook_parser import default_text
 from tests.conftest import System
 from tests.followup.books import TEXT
 from tests.names import drawn

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.followup.domain.experiments import Rate, newcombe, trial, wilson
 from services.followup.domain.followup import FollowUp, Run
-from services.followup.domain.trials import Rate, newcombe, trial, wilson
 from tests.followup.books import book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

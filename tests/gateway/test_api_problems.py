@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.gateway.keys import KeyRing, Role
+from services.gateway.access.keys import KeyRing, Role
 from shared.clock import new_id
 from shared.mongo import Mongo
 from tests.conftest import System

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.automated import AT_ONCE, MOST, QUIET, Arrivals
-from services.scoring.happened import happened
+from services.gateway.intake.automated import AT_ONCE, MOST, QUIET, Arrivals
+from services.scoring.processor.fact_mapping import happened
+from services.scoring.scorecard.rules import default_rules
 from shared.clock import milliseconds
 from shared.commands import SendSignal
 from shared.events import Event, Recorded
 from shared.events.leads import LeadCaptured
 from shared.events.signals import Automated, SignalReceived
-from shared.scorecard.rules import default_rules
 from tests.conftest import System
-from tests.scorecard.explaining import explain
+from tests.scoring.scorecard.explaining import explain
 from tests.waiting import until
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -10,11 +10,11 @@ import httpx
 import icalendar
 import pytest
 
-from services.gateway import catalogue
-from services.gateway.agenda import calendar
-from services.gateway.domain import LeadView, NextStep, Status
-from services.gateway.keys import KeyRing, Role
+from services.gateway.access.keys import KeyRing, Role
+from services.gateway.calendars.ical import calendar
 from services.gateway.lines import Language
+from services.gateway.text import catalogue
+from services.gateway.views.view import LeadView, NextStep, Status
 from shared.commands import Profile
 from shared.events.followup import ActivityKind
 from shared.mongo import Mongo

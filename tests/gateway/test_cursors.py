@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway import boards, handlers
-from services.gateway.cursors import read_cursor, write_cursor
-from services.gateway.discipline import board
-from services.gateway.discipline.figures import Item
-from services.gateway.discipline.trail import Trail
-from services.gateway.domain import LeadView, NextStep, Status
+from services.gateway import handlers
+from services.gateway.boards.cursors import read_cursor, write_cursor
+from services.gateway.boards.discipline import api as boards
+from services.gateway.boards.discipline import board
+from services.gateway.boards.discipline.figures import Item
+from services.gateway.boards.discipline.trail import Trail
 from services.gateway.store import Views
+from services.gateway.views.view import LeadView, NextStep, Status
 from services.scoring import handlers as scoring
-from services.scoring.store import Entry, Ledger
+from services.scoring.ledger import Entry, Ledger
 from shared.documents import Step
 from shared.errors import Refused
 from shared.events.followup import ActivityKind

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway import catalogue
-from services.gateway.day import Why, end_of_day, plan
-from services.gateway.domain import Heat, LeadView, NextStep, Status
+from services.gateway.boards.day.plan import Why, end_of_day, plan
 from services.gateway.lines import Language
+from services.gateway.text import catalogue
+from services.gateway.views.view import Heat, LeadView, NextStep, Status
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 from shared.events.leads import Channel, Money, Stage
 from shared.events.scoring import Band

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.discipline import board as discipline
-from services.gateway.discipline.board import By, Choice, percentile
-from services.gateway.discipline.figures import HINTS, Figure, Item, Kept, Look, Period, items, spans
-from services.gateway.discipline.trail import NEVER, Trail, trace
+from services.gateway.boards.discipline import board as discipline
+from services.gateway.boards.discipline.board import By, Choice, percentile
+from services.gateway.boards.discipline.figures import HINTS, Figure, Item, Kept, Look, Period, items, spans
+from services.gateway.boards.discipline.trail import NEVER, Trail, trace
 from shared.events.base import Event
 from shared.events.followup import (
     ActivityKind,

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.imports.mapping import load_mapping
-from services.imports.run import run
+from cli.imports.mapping import load_mapping
+from cli.imports.run import run
 from shared.events.base import rfc3339
 from tests.conftest import System
 from tests.e2e import histories

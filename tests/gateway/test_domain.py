@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.domain import Heat, LeadView, Status, follow
+from services.gateway.views.view import Heat, LeadView, Status, follow
 from shared.events.base import Event
 from shared.events.followup import (
     ActivityKind,

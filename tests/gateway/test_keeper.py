@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from services.gateway.discipline import board as discipline
-from services.gateway.discipline.board import Board, By, Choice
-from services.gateway.discipline.figures import Figure, Look, Period
+from services.gateway.boards.discipline import board as discipline
+from services.gateway.boards.discipline.board import Board, By, Choice
+from services.gateway.boards.discipline.figures import Figure, Look, Period
+from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.handlers import follow_trails
-from services.gateway.keeper import Keeper
 from services.gateway.store import Trails
 from shared.bus import Received
 from shared.clock import milliseconds

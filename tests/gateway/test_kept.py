@@ -9,11 +9,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.discipline import board as discipline
-from services.gateway.discipline.board import NOBODY, By, Choice
-from services.gateway.discipline.figures import Figure, Look, Period
-from services.gateway.discipline.kept import KeptBoard, Wanted
-from services.gateway.discipline.trail import Trail, trace
+from services.gateway.boards.discipline import board as discipline
+from services.gateway.boards.discipline.board import NOBODY, By, Choice
+from services.gateway.boards.discipline.figures import Figure, Look, Period
+from services.gateway.boards.discipline.kept import KeptBoard, Wanted
+from services.gateway.boards.discipline.trail import Trail, trace
 from shared.clock import milliseconds
 from tests.followup.histories import NOON, Moment, histories
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway import phrases
+from services.gateway.text import phrases
 from shared.events.base import known_events, rfc3339, wire_type
 from shared.events.leads import Money
 

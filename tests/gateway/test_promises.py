@@ -7,10 +7,10 @@ from functools import reduce
 
 from hypothesis import given, settings
 
-from services.gateway.discipline.board import Choice, chosen
-from services.gateway.discipline.figures import Figure, Item, Look, Period
-from services.gateway.discipline.trail import Promise, Trail, trace
-from services.gateway.domain import LeadView, follow
+from services.gateway.boards.discipline.board import Choice, chosen
+from services.gateway.boards.discipline.figures import Figure, Item, Look, Period
+from services.gateway.boards.discipline.trail import Promise, Trail, trace
+from services.gateway.views.view import LeadView, follow
 from shared.events.base import Event
 from shared.events.followup import OwnerChanged
 from shared.events.leads import Channel, LeadCaptured, LeadWon

@@ -9,9 +9,9 @@ from functools import reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.discipline.figures import Figure, Look, Period, items
-from services.gateway.discipline.spells import DERIVED, TIMELESS, spells
-from services.gateway.discipline.trail import Trail, trace
+from services.gateway.boards.discipline.figures import Figure, Look, Period, items
+from services.gateway.boards.discipline.spells import DERIVED, TIMELESS, spells
+from services.gateway.boards.discipline.trail import Trail, trace
 from shared.clock import from_milliseconds, milliseconds
 from tests.followup.histories import Moment, histories
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway import handlers
-from services.gateway.domain import Heat, LeadView, NextStep, Status, follow
-from services.gateway.standing import EXACT, LEAST, Turn, placed, turn
+from services.gateway.boards.heat.standing import EXACT, LEAST, Turn, placed, turn
 from services.gateway.store import Views
+from services.gateway.views.view import Heat, LeadView, NextStep, Status, follow
 from shared.documents import Step
 from shared.events.followup import ActivityKind
 from shared.events.scoring import Band, Group

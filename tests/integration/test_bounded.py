@@ -12,10 +12,10 @@ import pytest
 from services.followup import handlers
 from services.followup.domain.followup import FollowUp, Run
 from services.followup.store import Books, followups, of_playbook
-from services.gateway.domain import LeadView
 from services.gateway.handlers import project
 from services.gateway.store import Views
-from services.scoring.store import Entry, Ledger
+from services.gateway.views.view import LeadView
+from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
 from services.tickets.store import tickets
 from shared.archive import MARKS_KEPT

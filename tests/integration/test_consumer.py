@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from shared.bus import Outgoing, Publisher, Received, Topics, open_letters, replay
+from shared.bus.dead_letters import with_predecessors
 from shared.bus.lag import lag
-from shared.bus.letters import with_predecessors
 from shared.bus.publisher import MAX_RECORD_BYTES
 from shared.bus.topics import admin
 from shared.documents import Documents

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.domain import LeadView, follow
-from services.leads import domain
-from services.leads.domain import Lead, Status, Told
+from services.gateway.views.view import LeadView, follow
+from services.leads.domain import lead as domain
+from services.leads.domain.lead import Lead, Status, Told
 from shared.commands import CaptureLead, ChangeStage, Command, LoseLead, OfferLead, Profile, WinLead
 from shared.errors import AscuaError, Conflict, NotFound, Refused
 from shared.events.leads import Channel, LeadCaptured, LeadOffered, LeadStageChanged, Money, Stage

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.leads.forms import understand
+from services.leads.domain.forms import understand
 from shared.commands import CaptureLead, LeadForm, Profile, idempotency
 from shared.events.leads import Channel, Money, Stage
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.leads import domain, handlers
-from services.leads.domain import Lead
+from services.leads import handlers
+from services.leads.domain import lead as domain
+from services.leads.domain.lead import Lead
 from shared.bus import Received
 from shared.commands import (
     CaptureLead,

@@ -10,12 +10,16 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from services.scoring.domain import Lead, band_of, crossing_id, settle
-from services.scoring.facts import Decoder
-from services.scoring.fold import Heat
-from services.scoring.happened import Happened, happened
-from services.scoring.merging import Merged
-from services.scoring.state import Output
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.fact_mapping import Happened, happened
+from services.scoring.processor.fold import Heat
+from services.scoring.processor.lead import Lead, band_of, crossing_id, settle
+from services.scoring.processor.merging import Merged
+from services.scoring.runtime.state import Output
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.rules import Rules, default_rules, default_text, parse_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, decode, encode
@@ -27,10 +31,6 @@ from shared.events.scoring import (
 )
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.lead_state import LeadState, fold
-from shared.scorecard.members import Ties
-from shared.scorecard.rules import Rules, default_rules, default_text, parse_rules
 
 RULES = gauges(default_rules())
 LONGER = gauges(

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.scoring.state import Log, Output
-from services.scoring.stream import Patience, Stream
-from services.scoring.transport import Record
+from services.scoring.runtime.state import Log, Output
+from services.scoring.runtime.transport import Record
+from services.scoring.runtime.worker import Patience, Stream
 from shared.bus.topics import Topics
 
 IMPATIENT = Patience(session=2.0, rebalance=5.0, heartbeat=0.3)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from services.gateway.domain import LeadView, follow
-from services.scoring.domain import heat_of
+from services.gateway.views.view import LeadView, follow
+from services.scoring.processor.lead import heat_of
 from shared.events.base import data_of
 from tests.scoring.told import Told, anything_told, later
 

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.domain import Lead, crossing_id, heat_of, settle, take_in
-from services.scoring.happened import Happened, kind_of
+from services.scoring.processor.fact_mapping import Happened, kind_of
+from services.scoring.processor.lead import Lead, crossing_id, heat_of, settle, take_in
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.rules import default_rules, parse_rules
+from services.scoring.scorecard.vocabulary import events
 from shared.clock import from_milliseconds, milliseconds
 from shared.events import followup, known_events, leads, scoring, signals, tickets
 from shared.events.scoring import (
@@ -23,10 +27,6 @@ from shared.events.scoring import (
     LeadWarmed,
     LeadWentHot,
 )
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.lead_state import LeadState, fold
-from shared.scorecard.rules import default_rules, parse_rules
-from shared.scorecard.vocabulary import events
 from tests.scoring.merged import lead_at
 
 DEFAULT = default_rules()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring import facts
-from services.scoring.happened import happened
+from services.scoring.processor import decoding as facts
+from services.scoring.processor.fact_mapping import happened
 from shared.errors import Undecodable
 from shared.events import Recorded, decode, encode
 from shared.events.followup import ActivityLogged, NextStepScheduled

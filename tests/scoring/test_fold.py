@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from services.scoring import fold as module
-from services.scoring.alarms import Alarms
-from services.scoring.domain import Lead, crossing_id, heat_of
-from services.scoring.facts import Decoder
-from services.scoring.fold import Heat
-from services.scoring.state import Output
+from services.scoring.processor import fold as module
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.fold import Heat
+from services.scoring.processor.lead import Lead, crossing_id, heat_of
+from services.scoring.processor.timers import Alarms
+from services.scoring.runtime.state import Output
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.rules import Rules, default_rules, default_text, parse_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable
@@ -28,8 +30,6 @@ from shared.events.followup import ActivityLogged
 from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.signals import SignalReceived
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.rules import Rules, default_rules, default_text, parse_rules
 
 RULES = gauges(default_rules())
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from services.scoring.domain import Lead, band_of, settle, take_in
-from services.scoring.happened import happened
+from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.lead import Lead, band_of, settle, take_in
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.rules import default_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.events import Recorded, decode
 from shared.events.base import Event
 from shared.events.scoring import CrossingEvent
-from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
 from tests.scoring.log import Reader, producer, records
 from tests.scoring.test_service import Channel, process, signal
 from tests.servers import Addresses

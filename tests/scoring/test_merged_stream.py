@@ -8,11 +8,14 @@ from math import fsum
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from services.scoring.domain import Lead, band_of
-from services.scoring.fold import TIES
 from services.scoring.handlers import Reads, explain, timeline
-from services.scoring.rulebook import Rulebook
-from services.scoring.store import Ledger
+from services.scoring.ledger import Ledger
+from services.scoring.processor.fold import TIES
+from services.scoring.processor.lead import Lead, band_of
+from services.scoring.rules_log import Rulebook
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.rules import default_rules
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics
 from shared.clock import utc_now
@@ -22,9 +25,6 @@ from shared.events.leads import LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.tickets import TicketOpened
 from shared.mongo import Mongo
-from shared.scorecard.heat import gauges
-from shared.scorecard.members import Ties
-from shared.scorecard.rules import default_rules
 from tests.scoring.log import Reader, producer, records
 from tests.scoring.merged import RULES, Story, check_crossings, state_of
 from tests.scoring.test_service import Channel, process

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.domain import Lead, take_in
-from services.scoring.facts import Decoder
-from services.scoring.fold import TIES, Heat
-from services.scoring.happened import happened
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.fold import TIES, Heat
+from services.scoring.processor.lead import Lead, take_in
+from services.scoring.scorecard.counts import DecayedCounts
+from services.scoring.scorecard.members import Ties
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded
@@ -27,8 +29,6 @@ from shared.events.scoring import (
 )
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
-from shared.scorecard.counts import DecayedCounts
-from shared.scorecard.members import Ties
 from tests.scoring.merged import (
     LEADS,
     LONGER,

@@ -8,19 +8,19 @@ from random import Random
 
 from aiokafka import AIOKafkaProducer
 
-from services.scoring.domain import FORMAT, Lead
-from services.scoring.happened import happened
-from services.scoring.rulebook import Rulebook, publish
+from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.lead import FORMAT, Lead
+from services.scoring.rules_log import Rulebook, publish
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.record import is_whole
+from services.scoring.scorecard.rules import default_rules, default_text, parse_rules
 from shared.bus import Publisher
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.events import Recorded, decode
 from shared.events.base import Event
 from shared.events.scoring import CrossingEvent
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.lead_state import LeadState, fold
-from shared.scorecard.record import is_whole
-from shared.scorecard.rules import default_rules, default_text, parse_rules
 from tests.scoring.log import Reader, producer, records
 from tests.scoring.test_service import Channel, captured, process, signal
 from tests.servers import Addresses

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.domain import NEVER, Lead
-from services.scoring.resting import Resting, id_of, key_of
+from services.scoring.processor.lead import NEVER, Lead
+from services.scoring.processor.packed import Resting, id_of, key_of
 
 RECORD = Lead.new("ana").encode()
 

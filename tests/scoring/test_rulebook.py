@@ -14,14 +14,14 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.rulebook import EVER, Publication, Rulebook, publish
+from services.scoring.rules_log import EVER, Publication, Rulebook, publish
+from services.scoring.scorecard.rules import RulesError, default_rules, parse_rules
 from shared.bus import Outgoing, Publisher, Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Event, Recorded, encode
 from shared.events.leads import Channel, LeadCaptured, LeadQualified
 from shared.events.rules import RulesPublished
-from shared.scorecard.rules import RulesError, default_rules, parse_rules
 from tests.integration.kit import log, publishing
 from tests.scoring.test_service import scoring
 from tests.servers import Addresses

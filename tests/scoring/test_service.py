@@ -17,10 +17,13 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
-from services.scoring.domain import Lead
 from services.scoring.main import Settings, app
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.fact import Fact
+from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.rules import default_rules
 from shared.bus import DeadLetter, open_letters
-from shared.bus.letters import dead_letter
+from shared.bus.dead_letters import dead_letter
 from shared.bus.topics import Topics
 from shared.clock import clamp, utc_now
 from shared.embedded.home import free_port
@@ -29,9 +32,6 @@ from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import HeatChanged, LeadCooled, LeadWarmed
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
-from shared.scorecard.fact import Fact
-from shared.scorecard.lead_state import LeadState, fold
-from shared.scorecard.rules import default_rules
 from tests.names import drawn
 from tests.scoring.log import Reader, producer
 from tests.servers import Addresses

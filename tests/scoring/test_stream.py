@@ -16,9 +16,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from services.scoring.state import POSITIONS, Log, Output, State
-from services.scoring.stream import Stream, look
-from services.scoring.transport import Record
+from services.scoring.runtime.state import POSITIONS, Log, Output, State
+from services.scoring.runtime.transport import Record
+from services.scoring.runtime.worker import Stream, look
 from shared.bus.lag import lag
 from shared.bus.topics import Topics, admin
 from shared.clock import milliseconds, utc_now
@@ -229,8 +229,8 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that catches up tells what it would have told had it kept up."""
-    monkeypatch.setattr("services.scoring.transport.FETCH_BYTES", 2_048)
-    monkeypatch.setattr("services.scoring.stream.RING_SECONDS", 0.001)
+    monkeypatch.setattr("services.scoring.runtime.transport.FETCH_BYTES", 2_048)
+    monkeypatch.setattr("services.scoring.runtime.worker.RING_SECONDS", 0.001)
     written = [milliseconds(utc_now()) - 1_000 * (900 - number) for number in range(900)]
     left, untils = list(written), list[int]()
 

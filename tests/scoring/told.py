@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from services.scoring.domain import Lead, take_in
-from services.scoring.happened import Happened
-from services.scoring.telling import Teller
+from services.scoring.processor.encoding import Teller
+from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.lead import Lead, take_in
+from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.rules import parse_rules
 from shared.events import decode
 from shared.events.scoring import HeatChanged
-from shared.scorecard.heat import Gauges, gauges
-from shared.scorecard.rules import parse_rules
 
 MONDAY_MS = 1_795_428_000_000
 HOUR = 3_600_000

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from services.scoring.handlers import HEAVY, Heavy, Reads, curve, explain, timeline
-from services.scoring.rulebook import Rulebook
-from services.scoring.store import Entry, Ledger
+from services.scoring.ledger import Entry, Ledger
+from services.scoring.rules_log import Rulebook
 from shared.bus import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Unavailable

@@ -15,8 +15,8 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.cli.system import SERVICES
-from services.gateway.keys import KeyRing, Role
+from cli.system import SERVICES
+from services.gateway.access.keys import KeyRing, Role
 from shared.bus import Outgoing, Publisher
 from shared.bus.topics import NAMES
 from shared.embedded.home import free_port

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.tickets import domain
-from services.tickets.domain import Message, Status, Ticket
+from services.tickets.domain import ticket as domain
+from services.tickets.domain.ticket import Message, Status, Ticket
 from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.tickets import (

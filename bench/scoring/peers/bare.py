@@ -16,9 +16,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
-from services.scoring.domain import Lead, take_in
-from services.scoring.happened import Happened
-from services.scoring.state import POSITIONS
+from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.lead import Lead, take_in
+from services.scoring.runtime.state import POSITIONS
 from shared.bus import Topics
 from shared.bus.topics import PARTITIONS
 

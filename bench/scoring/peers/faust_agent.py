@@ -14,7 +14,7 @@ import faust
 import uvloop
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.domain import Lead
+from services.scoring.processor.lead import Lead
 from shared.bus.topics import PARTITIONS
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from quixstreams import Application
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.domain import Lead
+from services.scoring.processor.lead import Lead
 
 
 class Crossing(bytes):

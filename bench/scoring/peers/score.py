@@ -7,15 +7,15 @@ import json
 import sys
 from time import monotonic, process_time
 
-from services.scoring.domain import Crossings, Lead, crossing_id, take_in
-from services.scoring.facts import Decoder
-from services.scoring.telling import Teller
+from services.scoring.processor.decoding import Decoder
+from services.scoring.processor.encoding import Teller
+from services.scoring.processor.lead import Crossings, Lead, crossing_id, take_in
+from services.scoring.scorecard.heat import gauges
+from services.scoring.scorecard.rules import default_rules
 from shared.clock import utc_now
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
-from shared.scorecard.heat import gauges
-from shared.scorecard.rules import default_rules
 
 RULES = gauges(default_rules())
 COMMIT_SECONDS = 0.5

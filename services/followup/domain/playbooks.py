@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final, Literal, Protocol
 
-from services.followup.domain.business_time import (
+from shared.business_time import (
     ALWAYS,
     Both,
     Calendar,

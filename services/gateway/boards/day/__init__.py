@@ -1,0 +1,1 @@
+"""A rep's day: today's steps in the order in which they are worth doing."""

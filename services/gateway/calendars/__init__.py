@@ -1,0 +1,1 @@
+"""A rep's steps as a calendar feed."""

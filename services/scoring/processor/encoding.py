@@ -1,0 +1,72 @@
+"""A lead's heat as a record, quickly: the very bytes that `shared.events.encode` makes of `domain.heat_of`."""
+
+from __future__ import annotations
+
+import json
+from math import inf
+from typing import Final
+
+from services.scoring.processor.lead import Lead, risk_of
+from services.scoring.scorecard.heat import Gauges, Held
+from shared.clock import from_milliseconds
+from shared.events.base import rfc3339, wire_type
+from shared.events.scoring import HeatChanged
+
+_TYPE: Final = wire_type(HeatChanged)
+_MINUTES_KEPT: Final = 10_000
+
+
+class Teller:
+    """Writes the heat of leads under some rules."""
+
+    def __init__(self, rules: Gauges) -> None:
+        self._rules = rules
+        self._minutes: dict[int, str] = {}
+        self._half_lives = {half_life: f"[{half_life / 1000!r}," for half_life in rules.heat.half_lives}
+        self._before = '{"specversion":"1.0","id":"'
+        self._after_id = f'","source":"{HeatChanged.source}","type":"{_TYPE}","subject":"'
+        self._after_time = (
+            f'","datacontenttype":"application/json","dataschema":"urn:ascua:schema:{_TYPE}","partitionkey":"'
+        )
+
+    def record(self, lead: Lead, now: str) -> bytes:
+        """The record of `lead`'s heat, told the `told`-th time; `now` is the time of recording."""
+        rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
+        points = rules.read(state.counts).points(at)
+        base = rules.constant(state.attributes)
+        heat = rules.total(points, base)
+        half_lives = self._half_lives
+        parts = ",".join([f"{half_lives[half_life]}{held!r}]" for half_life, held in rules.fading(points)])
+        rest = f',"base":{base!r}' if base else ""
+        if groups := rules.groups(points):
+            rest += f',"groups":[{",".join([self._group(group) for group in groups])}]'
+        risk = risk_of(lead, self._rules)
+        if risk is not None:
+            rest += f',"risk":{json.dumps(risk.model_dump(mode="json", exclude_none=True), separators=(",", ":"))}'
+        return (
+            f'{self._before}{heat_id(name, lead.told)}{self._after_id}{name}","time":"{self._time(at)}'
+            f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.told},"aggregate":"heat:{name}",'
+            f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
+            f'"parts":[{parts}]{rest}}}}}'
+        ).encode()
+
+    def _group(self, group: Held) -> str:
+        half_lives = self._half_lives
+        parts = ",".join([f"{half_lives[half_life]}{points!r}]" for half_life, points in group.parts])
+        cap = "" if group.cap == inf else f',"cap":{float(group.cap)!r}'
+        within = "" if group.within is None else f',"within":{group.within}'
+        return f'{{"parts":[{parts}]{cap}{within}}}'
+
+    def _time(self, at_ms: int) -> str:
+        minute, rest = at_ms // 60_000, at_ms % 60_000
+        text = self._minutes.get(minute)
+        if text is None:
+            if len(self._minutes) == _MINUTES_KEPT:
+                self._minutes.clear()
+            text = self._minutes[minute] = rfc3339(from_milliseconds(minute * 60_000))[:17]
+        return f"{text}{rest // 1000:02}.{rest % 1000:03}Z"
+
+
+def heat_id(lead_id: str, told: int) -> str:
+    """The id of a telling."""
+    return f"{lead_id}/heat/{told}"

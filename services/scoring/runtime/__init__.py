@@ -1,0 +1,1 @@
+"""What carries the processor: Faust's transport, transactions, recovery, the worker."""
