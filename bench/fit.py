@@ -30,8 +30,15 @@ from cli.lab.fitting import fitted, two_thirds
 from cli.lab.histories import AGES, History
 from cli.lab.learning import Floats, Looks, captured_in, looks_of
 from cli.lab.worth import Figure, Scored, auc
-from services.scoring.scorecard.heat import Gauges
-from services.scoring.scorecard.rules import Rules, default_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
+from services.scoring.scorecard.model import (
+    Rules,
+)
 from shared.clock import milliseconds
 from tests.cli.lab.rows import leads_of
 from tests.e2e import histories
@@ -138,12 +145,12 @@ def _without_amounts(lead: History) -> History:
 
 
 def _heat(later: Sequence[History], rules: Rules, end: int) -> dict[str, list[Scored]]:
-    gauges = Gauges(rules)
+    compiled_rules = CompiledRules(rules)
     scores: dict[str, list[Scored]] = {age: [] for age in AGES}
     for lead in later:
         won = lead.won_by(end)
         if won is not None:
-            for age, look in looks_at(lead, gauges, end):
+            for age, look in looks_at(lead, compiled_rules, end):
                 scores[age].append(Scored(look.heat, look.is_hot, won))
     return scores
 

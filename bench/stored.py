@@ -16,10 +16,15 @@ from services.leads.domain.lead import capture
 from services.leads.store import leads
 from services.scoring.handlers import entry_of
 from services.scoring.ledger import Ledger
-from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.lead import Lead, heat_of, take_in
-from services.scoring.scorecard.heat import Gauges, gauges
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.bus import Received
 from shared.commands import CaptureLead, Profile
 from shared.documents import Decision, Documents, Step
@@ -152,7 +157,7 @@ class Stored:
         )
         self.views, self.trails = Views(self._gateway), Trails(self._gateway)
         self.ledger, self.leads = Ledger(self._scoring), leads(self._leads)
-        self._rules = gauges(default_rules())
+        self._rules = compile_rules(default_rules())
 
     async def fill(self, count: int, now: datetime, first: int = 0) -> int:
         """Add leads from number `first` up to `count` with their facts, and return how many facts those are."""
@@ -186,10 +191,10 @@ class Stored:
             await mongo.stop()
 
 
-def viewed(of: Story, rules: Gauges, now: datetime) -> LeadView:
+def viewed(of: Story, rules: CompiledRules, now: datetime) -> LeadView:
     heat = Lead.new(of.lead_id)
     for fact in of.facts:
-        take_in(heat, happened(fact), rules)
+        take_in(heat, map_event(fact), rules)
     view = reduce(follow, (fact.event for fact in of.facts), LeadView(of.lead_id))
     return placed(follow(view, heat_of(heat, rules)).named(of.command.profile), now)
 

@@ -18,9 +18,11 @@ from cli.heat import At, instant
 from cli.lab import command as lab
 
 if TYPE_CHECKING:
-    from services.scoring.rules_log import Publication, Rulebook
+    from services.scoring.rules_log import Publication, RulesLog
     from services.scoring.scorecard.changes import Change
-    from services.scoring.scorecard.rules import Rules
+    from services.scoring.scorecard.model import (
+        Rules,
+    )
     from shared.bus import Topics
 
 RulesFile = Annotated[
@@ -46,7 +48,9 @@ def add_to(app: typer.Typer) -> None:
 
 def check(file: RulesFile, as_json: AsJson = False) -> None:
     """Say whether a file holds rules; an error names the line and what would be right."""
-    from services.scoring.scorecard.rules import parse_rules
+    from services.scoring.scorecard.parser import (
+        parse_rules,
+    )
 
     rules = parse_rules(_bytes(file), str(file))
     document = {"file": str(file), "rules": rules.version, "scorecards": _outline(rules)}
@@ -79,7 +83,11 @@ def show(
     if [version is not None, at is not None, default is not None].count(True) > 1:
         raise typer.BadParameter("name a version, or an instant with --at, or a --default: one of the three")
     if default is not None:
-        from services.scoring.scorecard.rules import DEFAULTS, default_rules, default_text
+        from services.scoring.scorecard.defaults import (
+            DEFAULTS,
+            default_rules,
+            default_text,
+        )
 
         if default not in DEFAULTS:
             raise typer.BadParameter(
@@ -135,7 +143,9 @@ async def _publish(
 ) -> tuple[dict[str, Any] | None, Sequence[Change]]:
     from services.scoring import rules_log as rulebooks
     from services.scoring.scorecard.changes import changes
-    from services.scoring.scorecard.rules import parse_rules
+    from services.scoring.scorecard.parser import (
+        parse_rules,
+    )
     from shared.bus import Publisher
     from shared.clock import milliseconds, utc_now
 
@@ -169,15 +179,15 @@ async def _published(version: str | None, at: datetime | None) -> dict[str, Any]
 
 
 @asynccontextmanager
-async def _rulebook() -> AsyncIterator[tuple[Topics, Rulebook]]:
+async def _rulebook() -> AsyncIterator[tuple[Topics, RulesLog]]:
     """All that was published, of a running system or the servers at hand."""
     from cli.system import servers
-    from services.scoring.rules_log import Rulebook
+    from services.scoring.rules_log import RulesLog
 
     async with servers() as found:
         topics = found.topics
         await topics.check()
-        book = Rulebook(topics)
+        book = RulesLog(topics)
         await book.start()
         try:
             yield topics, book

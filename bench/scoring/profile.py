@@ -15,18 +15,22 @@ from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import kept
 from services.scoring import collector
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.encoding import Teller
-from services.scoring.processor.fact_mapping import Happened
-from services.scoring.processor.fold import Heat
+from services.scoring.processor.encoding import HeatEncoder
+from services.scoring.processor.fact_mapping import MappedFact
+from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.lead import Lead, take_in
-from services.scoring.scorecard.heat import gauges
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.bus import Topics
 from shared.clock import utc_now
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000
 """A take as often as a worker that catches up commits."""
-RULES = gauges(default_rules())
+RULES = compile_rules(default_rules())
 TOPICS = Topics("nowhere", "ascua")
 
 
@@ -67,7 +71,7 @@ def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
             take_in(leads[fact.lead_id], fact, RULES)
 
     _, folding = _timed(folded)
-    tell, busy = Teller(RULES).record, [leads[fact.lead_id] for fact in facts]
+    tell, busy = HeatEncoder(RULES).record, [leads[fact.lead_id] for fact in facts]
     # As often as leads change between two takes.
     changed = [
         lead
@@ -88,16 +92,16 @@ def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
     }
 
 
-def _read(values: Sequence[bytes]) -> list[Happened]:
+def _read(values: Sequence[bytes]) -> list[MappedFact]:
     decoder = Decoder()
     found = [
         fact for at in range(0, len(values), BATCH) for fact in decoder.read_all(values[at : at + BATCH])
     ]
-    return [fact for fact in found if isinstance(fact, Happened)]
+    return [fact for fact in found if isinstance(fact, MappedFact)]
 
 
 def _played(drawn: Sequence[Drawn]) -> tuple[float, float]:
-    heat = Heat(TOPICS, RULES, 0, Decoder())
+    heat = LeadsFold(TOPICS, RULES, 0, Decoder())
     records: list[Any] = [
         SimpleNamespace(key=each.lead.encode(), value=each.value, headers=(), partition=0, offset=number)
         for number, each in enumerate(drawn)

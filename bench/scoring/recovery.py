@@ -10,9 +10,13 @@ from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import new_leads, partition_of
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import Lead, settle, take_in
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import gauges
-from services.scoring.scorecard.rules import default_rules
 from shared.bus import Topics
 
 KINDS = (
@@ -71,7 +75,7 @@ def state_records(count: int = DISTINCT) -> list[bytes]:
 
 
 def _leads(count: int) -> Iterator[Lead]:
-    lot, rules, now = Random(3), gauges(default_rules()), now_ms()
+    lot, rules, now = Random(3), compile_rules(default_rules()), now_ms()
     for number in range(count):
         lead = Lead.new("lead")
         lead.rules = rules.code

@@ -23,11 +23,13 @@ import uvloop
 from services.scoring import collector
 from services.scoring.main import Settings
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fold import Heat
-from services.scoring.rules_log import Rulebook
+from services.scoring.processor.fold import LeadsFold
+from services.scoring.rules_log import RulesLog
 from services.scoring.runtime.state import Log
-from services.scoring.runtime.worker import Patience, Stream
-from services.scoring.scorecard.heat import gauges
+from services.scoring.runtime.worker import Patience, Worker
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from shared.bus import Topics
 from shared.clock import milliseconds, utc_now
 
@@ -48,16 +50,16 @@ def say(**words: object) -> None:
     sys.stdout.flush()
 
 
-def new_stream(topics: Topics, rulebook: Rulebook) -> Stream:
+def new_stream(topics: Topics, rulebook: RulesLog) -> Worker:
     session = Settings.model_fields["session_seconds"].default
     letters = Settings.model_fields["dead_letter_limit"].default
     decoder = Decoder()
 
-    def new_fold(number: int) -> Heat:
-        rules = gauges(rulebook.at(milliseconds(utc_now())))
-        return Heat(topics, rules, letters, decoder, rulebook, number)
+    def new_fold(number: int) -> LeadsFold:
+        rules = compile_rules(rulebook.at(milliseconds(utc_now())))
+        return LeadsFold(topics, rules, letters, decoder, rulebook, number)
 
-    return Stream(Log(topics), new_fold, utc_now, Patience(session=session, heartbeat=session / 6))
+    return Worker(Log(topics), new_fold, utc_now, Patience(session=session, heartbeat=session / 6))
 
 
 async def main(bootstrap: str, prefix: str) -> None:
@@ -65,7 +67,7 @@ async def main(bootstrap: str, prefix: str) -> None:
     assert me is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     topics = Topics(bootstrap, prefix)
-    rulebook = Rulebook(topics)
+    rulebook = RulesLog(topics)
     await rulebook.start()
     stream = new_stream(topics, rulebook)
     gate, room = asyncio.Event(), stream.state.room
@@ -83,7 +85,7 @@ async def main(bootstrap: str, prefix: str) -> None:
         await rulebook.stop()
 
 
-async def work(stream: Stream, gate: asyncio.Event) -> None:
+async def work(stream: Worker, gate: asyncio.Event) -> None:
     told = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     owned: list[int] = []
     while not owned or not told.done():
@@ -103,7 +105,7 @@ async def work(stream: Stream, gate: asyncio.Event) -> None:
     await asyncio.Event().wait()  # who leaves the group now would disturb the others
 
 
-async def until_ready(stream: Stream) -> None:
+async def until_ready(stream: Worker) -> None:
     while not stream.is_ready or not stream.state.partitions:
         assert stream.task is not None
         if stream.task.done():
@@ -111,7 +113,7 @@ async def until_ready(stream: Stream) -> None:
         await asyncio.sleep(POLL)
 
 
-def reached(stream: Stream, until: dict[str, int]) -> bool:
+def reached(stream: Worker, until: dict[str, int]) -> bool:
     return all(
         offset >= until.get(f"{tp.topic}/{tp.partition}", 0)
         for owned in stream.state.partitions.values()

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from cli.lab.fitting import Fitted
     from cli.lab.histories import History
     from cli.lab.worth import Disparity, Figure, Worth
-    from services.scoring.scorecard.rules import Rules
+    from services.scoring.scorecard.model import (
+        Rules,
+    )
     from shared.bus import Topics
 
 _EVERY = 5.0
@@ -43,7 +45,10 @@ def _instant(text: str) -> datetime:
 
 
 def _rules_file(text: str) -> Rules:
-    from services.scoring.scorecard.rules import RulesError, parse_rules
+    from services.scoring.scorecard.parser import (
+        RulesError,
+        parse_rules,
+    )
 
     try:
         return parse_rules(Path(text).read_bytes(), Path(text).name)
@@ -184,12 +189,14 @@ async def _backtest(
     from cli.lab.comparison import Comparison
     from cli.lab.log import Facts
     from cli.system import servers
-    from services.scoring.scorecard.heat import Gauges
+    from services.scoring.scorecard.compiled_rules import (
+        CompiledRules,
+    )
     from shared.clock import milliseconds
 
     async with servers() as addresses:
         old = against or await _in_force(addresses.topics)
-        comparison = Comparison(Gauges(old), Gauges(new), since_ms, until_ms, by)
+        comparison = Comparison(CompiledRules(old), CompiledRules(new), since_ms, until_ms, by)
         facts = Facts(addresses.topics, _watch())
         last = 0
         with ExitStack() as stack:
@@ -223,9 +230,9 @@ async def _fit(since_ms: int, until_ms: int | None) -> Fitted:
 
 async def _in_force(topics: Topics) -> Rules:
     """The rules by which scoring works now."""
-    from services.scoring.rules_log import Rulebook
+    from services.scoring.rules_log import RulesLog
 
-    rulebook = Rulebook(topics)
+    rulebook = RulesLog(topics)
     await rulebook.start()
     try:
         return rulebook.at(_ms(datetime.now(UTC)))

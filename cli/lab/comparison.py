@@ -13,7 +13,9 @@ from cli.lab.histories import AGES, History
 from cli.lab.replay import Look, Played, play
 from cli.lab.worth import Disparity, Scored, Worth, disparity, worth
 from services.scoring.processor.lead import promote
-from services.scoring.scorecard.heat import Gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339
 from shared.events.scoring import Band
@@ -81,8 +83,8 @@ class Report:
 class Comparison:
     """Takes in one lead after the other. Crossings and looks count from `since_ms` on and before `until_ms`."""
 
-    in_force: Gauges
-    on_trial: Gauges
+    in_force: CompiledRules
+    on_trial: CompiledRules
     since_ms: int
     until_ms: int
     attributes: Sequence[str] = ()
@@ -189,7 +191,7 @@ class Comparison:
 
 
 def worth_of(
-    histories: Sequence[History], rules: Gauges, until_ms: int, ages: Mapping[str, int] = AGES
+    histories: Sequence[History], rules: CompiledRules, until_ms: int, ages: Mapping[str, int] = AGES
 ) -> dict[str, Worth]:
     """What heat is worth on some leads at each age, by what was known before `until_ms`."""
     scored: dict[str, list[Scored]] = {age: [] for age in ages}
@@ -200,7 +202,7 @@ def worth_of(
 
 
 def looks_at(
-    history: History, rules: Gauges, until_ms: int, ages: Mapping[str, int] = AGES
+    history: History, rules: CompiledRules, until_ms: int, ages: Mapping[str, int] = AGES
 ) -> Iterator[tuple[str, Look]]:
     """The heat of a lead at each age at which it was open."""
     if history.captured_ms is None:

@@ -11,8 +11,15 @@ from cli.lab.draft import draft
 from cli.lab.histories import AGES, History
 from cli.lab.learning import Lesson, learn
 from cli.lab.worth import Figure, Worth
-from services.scoring.scorecard.heat import Gauges
-from services.scoring.scorecard.rules import Rules, parse_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
+from services.scoring.scorecard.model import (
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.clock import from_milliseconds
 from shared.errors import Refused
 from shared.events.base import rfc3339
@@ -71,10 +78,10 @@ def fitted(
     end = max((fact.at_ms for each in histories for fact in each.facts[-1:]), default=until) + 1
     # The figures stand in the file's head; what they are does not hang on it.
     rules = parse_rules(draft(lesson, in_force, ()), "the rules learned")
-    learned = worth_of(later, Gauges(rules), end)
+    learned = worth_of(later, CompiledRules(rules), end)
     text = draft(lesson, in_force, _head(lesson, until, learned))
     assert parse_rules(text) == rules
-    return Fitted(text, rules, lesson, until, learned, worth_of(later, Gauges(in_force), end))
+    return Fitted(text, rules, lesson, until, learned, worth_of(later, CompiledRules(in_force), end))
 
 
 def _head(lesson: Lesson, until_ms: int, learned: Mapping[str, Worth]) -> list[str]:

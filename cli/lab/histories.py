@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.scorecard.fact import Fact
 
 CAPTURED: Final = "lead.captured"
@@ -33,7 +33,7 @@ class History:
     is_won: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What may be compared between leads: words of its capture, and what it qualified with."""
-    others: Sequence[Happened] = ()
+    others: Sequence[MappedFact] = ()
 
     def is_open(self, at_ms: int) -> bool:
         """Whether it was captured by then and neither won nor lost."""
@@ -48,7 +48,7 @@ class History:
         return self.is_won if self.ended_ms is not None and self.ended_ms < until_ms else None
 
 
-def history(lead_id: str, facts: Iterable[Fact], others: Iterable[Happened] = ()) -> History:
+def history(lead_id: str, facts: Iterable[Fact], others: Iterable[MappedFact] = ()) -> History:
     """Facts of one instant stay in the order in which they are given, that of the log."""
     ordered = sorted(facts, key=lambda fact: fact.at_ms)
     captured = ended = None

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from cli.lab.histories import History, history
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.merging import absorbed_in
 from services.scoring.runtime.state import FOLDED
 from services.scoring.scorecard.members import TYING
@@ -44,7 +44,7 @@ class Facts:
 
     async def histories(self) -> AsyncIterator[History]:
         """Every lead's history. Raises `Unavailable` when the broker is away."""
-        merged: dict[str, list[Happened]] = {}
+        merged: dict[str, list[MappedFact]] = {}
         names = [self.topics.name(topic) for topic in FOLDED]
         try:
             async with admin(self.topics.bootstrap) as client:
@@ -79,9 +79,9 @@ class Facts:
 
     async def _partition(
         self, reader: AIOKafkaConsumer, ends: dict[TopicPartition, int], total: int
-    ) -> dict[str, list[Happened]]:
+    ) -> dict[str, list[MappedFact]]:
         decoder = Decoder()
-        leads: dict[str, list[Happened]] = {}
+        leads: dict[str, list[MappedFact]] = {}
         reader.assign(list(ends))
         waiting = set(ends)
         while waiting := {tp for tp in waiting if await reader.position(tp) < ends[tp]}:

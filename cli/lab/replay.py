@@ -13,7 +13,9 @@ from cli.lab.histories import History
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import Lead, settle
 from services.scoring.processor.merging import Merged
-from services.scoring.scorecard.heat import Gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from shared.clock import milliseconds
 from shared.events.scoring import Band, CrossingEvent
 
@@ -39,7 +41,11 @@ class Played(NamedTuple):
 
 
 def play(
-    history: History, rules: Gauges, instants: Sequence[int], until_ms: int, since_ms: int | None = None
+    history: History,
+    rules: CompiledRules,
+    instants: Sequence[int],
+    until_ms: int,
+    since_ms: int | None = None,
 ) -> Played:
     """Fold the facts before `until_ms`, looking at ascending `instants`; tell the crossings from `since_ms` on.
 
@@ -71,7 +77,7 @@ def play(
     return Played(tuple(looks), tuple(told), end, lead)
 
 
-def _look(lead: Lead, at_ms: int, rules: Gauges, told: list[CrossingEvent]) -> Look:
+def _look(lead: Lead, at_ms: int, rules: CompiledRules, told: list[CrossingEvent]) -> Look:
     told += settle(lead, at_ms, rules)
     heat = rules.heat.score(lead.whole.counts, at_ms, lead.whole.attributes)
     return Look(heat, lead.heat.band)

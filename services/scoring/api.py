@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel
 from services.scoring import handlers
 from services.scoring.handlers import Reads
 from services.scoring.ledger import Entry
-from services.scoring.rules_log import Publication, Rulebook
+from services.scoring.rules_log import Publication, RulesLog
 from services.scoring.scorecard.explanation import LISTED, Term
 from shared.clock import Clock, from_milliseconds, milliseconds
 from shared.events.base import Instant, JsonObject
@@ -223,7 +223,7 @@ def reading(reads: Reads) -> APIRouter:
     return api
 
 
-def published(rulebook: Rulebook, clock: Clock) -> APIRouter:
+def published(rulebook: RulesLog, clock: Clock) -> APIRouter:
     """The rules."""
     api = APIRouter(tags=["rules"])
 

@@ -14,14 +14,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from services.scoring.ledger import Entry, Ledger
-from services.scoring.processor.fact_mapping import Happened, happened, live
+from services.scoring.processor.fact_mapping import MappedFact, live, map_event
 from services.scoring.processor.lead import settle
 from services.scoring.processor.merging import Merged, absorbed_in
-from services.scoring.rules_log import Rulebook
+from services.scoring.rules_log import RulesLog
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
-from services.scoring.scorecard.heat import gauges
 from services.scoring.scorecard.members import Ties
-from services.scoring.scorecard.rules import HEAT
+from services.scoring.scorecard.model import (
+    HEAT,
+)
 from shared.bus import Handle, Received
 from shared.clock import AHEAD, Clock, milliseconds
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
@@ -54,7 +58,7 @@ def ledger_handler(ledger: Ledger) -> Handle:
 
 def entry_of(received: Received) -> Entry:
     recorded = received.event
-    fact = happened(recorded)
+    fact = map_event(recorded)
     return Entry(
         lead_id=recorded.lead_id,
         event_id=fact.id,
@@ -112,7 +116,7 @@ class Reads:
     """What answers are computed from."""
 
     ledger: Ledger
-    rulebook: Rulebook
+    rulebook: RulesLog
     clock: Clock
     heavy: Heavy = field(default_factory=Heavy)
 
@@ -158,8 +162,8 @@ async def explain(
     # A fact may be a little ahead of the clock; it counts now, as it does in the stream.
     until_ms = at_ms if at is not None else milliseconds(reads.clock() + AHEAD)
     rules = reads.rulebook.at(at_ms)
-    gauge = gauges(rules).of(card)
-    merged = Merged(lead_id, gauges(rules))
+    compiled = compile_rules(rules).of(card)
+    merged = Merged(lead_id, compile_rules(rules))
     tallies: dict[str, Tally] = {}
     async with aclosing(reads.facts(await reads.whole(lead_id, until_ms), until_ms)) as portions:
         async for entries in portions:
@@ -173,19 +177,19 @@ async def explain(
     if not tallies and not await reads.ledger.knows(lead_id):
         raise _unknown(lead_id)
     lead = merged.lead
-    settle(lead, at_ms, gauges(rules))
+    settle(lead, at_ms, compile_rules(rules))
     counted = [lead_id, *(member for member, _ in (lead.ties or Ties()).counted())]
     whole = lead.whole
     score = explained(
         (tallies[each] for each in counted if each in tallies),
         whole.counts, rules, at_ms, whole.attributes, card, most,
     )  # fmt: skip
-    settle(lead, score.at_ms, gauges(rules))
+    settle(lead, score.at_ms, compile_rules(rules))
     if card == HEAT:
         # An absorbed lead stands where it was last told to; split off now, it would be looked at.
-        band: Band | RiskBand = Band(gauge.band(lead.heat.band, score.heat))
+        band: Band | RiskBand = Band(compiled.band(lead.heat.band, score.heat))
     elif lead.risk is not None and whole.is_customer:
-        band = RiskBand(gauge.band(lead.risk.band, score.heat))
+        band = RiskBand(compiled.band(lead.risk.band, score.heat))
     else:
         raise Refused(
             "no-customer", f"lead {lead_id} had not become a customer; only a customer can be at risk"
@@ -193,7 +197,7 @@ async def explain(
     known = whole.counts.codes()
     found = {
         kind.name: whole.counts.value(kind.counter.code, kind.half_life_ms, score.at_ms)
-        for kind in gauge.scorecard.kinds.values()
+        for kind in compiled.scorecard.kinds.values()
         if kind.counter.code in known
     }
     return Explained(score, band, found)
@@ -233,19 +237,19 @@ async def curve(
 class _Drawing:
     """Heat at ascending instants, while facts come in their order; under each rules as if always in force."""
 
-    def __init__(self, lead_id: str, rulebook: Rulebook, instants: Sequence[int]) -> None:
+    def __init__(self, lead_id: str, rulebook: RulesLog, instants: Sequence[int]) -> None:
         self._rulebook = rulebook
         self._waiting = deque(instants)
         self._steps: list[tuple[int, float]] = []
         self._jumps: dict[int, float] = {}
         self._merged = {
-            each: Merged(lead_id, gauges(each.rules))
+            each: Merged(lead_id, compile_rules(each.rules))
             for each in {rulebook.in_force(instant) for instant in instants}
         }
         self._now_ms: int | None = None
         self._is_jump = False
 
-    def take_in(self, fact: Happened, is_jump: bool) -> None:
+    def take_in(self, fact: MappedFact, is_jump: bool) -> None:
         if fact.at_ms != self._now_ms:
             self._look(fact.at_ms)
             if is_jump:

@@ -15,12 +15,14 @@ from services.scoring.api import published, reading
 from services.scoring.handlers import GROUP, Reads, ledger_handler
 from services.scoring.ledger import Ledger
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fold import Heat
+from services.scoring.processor.fold import LeadsFold
 from services.scoring.queries import QueryProcess, forwarding, serve_queries
-from services.scoring.rules_log import Rulebook
+from services.scoring.rules_log import RulesLog
 from services.scoring.runtime.state import Log
-from services.scoring.runtime.worker import Patience, Stream
-from services.scoring.scorecard.heat import gauges
+from services.scoring.runtime.worker import Patience, Worker
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from shared import logs
 from shared.bus import Consumer, Publisher, Topics
 from shared.bus.topics import FACTS
@@ -44,7 +46,7 @@ def app(settings: Settings) -> FastAPI:
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
     publisher = Publisher(topics)
     ledger = Ledger(mongo)
-    rulebook = Rulebook(topics)
+    rulebook = RulesLog(topics)
     decoder = Decoder()
     answers = Reads(ledger, rulebook, utc_now)
     queries = QueryProcess(
@@ -52,9 +54,9 @@ def app(settings: Settings) -> FastAPI:
         {f"ASCUA_{name.upper()}": str(value) for name, value in settings.model_dump().items()},
     )
 
-    def new_fold(number: int) -> Heat:
-        rules = gauges(rulebook.at(milliseconds(utc_now())))
-        return Heat(topics, rules, settings.dead_letter_limit, decoder, rulebook, number)
+    def new_fold(number: int) -> LeadsFold:
+        rules = compile_rules(rulebook.at(milliseconds(utc_now())))
+        return LeadsFold(topics, rules, settings.dead_letter_limit, decoder, rulebook, number)
 
     parts: dict[str, Part] = {
         "topics": topics,
@@ -63,7 +65,7 @@ def app(settings: Settings) -> FastAPI:
         "rules": rulebook,
         "queries": queries,
         # First of the two: the ledger may wait for members of its group that are gone.
-        "stream": Stream(
+        "stream": Worker(
             Log(topics),
             new_fold,
             utc_now,
@@ -87,7 +89,7 @@ def query_app(settings: Settings) -> FastAPI:
     """What answers from the ledger."""
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
-    rulebook = Rulebook(topics)
+    rulebook = RulesLog(topics)
     parts: dict[str, Part] = {"store": mongo, "rules": rulebook}
     return service_app("scoring", parts, [reading(Reads(Ledger(mongo), rulebook, utc_now))])
 

@@ -12,7 +12,16 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.scoring.scorecard.rules import Rules, default_rules, default_text, parse_rules
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
+from services.scoring.scorecard.model import (
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.bus import Outgoing, Publisher, Topics
 from shared.bus.topics import RULES
 from shared.clock import from_milliseconds, milliseconds, new_id
@@ -47,7 +56,7 @@ class Publication:
         return None if self.effective_ms == EVER else from_milliseconds(self.effective_ms)
 
 
-class Rulebook:
+class RulesLog:
     """What was published on `ascua.rules`, as a part of a process.
 
     A record that cannot be read changes nothing: the rules before it stay in force, and scoring works on with them.
@@ -212,7 +221,7 @@ def read(raw: bytes, offset: int, appended_ms: int) -> Publication:
 
 
 async def publish(
-    rulebook: Rulebook,
+    rulebook: RulesLog,
     publisher: Publisher,
     text: str,
     source: str,

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from services.scoring.scorecard.changes import Change, changes
-from services.scoring.scorecard.rules import default_rules, default_text, parse_rules
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.bus import Topics
 from shared.clock import utc_now
 from tests.cli.commands import ascua, told

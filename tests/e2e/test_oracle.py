@@ -22,9 +22,11 @@ from cli.imports.run import run
 from services.scoring.handlers import Reads, explain
 from services.scoring.ledger import Ledger
 from services.scoring.processor.lead import Lead
-from services.scoring.rules_log import Rulebook
+from services.scoring.rules_log import RulesLog
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.rules import default_rules
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from tests.conftest import System
@@ -237,7 +239,7 @@ async def test_heat_of_a_thousand_leads_and_instants_is_what_the_oracle_says(
     system: System, oracle: Oracle
 ) -> None:
     mongo = Mongo(system.addresses.mongo_url, f"{system.addresses.database_prefix}_scoring")
-    reads, warm = Reads(Ledger(mongo), Rulebook(system.addresses.topics), utc_now), 0
+    reads, warm = Reads(Ledger(mongo), RulesLog(system.addresses.topics), utc_now), 0
     async with system.client() as gateway:
         for number, (lead, at_ms) in enumerate(pairs(oracle, PAIRS)):
             expected = oracle.heat(lead, at_ms)

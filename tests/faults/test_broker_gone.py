@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from services.scoring.runtime.state import Log
-from services.scoring.runtime.worker import STOPPING, Stream
+from services.scoring.runtime.worker import STOPPING, Worker
 from shared.bus import Topics
 from shared.embedded import Servers
 from tests.scoring.tally import Tally
@@ -27,7 +27,7 @@ async def test_a_worker_that_failed_does_not_wait_for_the_broker_to_end(tmp_path
     async with Servers(tmp_path, mongo_url="mongodb://127.0.0.1:9") as servers:
         topics = Topics(servers.kafka_bootstrap)
         await topics.apply()
-        stream = Stream(Log(topics), lambda _: Tally(topics))
+        stream = Worker(Log(topics), lambda _: Tally(topics))
         await stream.start()
         await until(lambda: stream.is_ready)
     assert stream.task is not None

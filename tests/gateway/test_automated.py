@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway.intake.automated import AT_ONCE, MOST, QUIET, Arrivals
-from services.scoring.processor.fact_mapping import happened
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.processor.fact_mapping import map_event
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.clock import milliseconds
 from shared.commands import SendSignal
 from shared.events import Event, Recorded
@@ -65,7 +67,7 @@ def heat(
     if lot is not None:
         lot.shuffle(facts)
     last = max((signal.at or NOW for signal in signals), default=NOW)
-    return explain([happened(fact) for fact in facts], RULES, milliseconds(last)).heat
+    return explain([map_event(fact) for fact in facts], RULES, milliseconds(last)).heat
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.02, 0.2, 1.0])

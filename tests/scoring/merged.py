@@ -11,15 +11,27 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fact_mapping import Happened, happened
-from services.scoring.processor.fold import Heat
+from services.scoring.processor.fact_mapping import MappedFact, map_event
+from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.lead import Lead, band_of, crossing_id, settle
 from services.scoring.processor.merging import Merged
 from services.scoring.runtime.state import Output
-from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import Ties
-from services.scoring.scorecard.rules import Rules, default_rules, default_text, parse_rules
+from services.scoring.scorecard.model import (
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, decode, encode
@@ -32,8 +44,8 @@ from shared.events.scoring import (
 from shared.events.signals import SignalReceived
 from shared.events.tickets import TicketOpened
 
-RULES = gauges(default_rules())
-LONGER = gauges(
+RULES = compile_rules(default_rules())
+LONGER = compile_rules(
     parse_rules(
         default_text().replace("signal.chat_message: {half_life: 2d", "signal.chat_message: {half_life: 5d")
     )
@@ -49,7 +61,7 @@ def home(lead: str) -> int:
     return LEADS.index(lead) % PARTITIONS
 
 
-def lead_at(lead_id: str, facts: Iterable[Happened], rules: Gauges, at_ms: int) -> Lead:
+def lead_at(lead_id: str, facts: Iterable[MappedFact], rules: CompiledRules, at_ms: int) -> Lead:
     """The lead that facts make up to an instant: its own, and those of the leads that were ever merged into it.
 
     Those of one instant count in the order in which they are given.
@@ -138,9 +150,9 @@ class World:
         self._uncommitted: list[Output] = []
         self.heats = {number: self._worker(number) for number in range(PARTITIONS)}
 
-    def _worker(self, number: int) -> Heat:
-        rules = gauges(self.book.rules)
-        return Heat(Topics("nowhere", "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
+    def _worker(self, number: int) -> LeadsFold:
+        rules = compile_rules(self.book.rules)
+        return LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
 
     def put(self, fact: Recorded[Event]) -> None:
         self._append(fact.event.topic, home(fact.lead_id), fact.lead_id.encode(), encode(fact))
@@ -223,15 +235,15 @@ class World:
         return [fact for fact in found if fact.event.scorecard == scorecard]
 
 
-def state_of(facts: Sequence[Recorded[Event]], rules: Gauges) -> LeadState:
+def state_of(facts: Sequence[Recorded[Event]], rules: CompiledRules) -> LeadState:
     state = LeadState()
     for each in facts:
-        fact = happened(each)
+        fact = map_event(each)
         fold(state, fact, rules.step(fact).counters)
     return state
 
 
-def check(world: World, story: Story, rules: Gauges = RULES) -> None:
+def check(world: World, story: Story, rules: CompiledRules = RULES) -> None:
     """Everything is what the facts say, however they came."""
     for lead in LEADS:
         kept, members = world.lead(lead), story.members(lead)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from services.scoring.runtime.state import Log, Output
 from services.scoring.runtime.transport import Record
-from services.scoring.runtime.worker import Patience, Stream
+from services.scoring.runtime.worker import Patience, Worker
 from shared.bus.topics import Topics
 
 IMPATIENT = Patience(session=2.0, rebalance=5.0, heartbeat=0.3)
@@ -41,7 +41,7 @@ class Tally:
     def due(self, now: datetime) -> None:
         """Nothing is ever promoted."""
 
-    def ring(self, until: datetime, now: datetime) -> int:
+    def fire_timers(self, until: datetime, now: datetime) -> int:
         return 0
 
     def take(self, now: datetime) -> Sequence[Output]:
@@ -54,8 +54,8 @@ class Tally:
         return outputs
 
 
-def tallying(topics: Topics) -> Stream:
-    return Stream(Log(topics), lambda _: Tally(topics), patience=IMPATIENT)
+def tallying(topics: Topics) -> Worker:
+    return Worker(Log(topics), lambda _: Tally(topics), patience=IMPATIENT)
 
 
 async def main(bootstrap: str, prefix: str) -> None:

@@ -7,14 +7,22 @@ from itertools import count
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.scoring.processor.fact_mapping import Happened, kind_of
+from services.scoring.processor.fact_mapping import MappedFact, kind_of
 from services.scoring.processor.lead import Lead, crossing_id, heat_of, settle, take_in
-from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.rules import default_rules, parse_rules
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from services.scoring.scorecard.vocabulary import events
 from shared.clock import from_milliseconds, milliseconds
 from shared.events import followup, known_events, leads, scoring, signals, tickets
@@ -30,7 +38,7 @@ from shared.events.scoring import (
 from tests.scoring.merged import lead_at
 
 DEFAULT = default_rules()
-RULES = gauges(DEFAULT)
+RULES = compile_rules(DEFAULT)
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MONDAY_MS = milliseconds(MONDAY)
 HOUR = 3_600_000
@@ -38,11 +46,11 @@ DAY = 24 * HOUR
 ids = count()
 
 
-def live(kind: str, at_ms: int = MONDAY_MS) -> Happened:
-    return Happened(f"event-{next(ids)}", kind, at_ms, lead_id="ana", effect_ms=at_ms)
+def live(kind: str, at_ms: int = MONDAY_MS) -> MappedFact:
+    return MappedFact(f"event-{next(ids)}", kind, at_ms, lead_id="ana", effect_ms=at_ms)
 
 
-def told(lead: Lead, *facts: Happened, rules: Gauges = RULES) -> list[CrossingEvent]:
+def told(lead: Lead, *facts: MappedFact, rules: CompiledRules = RULES) -> list[CrossingEvent]:
     return [crossing for fact in facts for crossing in take_in(lead, fact, rules)[1]]
 
 
@@ -128,7 +136,7 @@ def test_a_crossing_has_one_id_and_each_crossing_its_own() -> None:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Happened]:
+def stories(draw: st.DrawFn) -> list[MappedFact]:
     steps = draw(
         st.lists(
             st.tuples(st.sampled_from(sorted(DEFAULT.heat.kinds)), st.integers(0, 5 * DAY)),
@@ -143,7 +151,7 @@ def stories(draw: st.DrawFn) -> list[Happened]:
     return story
 
 
-WILD = gauges(
+WILD = compile_rules(
     parse_rules(
         """
 heat:
@@ -168,7 +176,7 @@ risk:
 )
 
 
-def plainly(story: list[Happened], rules: Gauges, until_ms: int) -> list[tuple[str, int, int]]:
+def plainly(story: list[MappedFact], rules: CompiledRules, until_ms: int) -> list[tuple[str, int, int]]:
     """The crossings as their definition has it: the scores are looked at exactly after every fact and change."""
     state = LeadState()
     told: list[tuple[str, int, int]] = []
@@ -177,10 +185,10 @@ def plainly(story: list[Happened], rules: Gauges, until_ms: int) -> list[tuple[s
     at = story[0].at_ms
 
     def look(at_ms: int) -> None:
-        for name, gauge in (("heat", rules.heat), ("risk", rules.risk)):
-            if gauge is None or (name == "risk" and not state.is_customer):
+        for name, compiled in (("heat", rules.heat), ("risk", rules.risk)):
+            if compiled is None or (name == "risk" and not state.is_customer):
                 continue
-            band = gauge.band(bands[name], gauge.score(state.counts, at_ms))
+            band = compiled.band(bands[name], compiled.score(state.counts, at_ms))
             if band != bands[name]:
                 bands[name] = band
                 episodes[name] += 1
@@ -189,9 +197,9 @@ def plainly(story: list[Happened], rules: Gauges, until_ms: int) -> list[tuple[s
     def wait(start_ms: int, end_ms: int) -> None:
         while True:
             changes = [
-                gauge.next_change(state.counts, {}, bands[name], start_ms)
-                for name, gauge in (("heat", rules.heat), ("risk", rules.risk))
-                if gauge is not None and (name == "heat" or state.is_customer)
+                compiled.next_change(state.counts, {}, bands[name], start_ms)
+                for name, compiled in (("heat", rules.heat), ("risk", rules.risk))
+                if compiled is not None and (name == "heat" or state.is_customer)
             ]
             first = min((change for change in changes if change is not None), default=None)
             if first is None or first > end_ms:
@@ -210,7 +218,9 @@ def plainly(story: list[Happened], rules: Gauges, until_ms: int) -> list[tuple[s
 
 @settings(max_examples=150)
 @given(stories(), st.sampled_from([RULES, WILD]))
-def test_every_crossing_is_told_at_its_instant_and_in_its_turn(story: list[Happened], rules: Gauges) -> None:
+def test_every_crossing_is_told_at_its_instant_and_in_its_turn(
+    story: list[MappedFact], rules: CompiledRules
+) -> None:
     lead = Lead.new("ana")
     crossings = [crossing for fact in story for crossing in take_in(lead, fact, rules)[1]]
     crossings += settle(lead, story[-1].at_ms + 60 * DAY, rules)
@@ -249,22 +259,24 @@ def test_a_customer_who_hears_nothing_comes_to_be_at_risk_and_recovers_with_a_ta
 
 @settings(max_examples=80)
 @given(stories())
-def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[Happened]) -> None:
+def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[MappedFact]) -> None:
     kept, read = Lead.new("ana"), Lead.new("ana")
     for fact in story:
         read = Lead.decode("ana", read.encode())
         assert take_in(kept, fact, RULES) == take_in(read, fact, RULES)
     assert read.state.digest() == kept.state.digest()
     assert (read.heat.band, read.heat.episode) == (kept.heat.band, kept.heat.episode)
-    assert read.as_of_ms == kept.as_of_ms
+    # A timer may be only a bound (ADR 0011): who read the lead back has looked exactly, and wakes no earlier.
+    assert read.as_of_ms <= kept.as_of_ms
 
 
 @settings(max_examples=80)
 @given(stories())
-def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[Happened]) -> None:
+def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[MappedFact]) -> None:
     lead = Lead.new("ana")
     for fact in story:
         take_in(lead, fact, RULES)
+    assume(lead.has_news)  # of a lead without a fact that counts nothing is told
     heat = heat_of(lead, RULES)
 
     assert heat.heat == RULES.heat.score(lead.state.counts, lead.as_of_ms)
@@ -275,7 +287,7 @@ def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[H
 
 @settings(max_examples=60)
 @given(stories(), st.integers(0, 40 * DAY))
-def test_the_band_of_an_instant_is_the_one_the_stream_told(story: list[Happened], later: int) -> None:
+def test_the_band_of_an_instant_is_the_one_the_stream_told(story: list[MappedFact], later: int) -> None:
     lead = Lead.new("ana")
     for fact in story:
         take_in(lead, fact, RULES)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.processor import decoding as facts
-from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.fact_mapping import map_event
 from shared.errors import Undecodable
 from shared.events import Recorded, decode, encode
 from shared.events.followup import ActivityLogged, NextStepScheduled
@@ -41,7 +41,7 @@ def said(raw: bytes, read: object) -> object:
 
 
 def slow(raw: bytes) -> object:
-    return happened(decode(raw))
+    return map_event(decode(raw))
 
 
 @settings(max_examples=600)
@@ -87,7 +87,7 @@ def test_what_was_read_before_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch
 
     read = [reader.read(raw) for raw in (call(1), view(1), call(2), view(2))]
 
-    assert read == [happened(decode(raw)) for raw in (call(1), view(1), call(2), view(2))]
+    assert read == [map_event(decode(raw)) for raw in (call(1), view(1), call(2), view(2))]
     assert taken == [call(1)]  # of signals even the first goes the quick way
 
 

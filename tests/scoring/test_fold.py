@@ -15,12 +15,24 @@ import pytest
 
 from services.scoring.processor import fold as module
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fold import Heat
+from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.lead import Lead, crossing_id, heat_of
-from services.scoring.processor.timers import Alarms
+from services.scoring.processor.timers import TimerWheel
 from services.scoring.runtime.state import Output
-from services.scoring.scorecard.heat import Gauges, gauges
-from services.scoring.scorecard.rules import Rules, default_rules, default_text, parse_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
+from services.scoring.scorecard.model import (
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable
@@ -31,14 +43,14 @@ from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import CrossingEvent, HeatChanged
 from shared.events.signals import SignalReceived
 
-RULES = gauges(default_rules())
+RULES = compile_rules(default_rules())
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
 LEADS = [f"lead-{number}" for number in range(40)]
 ids = count()
 
 
-def new(letters: int = 0) -> Heat:
-    return Heat(Topics("nowhere", "ascua"), RULES, letters, Decoder())
+def new(letters: int = 0) -> LeadsFold:
+    return LeadsFold(Topics("nowhere", "ascua"), RULES, letters, Decoder())
 
 
 def record(event: Event, sequence: int | None = None) -> Any:
@@ -71,7 +83,7 @@ def traffic(seed: int, events: int) -> list[Any]:
     return records
 
 
-def played(heat: Heat, records: Sequence[Any], batch: int) -> list[Output]:
+def played(heat: LeadsFold, records: Sequence[Any], batch: int) -> list[Output]:
     outputs: list[Output] = []
     for start in range(0, len(records), batch):
         heat.fold("ascua.signals", records[start : start + batch], MONDAY + timedelta(days=30))
@@ -144,7 +156,7 @@ def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> No
     for key, value in states(outputs).items():
         later.restore(key, value)
     now = MONDAY + timedelta(days=60)
-    while later.ring(now, now):
+    while later.fire_timers(now, now):
         pass
 
     told = crossings(later.take(now))
@@ -152,7 +164,7 @@ def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> No
     assert [each.event.at for each in told] == sorted(each.event.at for each in told)
     assert len({each.id for each in told}) == len(told) >= len(LEADS)
     assert all(later.lead(lead).heat.band == "cold" for lead in LEADS)
-    assert not later.ring(now + timedelta(days=1), now + timedelta(days=1))
+    assert not later.fire_timers(now + timedelta(days=1), now + timedelta(days=1))
     assert not later.take(now)
 
 
@@ -165,40 +177,40 @@ def test_each_crossing_is_told_within_the_second_when_the_clock_goes_on() -> Non
     played(heat, [record(LeadCaptured(lead_id=lead, at=MONDAY, channel="web"), 1) for lead in LEADS[:3]], 9)
     for instant in sorted(due):
         before = instant - timedelta(milliseconds=1)
-        assert not heat.ring(before, before) or not crossings(heat.take(before))
-        while heat.ring(instant, instant):
+        assert not heat.fire_timers(before, before) or not crossings(heat.take(before))
+        while heat.fire_timers(instant, instant):
             pass
         assert {each.event.at for each in crossings(heat.take(instant))} == {instant}
     assert len(due) >= 1
 
 
-def due_of(heat: Heat) -> Sequence[Output]:
+def due_of(heat: LeadsFold) -> Sequence[Output]:
     now = MONDAY + timedelta(days=90)
-    while heat.ring(now, now):
+    while heat.fire_timers(now, now):
         pass
     return heat.take(now)
 
 
 def test_alarms_far_ahead_wake_in_time_and_not_much_earlier() -> None:
     lot = Random(5)
-    alarms = Alarms()
+    alarms = TimerWheel()
     now = 1_800_000_000_000
     wanted = {f"lead-{number}": now + lot.randrange(1, 40 * 86_400_000) for number in range(500)}
-    for lead, alarm in wanted.items():
-        alarms.set(lead, alarm, now)
+    for lead, timer in wanted.items():
+        alarms.set(lead, timer, now)
     woken = dict.fromkeys(wanted, 0)
-    rung: dict[str, int] = {}
+    fired: dict[str, int] = {}
 
-    while len(rung) < len(wanted):
+    while len(fired) < len(wanted):
         now += 600_000
         for lead, _ in alarms.due(now, 10_000):
             woken[lead] += 1
             if wanted[lead] <= now:
-                rung[lead] = now
+                fired[lead] = now
             else:
                 alarms.set(lead, wanted[lead], now)
 
-    assert all(0 <= rung[lead] - alarm < 600_000 for lead, alarm in wanted.items())
+    assert all(0 <= fired[lead] - timer < 600_000 for lead, timer in wanted.items())
     assert max(woken.values()) <= 4
 
 
@@ -242,10 +254,10 @@ class Published:
         return [Published(RULES.rules, 0), self]
 
 
-def other_rules(old: str, new: str) -> Gauges:
+def other_rules(old: str, new: str) -> CompiledRules:
     text = default_text()
     assert old in text
-    return gauges(parse_rules(text.replace(old, new)))
+    return compile_rules(parse_rules(text.replace(old, new)))
 
 
 HEAVIER = other_rules(
@@ -254,7 +266,7 @@ HEAVIER = other_rules(
 LONGER = other_rules("signal.chat_message: {half_life: 2d", "signal.chat_message: {half_life: 5d")
 
 
-def promoted(heat: Heat, records: Sequence[Any], now: datetime) -> list[Output]:
+def promoted(heat: LeadsFold, records: Sequence[Any], now: datetime) -> list[Output]:
     promotion = heat.due(now)
     assert promotion is not None
     if promotion.needs_facts:
@@ -266,16 +278,16 @@ def promoted(heat: Heat, records: Sequence[Any], now: datetime) -> list[Output]:
 
 
 @pytest.mark.parametrize("rules", [HEAVIER, LONGER], ids=["weights", "half-lives"])
-def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: Gauges) -> None:
+def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: CompiledRules) -> None:
     records, now = traffic(7, 600), MONDAY + timedelta(days=10)
     book = Published(rules.rules, milliseconds(now))
-    heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
     outputs = played(heat, records, 50)
     assert heat.due(now - timedelta(milliseconds=1)) is None
 
     outputs = promoted(heat, records, now)
 
-    fresh = Heat(Topics("nowhere", "ascua"), rules, 0, Decoder())
+    fresh = LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder())
     played(fresh, records, 50)
     assert heat.due(now) is None
     assert states(outputs).keys() == {lead.encode() for lead in LEADS}
@@ -292,12 +304,12 @@ def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rul
 def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() -> None:
     records, now = traffic(8, 600), MONDAY + timedelta(days=10)
     book = Published(LONGER.rules, milliseconds(now))
-    heat = Heat(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
     before = states(played(heat, records, 50))
     after = states(promoted(heat, records, now))
     half = {**before, **{key: after[key] for key in sorted(after)[: len(after) // 2]}}
 
-    restarted = Heat(Topics("nowhere", "ascua"), LONGER, 0, Decoder(), book)
+    restarted = LeadsFold(Topics("nowhere", "ascua"), LONGER, 0, Decoder(), book)
     for key, value in half.items():
         restarted.restore(key, value)
     outputs = states(promoted(restarted, records, now))

@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 
-from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.lead import Lead, band_of, settle, take_in
-from services.scoring.scorecard.heat import gauges
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.events import Recorded, decode
@@ -32,7 +36,7 @@ from tests.waiting import until
 IS_LONG = os.environ.get("ASCUA_FAULTS") == "long"
 pytestmark = pytest.mark.timeout(600 if IS_LONG else 120)
 
-RULES = gauges(default_rules())
+RULES = compile_rules(default_rules())
 LEADS = [f"lead-{number}" for number in range(60)]
 SECONDS = 180.0 if IS_LONG else 9.0
 KILL_EVERY = 10.0 if IS_LONG else 3.0
@@ -49,7 +53,7 @@ class Oracle:
 
     def fold(self, each: Recorded[Event]) -> None:
         lead = self.leads.setdefault(each.lead_id, Lead.new(each.lead_id))
-        _, told = take_in(lead, happened(each), RULES)
+        _, told = take_in(lead, map_event(each), RULES)
         self.crossings.setdefault(each.lead_id, []).extend(told)
 
 

@@ -12,10 +12,14 @@ from services.scoring.handlers import Reads, explain, timeline
 from services.scoring.ledger import Ledger
 from services.scoring.processor.fold import TIES
 from services.scoring.processor.lead import Lead, band_of
-from services.scoring.rules_log import Rulebook
-from services.scoring.scorecard.heat import gauges
+from services.scoring.rules_log import RulesLog
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.members import Ties
-from services.scoring.scorecard.rules import default_rules
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics
 from shared.clock import utc_now
@@ -119,7 +123,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             await tell()
             await settled()
             assert await explained(ledger, topics, ana) == {ana, bea, lea}
-            page, _ = await timeline(Reads(ledger, Rulebook(topics), utc_now), ana, None, 500)
+            page, _ = await timeline(Reads(ledger, RulesLog(topics), utc_now), ana, None, 500)
             assert {entry.lead_id for entry in page} == {ana, bea, lea}
             running.kill()
         async with process(servers, topics):
@@ -143,7 +147,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
 
 async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
     """The leads whose facts make a heat that was told; they sum to it."""
-    event, reads = None, Reads(ledger, Rulebook(topics), utc_now)
+    event, reads = None, Reads(ledger, RulesLog(topics), utc_now)
 
     async def is_known() -> bool:
         nonlocal event
@@ -160,7 +164,7 @@ async def explained(ledger: Ledger, topics: Topics, lead: str) -> set[str]:
     assert fsum(points) == pytest.approx(event.heat, abs=1e-9)
     for band in (event.band, found.band):
         # Between leaving a band and entering it, the band is that of what came first, here or in the ledger.
-        least, below = gauges(default_rules()).heat.limits(band)
+        least, below = compile_rules(default_rules()).heat.limits(band)
         assert least <= event.heat < below
     if event.risk is not None:
         risk = (await explain(reads, lead, event.at, "risk")).score

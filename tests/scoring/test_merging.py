@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fact_mapping import happened
-from services.scoring.processor.fold import TIES, Heat
+from services.scoring.processor.fact_mapping import map_event
+from services.scoring.processor.fold import TIES, LeadsFold
 from services.scoring.processor.lead import Lead, take_in
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.members import Ties
@@ -113,7 +113,7 @@ def test_split_again_both_leads_are_what_they_would_be_had_they_never_been_merge
         # The facts of `apart` are told some minutes earlier: compare what lies in the same instants.
         expected = DecayedCounts()
         for fact in story.of(lead):
-            step = RULES.step(happened(fact))
+            step = RULES.step(map_event(fact))
             for counter in step.counters:
                 expected.add(counter.code, milliseconds(fact.event.at), counter.half_life_ms)
         one, other = bytearray(), bytearray()
@@ -141,7 +141,7 @@ def test_an_absorbed_lead_tells_nothing_however_time_goes_on_and_is_told_anew_wh
 
     later = NOW + timedelta(days=300)
     heat = world.heats[home("bea")]
-    while heat.ring(later, later):
+    while heat.fire_timers(later, later):
         pass
     assert not heat.take(later)
 
@@ -232,7 +232,7 @@ def test_replayed_from_the_ledger_a_merged_lead_is_what_the_stream_made_of_it() 
             world.rest()
         for lead in LEADS:
             kept = world.lead(lead)
-            told = lead_at(lead, [happened(fact) for fact in story.facts], RULES, kept.as_of_ms)
+            told = lead_at(lead, [map_event(fact) for fact in story.facts], RULES, kept.as_of_ms)
 
             assert told.whole.counts_digest() == kept.whole.counts_digest()
             assert (told.heat.band, told.ties and told.ties.members) == (
@@ -241,7 +241,7 @@ def test_replayed_from_the_ledger_a_merged_lead_is_what_the_stream_made_of_it() 
 
 
 def test_what_no_member_tells_is_put_aside_and_the_rest_is_taken_in() -> None:
-    heat = Heat(Topics("nowhere", "ascua"), RULES, 9, Decoder())
+    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 9, Decoder())
     for key, value in (
         (b"ana/bea", b"\x01 no part"),
         (b"ana", None),
@@ -270,7 +270,7 @@ def test_the_ties_of_a_lead_are_kept_beside_its_state_and_of_others_nothing() ->
     assert Ties.decode(record).encode() == record
     plain = Lead.new("lea")
     for fact in story.of("lea"):
-        take_in(plain, happened(fact), RULES)
+        take_in(plain, map_event(fact), RULES)
     assert plain.whole is plain.state
 
 

@@ -8,13 +8,22 @@ from random import Random
 
 from aiokafka import AIOKafkaProducer
 
-from services.scoring.processor.fact_mapping import happened
+from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.lead import FORMAT, Lead
-from services.scoring.rules_log import Rulebook, publish
-from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.rules_log import RulesLog, publish
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from services.scoring.scorecard.record import is_whole
-from services.scoring.scorecard.rules import default_rules, default_text, parse_rules
 from shared.bus import Publisher
 from shared.bus.topics import Topics
 from shared.clock import utc_now
@@ -30,10 +39,10 @@ LEADS = [f"lead-{number}" for number in range(30)]
 LONGER = default_text().replace("signal.chat_message: {half_life: 2d", "signal.chat_message: {half_life: 5d")
 
 
-def state_under(rules: Gauges, story: list[Recorded[Event]]) -> bytes:
+def state_under(rules: CompiledRules, story: list[Recorded[Event]]) -> bytes:
     state = LeadState()
     for each in story:
-        fact = happened(each)
+        fact = map_event(each)
         fold(state, fact, rules.step(fact).counters)
     return state.digest()
 
@@ -48,7 +57,7 @@ def story_of(random: Random, number: int) -> list[Recorded[Event]]:
 
 
 async def published(servers: Addresses, topics: Topics, text: str) -> str:
-    rulebook, publisher = Rulebook(topics), Publisher(topics)
+    rulebook, publisher = RulesLog(topics), Publisher(topics)
     await rulebook.start()
     await publisher.start()
     publication = await publish(rulebook, publisher, text, "test", None, utc_now())
@@ -62,12 +71,12 @@ async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_
 ) -> None:
     random = Random(5)
     story: list[Recorded[Event]] = [captured(lead) for lead in LEADS] + story_of(random, 600)
-    after = gauges(parse_rules(LONGER))
+    after = compile_rules(parse_rules(LONGER))
 
     async with producer(topics) as sender, Reader(topics, "scoring-state") as state:
         channel = Channel(topics, sender)
 
-        async def is_right(rules: Gauges) -> bool:
+        async def is_right(rules: CompiledRules) -> bool:
             kept = {
                 record.key.decode(): Lead.decode("", record.value)
                 for record in await state.read()
@@ -80,7 +89,7 @@ async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_
 
         async with process(servers, topics) as running:
             await channel.tell(*story)
-            await until(lambda: is_right(gauges(default_rules())))
+            await until(lambda: is_right(compile_rules(default_rules())))
             more = story_of(random, 600)
             flow = asyncio.create_task(trickle(channel, more))
             version = await published(servers, topics, LONGER)

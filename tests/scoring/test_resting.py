@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scoring.processor.lead import NEVER, Lead
-from services.scoring.processor.packed import Resting, id_of, key_of
+from services.scoring.processor.packed import PackedLeads, id_of, key_of
 
 RECORD = Lead.new("ana").encode()
 
@@ -27,10 +27,10 @@ def test_only_a_uuid_as_it_is_written_becomes_a_number(lead_id: str) -> None:
 
 
 def test_a_lead_is_taken_with_its_second_and_is_gone() -> None:
-    resting = Resting()
-    resting.put(key_of("ana"), RECORD, 12)
+    packed = PackedLeads()
+    packed.put(key_of("ana"), RECORD, 12)
 
-    assert (len(resting), list(resting), resting.alarm("ana")) == (1, ["ana"], (NEVER, 12))
-    resting.set_alarm("ana", 9)
-    assert resting.pop("ana") == (RECORD, 9)
-    assert (len(resting), resting.pop("ana"), resting.alarm("ana")) == (0, None, None)
+    assert (len(packed), list(packed), packed.timer("ana")) == (1, ["ana"], (NEVER, 12))
+    packed.set_timer("ana", 9)
+    assert packed.pop("ana") == (RECORD, 9)
+    assert (len(packed), packed.pop("ana"), packed.timer("ana")) == (0, None, None)

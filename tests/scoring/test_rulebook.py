@@ -14,8 +14,14 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.rules_log import EVER, Publication, Rulebook, publish
-from services.scoring.scorecard.rules import RulesError, default_rules, parse_rules
+from services.scoring.rules_log import EVER, Publication, RulesLog, publish
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
+from services.scoring.scorecard.parser import (
+    RulesError,
+    parse_rules,
+)
 from shared.bus import Outgoing, Publisher, Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Conflict, NotFound, Refused
@@ -62,12 +68,12 @@ class Record:
     value: bytes | None
 
 
-def take(book: Rulebook, *records: Record) -> None:
+def take(book: RulesLog, *records: Record) -> None:
     asyncio.run(book._take({TopicPartition("ascua.rules", 0): list(records)}))  # type: ignore[arg-type]
 
 
 def test_before_anything_is_published_the_rules_that_come_along_are_in_force_since_ever() -> None:
-    book = Rulebook(Topics("nowhere"))
+    book = RulesLog(Topics("nowhere"))
 
     assert book.at(milliseconds(NOON)) == book.at(-(10**15)) == DEFAULT
     assert [(each.version, each.effective_at) for each in book.versions()] == [(DEFAULT.version, None)]
@@ -84,7 +90,7 @@ def test_what_is_published_later_never_changes_what_was_in_force(
     story: list[tuple[int, int, bool]], instant: int
 ) -> None:
     """Whatever a writer claims, and however late its record comes."""
-    book, now, seen = Rulebook(Topics("nowhere")), milliseconds(NOON), {}
+    book, now, seen = RulesLog(Topics("nowhere")), milliseconds(NOON), {}
     for offset, (pause, effective, is_readable) in enumerate(story):
         seen[now] = {ms: book.at(ms).version for ms in range(now - 100, now, 7)}
         now += pause
@@ -102,7 +108,7 @@ def test_what_is_published_later_never_changes_what_was_in_force(
 
 
 def test_of_two_for_the_same_instant_the_one_that_stands_later_in_the_log_is_in_force() -> None:
-    book = Rulebook(Topics("nowhere"))
+    book = RulesLog(Topics("nowhere"))
     monday = NOON + timedelta(days=2)
     take(
         book,
@@ -128,7 +134,7 @@ def test_of_two_for_the_same_instant_the_one_that_stands_later_in_the_log_is_in_
 def test_what_cannot_be_read_changes_nothing_and_is_said_until_rules_come_that_can(
     raw: bytes, sentence: str
 ) -> None:
-    book = Rulebook(Topics("nowhere"))
+    book = RulesLog(Topics("nowhere"))
     now = milliseconds(NOON)
     take(book, Record(0, now, told(1, NOON)), Record(1, now + 5, raw))
 
@@ -142,7 +148,7 @@ def test_what_cannot_be_read_changes_nothing_and_is_said_until_rules_come_that_c
 
 
 def test_a_record_seen_again_after_the_broker_was_away_counts_once() -> None:
-    book = Rulebook(Topics("nowhere"))
+    book = RulesLog(Topics("nowhere"))
     record = Record(0, milliseconds(NOON), told(1, NOON))
     take(book, record)
     take(book, record)
@@ -151,8 +157,8 @@ def test_a_record_seen_again_after_the_broker_was_away_counts_once() -> None:
 
 
 @asynccontextmanager
-async def reading(topics: Topics) -> AsyncIterator[Rulebook]:
-    book = Rulebook(topics)
+async def reading(topics: Topics) -> AsyncIterator[RulesLog]:
+    book = RulesLog(topics)
     await book.start()
     try:
         yield book

@@ -19,9 +19,11 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from services.scoring.main import Settings, app
 from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.rules import default_rules
 from shared.bus import DeadLetter, open_letters
 from shared.bus.dead_letters import dead_letter
 from shared.bus.topics import Topics

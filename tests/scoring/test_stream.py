@@ -16,9 +16,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from services.scoring.runtime.state import POSITIONS, Log, Output, State
+from services.scoring.runtime.state import POSITIONS, Log, Output, OwnedPartitions
 from services.scoring.runtime.transport import Record
-from services.scoring.runtime.worker import Stream, look
+from services.scoring.runtime.worker import Worker, look
 from shared.bus.lag import lag
 from shared.bus.topics import Topics, admin
 from shared.clock import milliseconds, utc_now
@@ -76,7 +76,7 @@ async def flowing(topics: Topics) -> AsyncIterator[Traffic]:
 
 
 @asynccontextmanager
-async def working(topics: Topics) -> AsyncIterator[Stream]:
+async def working(topics: Topics) -> AsyncIterator[Worker]:
     stream = tallying(topics)
     await stream.start()
     try:
@@ -175,8 +175,8 @@ async def test_two_workers_share_the_partitions_and_forget_what_they_gave_away(t
 async def test_the_next_owner_fences_one_that_stalled(topics: Topics) -> None:
     failures: list[BaseException] = []
     record = ConsumerRecord(topics.name("leads"), 0, 0, 0, 0, b"lead", b"x", None, 4, 1, ())
-    stalled = State(Log(topics), lambda _: Tally(topics), failures.append)
-    owner = State(Log(topics), lambda _: Tally(topics), failures.append)
+    stalled = OwnedPartitions(Log(topics), lambda _: Tally(topics), failures.append)
+    owner = OwnedPartitions(Log(topics), lambda _: Tally(topics), failures.append)
     await stalled.take([0])
     await owner.take([0])
 
@@ -201,22 +201,22 @@ async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics)
         def due(self, now: datetime) -> None:
             calls.append("due")
 
-        def ring(self, until: datetime, now: datetime) -> int:
+        def fire_timers(self, until: datetime, now: datetime) -> int:
             calls.append("ring")
             return 0
 
-    state = State(Log(topics), lambda _: Listening(topics), lambda _: None)
+    state = OwnedPartitions(Log(topics), lambda _: Listening(topics), lambda _: None)
 
-    async def ring() -> None:
+    async def fire_timers() -> None:
         while True:
-            await state.ring()
+            await state.fire_timers()
             await state.promote()
             await asyncio.sleep(0)
 
     async with producer(topics) as sender:
         for number in range(500):
             await sender.send(topics.name("scoring-state"), b"[1,%d]" % number, key=b"lead", partition=0)
-    ringing = asyncio.create_task(ring())
+    ringing = asyncio.create_task(fire_timers())
     await state.take([0])
     await until(lambda: calls.count("due") > 1 and calls.count("ring") > 1)
     ringing.cancel()
@@ -230,7 +230,7 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
 ) -> None:
     """A worker that catches up tells what it would have told had it kept up."""
     monkeypatch.setattr("services.scoring.runtime.transport.FETCH_BYTES", 2_048)
-    monkeypatch.setattr("services.scoring.runtime.worker.RING_SECONDS", 0.001)
+    monkeypatch.setattr("services.scoring.runtime.worker.TIMER_SECONDS", 0.001)
     written = [milliseconds(utc_now()) - 1_000 * (900 - number) for number in range(900)]
     left, untils = list(written), list[int]()
 
@@ -238,7 +238,7 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
         def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
             del left[: len(records)]
 
-        def ring(self, until: datetime, now: datetime) -> int:
+        def fire_timers(self, until: datetime, now: datetime) -> int:
             untils.append(milliseconds(until))
             assert not left or untils[-1] < left[0]
             return 0
@@ -247,7 +247,7 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
         for at in written:
             await sender.send(topics.name("signals"), b"x" * 100, b"lead", partition=0, timestamp_ms=at)
     memories = {0: Listening(topics)}
-    worker = Stream(Log(topics), lambda number: memories.get(number, Tally(topics)), patience=IMPATIENT)
+    worker = Worker(Log(topics), lambda number: memories.get(number, Tally(topics)), patience=IMPATIENT)
     await worker.start()
     await until(lambda: not left and untils[-1] > written[-1])
     assert len({at for at in untils if at < written[-1]}) > 3, "nothing rang while it caught up"
@@ -263,7 +263,7 @@ async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics)
         await broken.begin_transaction()
         await broken.send_and_wait(log.state, b"[9,9]", key=b"lead", partition=0)
         await broken.abort_transaction()
-    state = State(log, lambda _: Tally(topics), lambda _: None)
+    state = OwnedPartitions(log, lambda _: Tally(topics), lambda _: None)
 
     async with asyncio.timeout(HANG):
         positions = await state.take([0])
@@ -361,7 +361,7 @@ async def test_the_group_hears_where_the_state_stands(topics: Topics) -> None:
 async def test_a_partition_that_has_to_commit_and_does_not_is_noticed(topics: Topics) -> None:
     log = Log(topics)
     fact = TopicPartition(log.facts[0], 0)
-    state = State(log, lambda _: Tally(topics), lambda _: None)
+    state = OwnedPartitions(log, lambda _: Tally(topics), lambda _: None)
     await state.take([0])
     owned = state.partitions[0]
 
@@ -385,7 +385,7 @@ async def test_a_broken_fold_commits_nothing_of_its_batch(topics: Topics) -> Non
             taken.extend(outputs := super().take(now))
             return outputs
 
-    stream = Stream(Log(topics), lambda _: Refusing(topics))
+    stream = Worker(Log(topics), lambda _: Refusing(topics))
     await stream.start()
     async with traffic(topics) as given:
         await given.send(10)
@@ -415,7 +415,7 @@ async def test_workers_killed_and_stalled_neither_lose_nor_double_a_record(topic
     await assert_told_without_hole_or_repeat(topics)
 
 
-def folded(stream: Stream) -> int:
+def folded(stream: Worker) -> int:
     memories = [owned.memory for owned in stream.state.partitions.values()]
     return sum(
         count for memory in memories if isinstance(memory, Tally) for count, _ in memory.counts.values()

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from services.scoring.processor.encoding import Teller
-from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.encoding import HeatEncoder
+from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Lead, take_in
-from services.scoring.scorecard.heat import Gauges, gauges
-from services.scoring.scorecard.rules import parse_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.events import decode
 from shared.events.scoring import HeatChanged
 
@@ -23,7 +28,7 @@ GROUPS = ("browsing", "talk", "all_in")
 
 
 @st.composite
-def any_rules(draw: st.DrawFn) -> Gauges:
+def any_rules(draw: st.DrawFn) -> CompiledRules:
     """Rules with base and fit points, several half-lives, points of both signs, and groups in groups."""
     points = st.integers(-120, 120).map(float)
     kinds = {}
@@ -50,14 +55,14 @@ def any_rules(draw: st.DrawFn) -> Gauges:
         "fit": {"icp": {"yes": draw(points)}},
         "bands": {"warm": {"from": 25, "until": 20}, "hot": {"from": 60, "until": 50}},
     }
-    return gauges(parse_rules(json.dumps({"heat": heat})))
+    return compile_rules(parse_rules(json.dumps({"heat": heat})))
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """A lead as scoring has it, and the event that was told of it."""
 
-    rules: Gauges
+    rules: CompiledRules
     lead: Lead
     event: HeatChanged
 
@@ -76,13 +81,13 @@ def anything_told(draw: st.DrawFn) -> Told:
     at = MONDAY_MS
     if draw(st.booleans()):
         said = {"attributes": {"icp": "yes"}}
-        qualified = Happened("q", "lead.qualified", at, "lead:ana", 1, said, "ana", at)
+        qualified = MappedFact("q", "lead.qualified", at, "lead:ana", 1, said, "ana", at)
         take_in(lead, qualified, rules)
     for number, (kind, step) in enumerate(story):
         at += step
-        take_in(lead, Happened(f"fact-{number}", kind, at, lead_id="ana", effect_ms=at), rules)
+        take_in(lead, MappedFact(f"fact-{number}", kind, at, lead_id="ana", effect_ms=at), rules)
     lead.told += 1
-    event = decode(Teller(rules).record(lead, "2026-11-23T10:00:00.000Z")).event
+    event = decode(HeatEncoder(rules).record(lead, "2026-11-23T10:00:00.000Z")).event
     assert isinstance(event, HeatChanged)
     return Told(rules, lead, event)
 

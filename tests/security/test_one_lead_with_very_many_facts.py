@@ -15,7 +15,7 @@ import pytest
 
 from services.scoring.handlers import HEAVY, Heavy, Reads, curve, explain, timeline
 from services.scoring.ledger import Entry, Ledger
-from services.scoring.rules_log import Rulebook
+from services.scoring.rules_log import RulesLog
 from shared.bus import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Unavailable
@@ -68,7 +68,7 @@ async def test_the_reasons_of_very_many_facts_are_few_and_sum_to_the_heat(
     lead = drawn()
     entries = signals(lead, FACTS)
     async with ledger_of(mongo, *entries) as ledger:
-        reads = Reads(ledger, Rulebook(topics), utc_now)
+        reads = Reads(ledger, RulesLog(topics), utc_now)
         found = await explain(reads, lead, None, most=20)
         drawing = await curve(reads, lead, utc_now() - timedelta(hours=1), utc_now(), points=50)
         pages, before = [], None
@@ -100,7 +100,7 @@ async def test_what_is_told_as_of_an_instant_does_not_depend_on_how_much_is_list
 ) -> None:
     lead = drawn()
     async with ledger_of(mongo, *signals(lead, FACTS)) as ledger:
-        reads = Reads(ledger, Rulebook(topics), utc_now)
+        reads = Reads(ledger, RulesLog(topics), utc_now)
         at = from_milliseconds(milliseconds(utc_now()) - 40_000)
         few, more = [(await explain(reads, lead, at, most=most)).score for most in (1, 500)]
 

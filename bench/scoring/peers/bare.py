@@ -16,7 +16,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
-from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Lead, take_in
 from services.scoring.runtime.state import POSITIONS
 from shared.bus import Topics
@@ -43,7 +43,7 @@ class Partition:
     def fold(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         leads, changed = self.leads, self.changed
         for new in DECODER.read_all([record.value for record in records]):
-            assert isinstance(new, Happened)
+            assert isinstance(new, MappedFact)
             lead = leads.get(new.lead_id)
             if lead is None:
                 lead = leads[new.lead_id] = Lead.new(new.lead_id)

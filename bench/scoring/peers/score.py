@@ -8,20 +8,24 @@ import sys
 from time import monotonic, process_time
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.encoding import Teller
+from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.lead import Crossings, Lead, crossing_id, take_in
-from services.scoring.scorecard.heat import gauges
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.clock import utc_now
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 
-RULES = gauges(default_rules())
+RULES = compile_rules(default_rules())
 COMMIT_SECONDS = 0.5
 DECODER = Decoder()
 gc.disable()  # as a worker of ours that catches up
-_tell = Teller(RULES).record
+_tell = HeatEncoder(RULES).record
 
 
 def score(lead: Lead, value: bytes) -> Crossings:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from services.scoring.processor.envelopes import Envelope, Signal
-from services.scoring.processor.fact_mapping import Happened, happened, kind_of_signal, said_by_signal
+from services.scoring.processor.fact_mapping import MappedFact, kind_of_signal, map_event, said_by_signal
 from shared.clock import milliseconds
 from shared.errors import Undecodable
 from shared.events import decode, wire_type
@@ -49,14 +49,14 @@ class Decoder:
         self._said: dict[tuple[str, bytes], tuple[str, Mapping[str, Any]]] = {}
         self._names: set[str] = set()
 
-    def read(self, raw: bytes) -> Happened:
+    def read(self, raw: bytes) -> MappedFact:
         """What a record tells. Raises `Undecodable`."""
         (found,) = self.read_all([raw])
         if isinstance(found, Undecodable):
             raise found
         return found
 
-    def read_all(self, values: Sequence[bytes]) -> list[Happened | Undecodable]:
+    def read_all(self, values: Sequence[bytes]) -> list[MappedFact | Undecodable]:
         """What each record tells, or why it tells nothing."""
         envelopes = self._envelopes(values)
         if envelopes is None:
@@ -66,7 +66,7 @@ class Decoder:
         said, names = self._said, self._names
         if len(names) > _REMEMBERED:
             names.clear()
-        found: list[Happened | Undecodable] = []
+        found: list[MappedFact | Undecodable] = []
         for number, envelope in enumerate(envelopes):
             id, lead_id, at, recorded = envelope.id, envelope.subject, envelope.time, envelope.recordedtime
             aggregate, sequence = envelope.aggregate, envelope.sequence
@@ -103,7 +103,7 @@ class Decoder:
             is_history = recorded - at > HISTORY_AFTER
             effect_ms = milliseconds(recorded) if is_history else at_ms
             found.append(
-                Happened(id, kind, at_ms, aggregate, sequence, attributes, lead_id, effect_ms, is_history)
+                MappedFact(id, kind, at_ms, aggregate, sequence, attributes, lead_id, effect_ms, is_history)
             )
         return found
 
@@ -154,8 +154,8 @@ class Decoder:
         return said
 
 
-def _slowly(raw: bytes) -> Happened | Undecodable:
+def _slowly(raw: bytes) -> MappedFact | Undecodable:
     try:
-        return happened(decode(raw))
+        return map_event(decode(raw))
     except Undecodable as error:
         return error

@@ -7,7 +7,12 @@ from math import inf
 from typing import Final
 
 from services.scoring.processor.lead import Lead, risk_of
-from services.scoring.scorecard.heat import Gauges, Held
+from services.scoring.scorecard.compiled import (
+    Held,
+)
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
@@ -16,10 +21,10 @@ _TYPE: Final = wire_type(HeatChanged)
 _MINUTES_KEPT: Final = 10_000
 
 
-class Teller:
+class HeatEncoder:
     """Writes the heat of leads under some rules."""
 
-    def __init__(self, rules: Gauges) -> None:
+    def __init__(self, rules: CompiledRules) -> None:
         self._rules = rules
         self._minutes: dict[int, str] = {}
         self._half_lives = {half_life: f"[{half_life / 1000!r}," for half_life in rules.heat.half_lives}

@@ -26,7 +26,7 @@ _RESULTS: Final = frozenset(
 )
 
 
-class Happened(Fact, frozen=True, gc=False):
+class MappedFact(Fact, frozen=True, gc=False):
     """A fact about a lead and when it takes effect; of history nothing is told."""
 
     lead_id: str = ""
@@ -34,20 +34,20 @@ class Happened(Fact, frozen=True, gc=False):
     is_history: bool = False
 
 
-def live(lead_id: str, fact: Fact) -> Happened:
+def live(lead_id: str, fact: Fact) -> MappedFact:
     """A fact that was known when it happened."""
-    return Happened(
+    return MappedFact(
         fact.id, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes, lead_id, fact.at_ms
     )
 
 
-def happened(recorded: Recorded[Event]) -> Happened:
+def map_event(recorded: Recorded[Event]) -> MappedFact:
     """What an event in the log is to scoring. Raises `Undecodable` when its sequence belongs to nothing."""
     if (recorded.aggregate is None) != (recorded.sequence is None):
         raise Undecodable("not-cloudevent", "aggregate and sequence go together, and this has one of them")
     event = recorded.event
     at_ms = milliseconds(event.at)
-    return Happened(
+    return MappedFact(
         recorded.id,
         kind_of(event),
         at_ms,

@@ -8,25 +8,28 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.encoding import Teller
+from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.lead import (
     FORMAT,
     NEVER,
     NO_WAKE,
     Lead,
-    alarm_in,
     crossing_id,
     promote,
     settle,
     take_in,
     take_part,
+    timer_in,
 )
-from services.scoring.processor.packed import Key, Resting, id_of, key_of
-from services.scoring.processor.promotion import Book, Shadow, by_code
-from services.scoring.processor.timers import Alarms
-from services.scoring.runtime.state import RUNG, Output, Promotion
+from services.scoring.processor.packed import Key, PackedLeads, id_of, key_of
+from services.scoring.processor.promotion import RulesInForce, Shadow, by_code
+from services.scoring.processor.timers import TimerWheel
+from services.scoring.runtime.state import FIRED_AT_ONCE, Output, Promotion
 from services.scoring.runtime.transport import Record
-from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
 from services.scoring.scorecard.members import Ties, member_key, told_in
 from services.scoring.scorecard.record import is_whole
 from shared import metrics
@@ -56,7 +59,7 @@ _STEP: Final = 500
 LETTERS_WINDOW = timedelta(minutes=1)
 
 
-class Heat:
+class LeadsFold:
     """A `Fold` of facts into the heat of leads.
 
     The ties of the few leads that have any stay when these rest, and have a state record of their own. Raises
@@ -66,10 +69,10 @@ class Heat:
     def __init__(
         self,
         topics: Topics,
-        rules: Gauges,
+        rules: CompiledRules,
         letters: int,
         decoder: Decoder,
-        book: Book | None = None,
+        book: RulesInForce | None = None,
         number: int = 0,
     ) -> None:
         self._topics = topics
@@ -81,14 +84,14 @@ class Heat:
         self._book = book
         self._is_restored = False
         self._unreadable: set[str] = set()
-        self._teller = Teller(rules)
+        self._teller = HeatEncoder(rules)
         self._leads: dict[str, Lead] = {}
-        self._resting = Resting()
+        self._packed = PackedLeads()
         self._ties: dict[str, Ties] = {}
-        self._alarms = Alarms()
+        self._timers = TimerWheel()
         self._changed: list[Lead] = []
         self._told: list[Output] = []
-        self._rung: list[CrossingEvent] = []
+        self._fired: list[CrossingEvent] = []
         self._heat_topic = topics.name(HEAT.name)
         self._state_topic = topics.name(SCORING_STATE.name)
         self._members_topic = topics.name(SCORING_MEMBERS.name)
@@ -97,7 +100,7 @@ class Heat:
         return self._topics.short(topic)
 
     def __len__(self) -> int:
-        return len(self._leads) + len(self._resting)
+        return len(self._leads) + len(self._packed)
 
     def lead(self, lead_id: str) -> Lead:
         return self._leads.get(lead_id) or self._unpack(lead_id)
@@ -110,15 +113,15 @@ class Heat:
         self._unreadable.discard(lead_id)
         at = key_of(lead_id)
         if value is None:
-            self._resting.pop(at)
+            self._packed.pop(at)
             return
         if not is_whole(value, FORMAT):
             self._unreadable.add(lead_id)
-            self._resting.pop(at)
+            self._packed.pop(at)
             return
         self._is_restored = True
-        alarm, _ = alarm_in(value)
-        self._resting.put(at, value, NO_WAKE if alarm == NEVER else self._alarms.set(at, alarm, 0))
+        timer, _ = timer_in(value)
+        self._packed.put(at, value, NO_WAKE if timer == NEVER else self._timers.set(at, timer, 0))
 
     def _restore_ties(self, key: str, value: bytes | None) -> None:
         self._unreadable.discard(key)
@@ -134,15 +137,15 @@ class Heat:
         # Without its ties a lead is forgotten as a whole.
         self._unreadable = {key.removesuffix(TIES) for key in self._unreadable}
         for lead_id in self._unreadable:
-            self._resting.pop(key_of(lead_id))
+            self._packed.pop(key_of(lead_id))
             self._ties.pop(lead_id, None)
             logger().error("state_unreadable", lead=lead_id, mended="its facts are folded anew")
         if self._book is None:
             rules, effective_ms = self._rules, -NEVER
         else:
             publication = self._book.in_force(milliseconds(now))
-            rules, effective_ms = gauges(publication.rules), publication.effective_ms
-        before: dict[int, Gauges | None] = (
+            rules, effective_ms = compile_rules(publication.rules), publication.effective_ms
+        before: dict[int, CompiledRules | None] = (
             {self._rules.code: self._rules} if rules.code != self._rules.code else {}
         )
         for code in self._codes_restored() - {rules.code, self._rules.code}:
@@ -159,14 +162,18 @@ class Heat:
         if not self._is_restored:
             return set()
         self._is_restored = False
-        return self._resting.rules()
+        return self._packed.rules()
 
     def promote(
-        self, rules: Gauges, effective_ms: int, before: Mapping[int, Gauges | None], shadow: Shadow | None
+        self,
+        rules: CompiledRules,
+        effective_ms: int,
+        before: Mapping[int, CompiledRules | None],
+        shadow: Shadow | None,
     ) -> Iterator[int]:
         """Put all leads under some rules, a few hundred at a time."""
         self._rules = rules
-        self._teller = Teller(rules)
+        self._teller = HeatEncoder(rules)
         for lead_id in sorted(self._unreadable):
             lead = self._unpack(lead_id)
             if shadow is not None:
@@ -174,7 +181,7 @@ class Heat:
                 lead.ties = shadow.ties.get(lead_id)
                 lead.rules = NO_RULES
         self._unreadable.clear()
-        for number, lead_id in enumerate([*self._leads, *self._resting], 1):
+        for number, lead_id in enumerate([*self._leads, *self._packed], 1):
             lead = self.lead(lead_id)
             if lead.rules != rules.code:
                 state = lead.state
@@ -184,12 +191,12 @@ class Heat:
                         lead.as_of_ms = max(lead.as_of_ms, state.counts.newest_ms or -NEVER)
                 crossings = promote(lead, state, before.get(lead.rules), rules, effective_ms)
                 self._list(lead)
-                self._rung += crossings
+                self._fired += crossings
             if number % _STEP == 0:
                 yield number
 
     def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
-        if self._rung:
+        if self._fired:
             self._tell_rung(now)
         short = self._topics.short(topic)
         if short == SCORING_MEMBERS.name:
@@ -255,17 +262,17 @@ class Heat:
             self._list(lead)
         metrics.CONSUMED.labels(CONSUMER, SCORING_MEMBERS.name, "handled").inc(len(records))
 
-    def ring(self, until: datetime, now: datetime) -> int:
+    def fire_timers(self, until: datetime, now: datetime) -> int:
         until_ms = milliseconds(until)
-        due = self._alarms.due(until_ms, RUNG)
+        due = self._timers.due(until_ms, FIRED_AT_ONCE)
         for key, second in due:
             self._wake(key, second, until_ms)
-        if len(due) < RUNG and self._rung:
+        if len(due) < FIRED_AT_ONCE and self._fired:
             self._tell_rung(now)
         return len(due)
 
     def take(self, now: datetime) -> Sequence[Output]:
-        if self._rung:
+        if self._fired:
             self._tell_rung(now)
         outputs, self._told = self._told, []
         changed, self._changed = self._changed, []
@@ -287,7 +294,7 @@ class Heat:
         return outputs
 
     def _unpack(self, lead_id: str) -> Lead:
-        kept = self._resting.pop(key_of(lead_id))
+        kept = self._packed.pop(key_of(lead_id))
         if kept is None:
             lead = Lead.new(lead_id)
             lead.rules = self._rules.code
@@ -307,12 +314,12 @@ class Heat:
             if not lead.is_listed:
                 del self._leads[lead_id]
                 if lead.record:  # something of it was new
-                    self._resting.put(key_of(lead_id), lead.record, lead.wakes)
+                    self._packed.put(key_of(lead_id), lead.record, lead.wakes)
 
     def _set_alarm(self, lead: Lead, now_ms: int) -> None:
-        """Wake up for a lead at its alarm, unless that is going to happen before anyway."""
-        if lead.alarm_ms < NEVER and lead.alarm_ms // 1000 < lead.wakes:
-            lead.wakes = self._alarms.set(key_of(lead.id), lead.alarm_ms, now_ms)
+        """Wake up for a lead at its timer, unless that is going to happen before anyway."""
+        if lead.timer_ms < NEVER and lead.timer_ms // 1000 < lead.wakes:
+            lead.wakes = self._timers.set(key_of(lead.id), lead.timer_ms, now_ms)
 
     def _wake(self, key: Key, second: int, until_ms: int) -> None:
         found = self._leads.get(id_of(key))
@@ -320,12 +327,12 @@ class Heat:
             if found.wakes != second:
                 return
         else:
-            resting = self._resting.alarm(key)
-            if resting is None or resting[1] != second:
+            packed = self._packed.timer(key)
+            if packed is None or packed[1] != second:
                 return
-            alarm = resting[0]
-            if alarm > until_ms:
-                self._resting.set_alarm(key, self._alarms.set(key, alarm, until_ms))
+            timer = packed[0]
+            if timer > until_ms:
+                self._packed.set_timer(key, self._timers.set(key, timer, until_ms))
                 return
             found = self._unpack(id_of(key))
         found.wakes = NO_WAKE
@@ -333,7 +340,7 @@ class Heat:
         self._set_alarm(found, until_ms)
         if found.is_changed:
             self._list(found)
-        self._rung += crossings
+        self._fired += crossings
 
     def _list(self, lead: Lead) -> None:
         if not lead.is_listed:
@@ -342,8 +349,8 @@ class Heat:
 
     def _tell_rung(self, now: datetime) -> None:
         """Tell what time alone has brought about, in its order."""
-        rung, self._rung = self._rung, []
-        for crossing in sorted(rung, key=lambda each: each.at):
+        fired, self._fired = self._fired, []
+        for crossing in sorted(fired, key=lambda each: each.at):
             self._tell(crossing, now)
 
     def _tell(self, crossing: CrossingEvent, now: datetime) -> None:
@@ -394,10 +401,10 @@ class Heat:
 class Change:
     """A `Promotion` of a partition's leads."""
 
-    heat: Heat
-    rules: Gauges
+    heat: LeadsFold
+    rules: CompiledRules
     effective_ms: int
-    before: Mapping[int, Gauges | None]
+    before: Mapping[int, CompiledRules | None]
     shadow: Shadow
     needs_facts: bool
 

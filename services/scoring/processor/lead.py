@@ -17,11 +17,16 @@ from typing import Any, Final
 
 from uuid_utils import NAMESPACE_URL, uuid5
 
-from services.scoring.processor.fact_mapping import Happened
-from services.scoring.scorecard.heat import Gauge, Gauges
+from services.scoring.processor.fact_mapping import MappedFact
+from services.scoring.scorecard.band_bounds import BandBounds
+from services.scoring.scorecard.compiled import (
+    CompiledScorecard,
+)
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import TYING, Part, Ties
-from services.scoring.scorecard.outlook import Outlook
 from services.scoring.scorecard.record import seal, unseal
 from shared.clock import from_milliseconds, milliseconds
 from shared.events.scoring import (
@@ -48,7 +53,7 @@ _HEAD: Final = Struct(">BqIqIBI")
 _REST: Final = Struct(">qIqIBI")
 _RISK: Final = Struct(">BI")
 _WITH_RISK: Final = 0x80
-_ALARM: Final = Struct(">qI")
+_TIMER: Final = Struct(">qI")
 _HEAT_BANDS: Final = tuple(Band)
 _RISK_BANDS: Final = tuple(RiskBand)
 _LEVELS: Final = {
@@ -59,41 +64,54 @@ _LEVELS: Final = {
 class Track:
     """Where a lead stands on one scorecard, as it was told."""
 
-    __slots__ = ("band", "episode", "outlook", "room")
+    __slots__ = ("band", "bounds", "episode", "room")
 
     def __init__(self, band: str, episode: int = 0) -> None:
         self.band = band
         self.episode = episode
         self.room = 0.0
         """Weights of facts that come to less than this do not lift the lead out of its band."""
-        self.outlook: Outlook | None = None
+        self.bounds: BandBounds | None = None
         """As of the last look; None before the first."""
 
     def keeps(self, lead: Lead, weight: float) -> bool:
-        """Whether the band surely stays, up to the lead's alarm, with a fact of that weight counted."""
-        outlook = self.outlook
-        if outlook is None:
+        """Whether the band surely stays, up to the lead's timer, with a fact of that weight counted."""
+        bounds = self.bounds
+        if bounds is None:
             return False
         if weight > 0.0:
-            outlook.warm(self.room - weight, lead.as_of_ms)
-            self.room = outlook.room
+            bounds.warm(self.room - weight, lead.as_of_ms)
+            self.room = bounds.room
         else:
-            outlook.cool(-weight)
-        if outlook.alarm < lead.alarm_ms:
-            lead.alarm_ms = int(outlook.alarm)
-        return lead.alarm_ms > lead.as_of_ms
+            bounds.cool(-weight)
+        if bounds.timer < lead.timer_ms:
+            lead.timer_ms = int(bounds.timer)
+        return lead.timer_ms > lead.as_of_ms
 
 
 class Lead:
     """A lead in a scoring worker's memory.
 
     `as_of_ms` is the latest instant that was looked at: nothing is told for one before it. Time alone takes no score
-    out of its band before `alarm_ms`. The risk of a lead is tracked once it has become a customer.
+    out of its band before `timer_ms`. The risk of a lead is tracked once it has become a customer.
     """
 
     __slots__ = (
-        "alarm_ms", "as_of_ms", "has_news", "heat", "id", "is_changed", "is_listed",
-        "record", "risk", "rules", "state", "ties", "told", "wakes", "whole",
+        "as_of_ms",
+        "has_news",
+        "heat",
+        "id",
+        "is_changed",
+        "is_listed",
+        "record",
+        "risk",
+        "rules",
+        "state",
+        "ties",
+        "timer_ms",
+        "told",
+        "wakes",
+        "whole",
     )  # fmt: skip
 
     def __init__(self, lead_id: str, state: LeadState) -> None:
@@ -108,7 +126,7 @@ class Lead:
         self.rules = 0
         """The code of the rules that it is kept under."""
         self.as_of_ms = -NEVER
-        self.alarm_ms = NEVER
+        self.timer_ms = NEVER
         self.told = 0
         """How many times this lead's heat was told; readers drop what is not above the last they saw."""
         self.record = b""
@@ -164,7 +182,7 @@ class Lead:
         out = bytearray(
             _HEAD.pack(
                 FORMAT,
-                self.alarm_ms,
+                self.timer_ms,
                 self.rules,
                 self.as_of_ms,
                 self.told,
@@ -181,10 +199,10 @@ class Lead:
     def decode(cls, lead_id: str, record: bytes) -> Lead:
         """Raises `Undecodable` (state-unreadable)."""
         reader = unseal(record, FORMAT)
-        alarm, rules, as_of, told, heat, episode = reader.take(_REST)
+        timer, rules, as_of, told, heat, episode = reader.take(_REST)
         risk = reader.take(_RISK) if heat & _WITH_RISK else None
         lead = cls(lead_id, LeadState.unpack(reader))
-        lead.alarm_ms, lead.rules, lead.as_of_ms, lead.told = alarm, rules, as_of, told
+        lead.timer_ms, lead.rules, lead.as_of_ms, lead.told = timer, rules, as_of, told
         lead.heat.band, lead.heat.episode = _HEAT_BANDS[heat & ~_WITH_RISK], episode
         if risk is not None:  # it may have become a customer by a member alone
             lead.risk = lead.risk or Track(RiskBand.OK)
@@ -192,20 +210,20 @@ class Lead:
         return lead
 
 
-def alarm_in(record: bytes, at: int = 0) -> tuple[int, int]:
-    """The alarm of a state record that begins at `at`, and the code of its rules, without reading the rest of it."""
-    alarm, rules = _ALARM.unpack_from(record, at + 1)
-    return alarm, rules
+def timer_in(record: bytes, at: int = 0) -> tuple[int, int]:
+    """The timer of a state record that begins at `at`, and the code of its rules, without reading the rest of it."""
+    timer, rules = _TIMER.unpack_from(record, at + 1)
+    return timer, rules
 
 
 Crossings = Sequence[CrossingEvent]
 _NOTHING: Final[Crossings] = ()
 
 
-def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
+def take_in(lead: Lead, new: MappedFact, rules: CompiledRules) -> tuple[bool, Crossings]:
     """Fold a fact; whether it was new, and the crossings to tell."""
     effect = new.effect_ms
-    crossings = settle(lead, effect, rules) if lead.alarm_ms <= effect else _NOTHING
+    crossings = settle(lead, effect, rules) if lead.timer_ms <= effect else _NOTHING
     step = rules.plain.get(new.kind) or rules.step(new)
     state = lead.state
     if not fold(state, new, step.counters):
@@ -238,7 +256,7 @@ def take_in(lead: Lead, new: Happened, rules: Gauges) -> tuple[bool, Crossings]:
     return True, [*crossings, *more] if more else crossings
 
 
-def _tied(lead: Lead, ties: Ties, new: Happened, rules: Gauges) -> Crossings:
+def _tied(lead: Lead, ties: Ties, new: MappedFact, rules: CompiledRules) -> Crossings:
     """Look anew at a lead with ties, after a fact of its own."""
     if new.kind in TYING:
         ties.hear(new)
@@ -247,10 +265,10 @@ def _tied(lead: Lead, ties: Ties, new: Happened, rules: Gauges) -> Crossings:
     return _look(lead, lead.as_of_ms, rules, is_told=not new.is_history)
 
 
-def take_part(lead: Lead, member: str, part: Part | None, rules: Gauges) -> Crossings:
+def take_part(lead: Lead, member: str, part: Part | None, rules: CompiledRules) -> Crossings:
     """Take in what a member counts, None when it has left; the crossings to tell."""
     crossings: Crossings = _NOTHING
-    if part is not None and lead.alarm_ms <= part.as_of_ms:
+    if part is not None and lead.timer_ms <= part.as_of_ms:
         crossings = settle(lead, part.as_of_ms, rules)
     if lead.ties is None:
         lead.ties = Ties()
@@ -264,27 +282,27 @@ def take_part(lead: Lead, member: str, part: Part | None, rules: Gauges) -> Cros
     return [*crossings, *_look(lead, as_of_ms, rules, is_told)]
 
 
-def settle(lead: Lead, until_ms: int, rules: Gauges) -> Crossings:
+def settle(lead: Lead, until_ms: int, rules: CompiledRules) -> Crossings:
     """Let happen what time alone brings about up to an instant."""
     crossings: list[CrossingEvent] = []
-    while lead.alarm_ms <= until_ms:
+    while lead.timer_ms <= until_ms:
         before = lead.as_of_ms
-        told = _look(lead, lead.alarm_ms, rules, is_told=True)
+        told = _look(lead, lead.timer_ms, rules, is_told=True)
         crossings += told
-        if told or lead.alarm_ms - lead.as_of_ms > (lead.as_of_ms - before) // 8:
+        if told or lead.timer_ms - lead.as_of_ms > (lead.as_of_ms - before) // 8:
             continue
         # The bounds hardly come nearer any more.
         state = lead.whole
         changes = [
-            gauge.next_change(state.counts, state.attributes, track.band, lead.as_of_ms)
-            for gauge, track in _tracks(lead, rules)
+            compiled.next_change(state.counts, state.attributes, track.band, lead.as_of_ms)
+            for compiled, track in _tracks(lead, rules)
         ]
-        lead.alarm_ms = min((change for change in changes if change is not None), default=NEVER)
+        lead.timer_ms = min((change for change in changes if change is not None), default=NEVER)
     return crossings or _NOTHING
 
 
 def promote(
-    lead: Lead, state: LeadState, before: Gauges | None, after: Gauges, effective_ms: int
+    lead: Lead, state: LeadState, before: CompiledRules | None, after: CompiledRules, effective_ms: int
 ) -> Crossings:
     """Put a lead under other rules, with the state that the facts make under them; the crossings to tell.
 
@@ -316,17 +334,17 @@ def band_of(crossing: CrossingEvent) -> str:
             return RiskBand.OK
 
 
-def _tracks(lead: Lead, rules: Gauges) -> Iterator[tuple[Gauge, Track]]:
+def _tracks(lead: Lead, rules: CompiledRules) -> Iterator[tuple[CompiledScorecard, Track]]:
     yield rules.heat, lead.heat
     if lead.risk is not None and rules.risk is not None and lead.whole.is_customer:
         yield rules.risk, lead.risk
 
 
-def _look(lead: Lead, instant_ms: int, rules: Gauges, is_told: bool) -> list[CrossingEvent]:
+def _look(lead: Lead, instant_ms: int, rules: CompiledRules, is_told: bool) -> list[CrossingEvent]:
     """Look at the scores of an instant, set the bands by them, and tell the crossings."""
     crossings: list[CrossingEvent] = []
     lead.as_of_ms = instant_ms
-    lead.alarm_ms = NEVER
+    lead.timer_ms = NEVER
     if lead.ties is not None and lead.ties.is_quiet(lead.rules):
         return crossings
     told = crossings if is_told else None
@@ -347,17 +365,21 @@ def _look(lead: Lead, instant_ms: int, rules: Gauges, is_told: bool) -> list[Cro
 
 
 def _look_at(
-    gauge: Gauge, track: Track, lead: Lead, rules: Gauges, crossings: list[CrossingEvent] | None
+    compiled: CompiledScorecard,
+    track: Track,
+    lead: Lead,
+    rules: CompiledRules,
+    crossings: list[CrossingEvent] | None,
 ) -> None:
     state, instant = lead.whole, lead.as_of_ms
-    points = gauge.read(state.counts).points(instant)
-    constant = gauge.constant(state.attributes)
-    score = gauge.total(points, constant)
-    before, track.band = track.band, gauge.band(track.band, score)
-    track.outlook = outlook = gauge.outlook(points, constant, track.band, instant)
-    track.room = outlook.room
-    if outlook.alarm < lead.alarm_ms:
-        lead.alarm_ms = int(outlook.alarm)
+    points = compiled.read(state.counts).points(instant)
+    constant = compiled.constant(state.attributes)
+    score = compiled.total(points, constant)
+    before, track.band = track.band, compiled.band(track.band, score)
+    track.bounds = bounds = compiled.bounds(points, constant, track.band, instant)
+    track.room = bounds.room
+    if bounds.timer < lead.timer_ms:
+        lead.timer_ms = int(bounds.timer)
     if track.band != before:
         lead.is_changed = lead.has_news = True
         if crossings is not None:
@@ -365,7 +387,7 @@ def _look_at(
             crossings.append(_crossing(lead, track, before, score, rules))
 
 
-def _crossing(lead: Lead, track: Track, before: str, score: float, rules: Gauges) -> CrossingEvent:
+def _crossing(lead: Lead, track: Track, before: str, score: float, rules: CompiledRules) -> CrossingEvent:
     told: dict[str, Any] = {
         "lead_id": lead.id,
         "at": from_milliseconds(lead.as_of_ms),
@@ -380,7 +402,7 @@ def _crossing(lead: Lead, track: Track, before: str, score: float, rules: Gauges
     return (LeadWentHot if track.band == Band.HOT else LeadWarmed)(**told)
 
 
-def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
+def heat_of(lead: Lead, rules: CompiledRules) -> HeatChanged:
     """The lead's heat as of the last instant looked at, and its risk if it is a customer.
 
     The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is scaled down
@@ -396,24 +418,24 @@ def heat_of(lead: Lead, rules: Gauges) -> HeatChanged:
     )
 
 
-def risk_of(lead: Lead, rules: Gauges) -> Risk | None:
+def risk_of(lead: Lead, rules: CompiledRules) -> Risk | None:
     """The risk of a customer, as of the last instant looked at."""
     if lead.risk is None or rules.risk is None or not lead.whole.is_customer:
         return None
     return Risk(band=RiskBand(lead.risk.band), **_score(lead, rules.risk, "points"))
 
 
-def _score(lead: Lead, gauge: Gauge, name: str) -> dict[str, Any]:
+def _score(lead: Lead, compiled: CompiledScorecard, name: str) -> dict[str, Any]:
     """A lead's score by its `name`, and what a reader needs to decay it."""
-    points = gauge.read(lead.whole.counts).points(lead.as_of_ms)
-    base = gauge.constant(lead.whole.attributes)
+    points = compiled.read(lead.whole.counts).points(lead.as_of_ms)
+    base = compiled.constant(lead.whole.attributes)
     return {
-        name: gauge.total(points, base),
-        "parts": _in_seconds(gauge.fading(points)),
+        name: compiled.total(points, base),
+        "parts": _in_seconds(compiled.fading(points)),
         "base": base or None,
         "groups": tuple(
             Group(parts=_in_seconds(parts), cap=None if cap == inf else cap, within=within)
-            for parts, cap, within in gauge.groups(points)
+            for parts, cap, within in compiled.groups(points)
         )
         or None,
     }

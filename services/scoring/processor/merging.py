@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.scoring.processor.fact_mapping import Happened
+from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Crossings, Lead, take_in, take_part
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import Gauges
 from services.scoring.scorecard.members import MERGED, Part
 
 
 class Merged:
     """A lead, and the others whose facts it may count; facts come in the order in which they take effect."""
 
-    def __init__(self, lead_id: str, rules: Gauges) -> None:
+    def __init__(self, lead_id: str, rules: CompiledRules) -> None:
         self.lead = _new(lead_id, rules)
         self.others: dict[str, Lead] = {}
         self._rules = rules
 
-    def take_in(self, fact: Happened) -> Crossings:
+    def take_in(self, fact: MappedFact) -> Crossings:
         """Fold a fact of any of them; the crossings of the lead to tell."""
         if fact.lead_id == self.lead.id:
             return take_in(self.lead, fact, self._rules)[1]
@@ -45,7 +47,7 @@ class Merged:
         return self._rules.heat.score(whole.counts, at_ms, whole.attributes)
 
 
-def _new(lead_id: str, rules: Gauges) -> Lead:
+def _new(lead_id: str, rules: CompiledRules) -> Lead:
     lead = Lead.new(lead_id)
     lead.rules = rules.code
     return lead

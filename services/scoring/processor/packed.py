@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Final
 from uuid import UUID
 
-from services.scoring.processor.lead import alarm_in
+from services.scoring.processor.lead import timer_in
 
 _WAKE: Final = Struct(">I")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
@@ -25,7 +25,7 @@ def id_of(key: Key) -> str:
     return str(UUID(int=key)) if isinstance(key, int) else key
 
 
-class Resting:
+class PackedLeads:
     def __init__(self) -> None:
         self._kept: dict[Key, bytes] = {}
 
@@ -43,14 +43,14 @@ class Resting:
         kept = self._kept.pop(key, None)
         return None if kept is None else (kept[_WAKE.size :], *_WAKE.unpack_from(kept))
 
-    def alarm(self, key: Key) -> tuple[int, int] | None:
-        """A lead's alarm (ms), and the second for which it is set."""
+    def timer(self, key: Key) -> tuple[int, int] | None:
+        """A lead's timer (ms), and the second for which it is set."""
         kept = self._kept.get(key)
-        return None if kept is None else (alarm_in(kept, _WAKE.size)[0], *_WAKE.unpack_from(kept))
+        return None if kept is None else (timer_in(kept, _WAKE.size)[0], *_WAKE.unpack_from(kept))
 
-    def set_alarm(self, key: Key, wakes: int) -> None:
+    def set_timer(self, key: Key, wakes: int) -> None:
         self._kept[key] = _WAKE.pack(wakes) + self._kept[key][_WAKE.size :]
 
     def rules(self) -> set[int]:
         """The codes of the rules that the records were made under."""
-        return {alarm_in(kept, _WAKE.size)[1] for kept in self._kept.values()}
+        return {timer_in(kept, _WAKE.size)[1] for kept in self._kept.values()}

@@ -14,11 +14,16 @@ from typing import Protocol
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.lead import Lead
 from services.scoring.runtime.transport import Record
-from services.scoring.scorecard.heat import Gauges, gauges
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import TYING, Ties, told_in
+from services.scoring.scorecard.model import (
+    Rules,
+)
 from services.scoring.scorecard.record import Reader
-from services.scoring.scorecard.rules import Rules
 from shared.bus.dead_letters import replayed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS
 from shared.errors import Undecodable
@@ -37,7 +42,7 @@ class Publication(Protocol):
     def rules(self) -> Rules: ...
 
 
-class Book(Protocol):
+class RulesInForce(Protocol):
     """Which rules are in force when."""
 
     def in_force(self, instant_ms: int) -> Publication: ...
@@ -46,9 +51,9 @@ class Book(Protocol):
         """All that ever were or will be."""
 
 
-def by_code(book: Book, code: int) -> Gauges | None:
+def by_code(book: RulesInForce, code: int) -> CompiledRules | None:
     """The rules that a lead's record names."""
-    found = (gauges(publication.rules) for publication in book.versions())
+    found = (compile_rules(publication.rules) for publication in book.versions())
     return next((rules for rules in found if rules.code == code), None)
 
 
@@ -56,7 +61,12 @@ class Shadow:
     """States of leads made anew from the facts: of all, or only of those that were `forgotten`."""
 
     def __init__(
-        self, rules: Gauges, decoder: Decoder, consumer: str, forgotten: Container[str], covers_all: bool
+        self,
+        rules: CompiledRules,
+        decoder: Decoder,
+        consumer: str,
+        forgotten: Container[str],
+        covers_all: bool,
     ) -> None:
         self._rules = rules
         self._read = decoder.read

@@ -1,6 +1,6 @@
 """When to look at which lead again: a timing wheel that costs some bytes a lead, however far ahead. Pure.
 
-An alarm far ahead waits in a coarse slot and moves into finer ones as it comes near. What is set is never taken out:
+A timer far ahead waits in a coarse slot and moves into finer ones as it comes near. What is set is never taken out:
 whoever is woken looks at the lead's own alarm and may find that it has moved.
 """
 
@@ -16,18 +16,18 @@ _STEPS: Final = (86_400, 3_600, 60)
 """Widths of the slots, in seconds, each used from its own length ahead."""
 
 
-class Alarms:
+class TimerWheel:
     def __init__(self) -> None:
         self._slots: dict[int, list[Key]] = {}
         self._order: list[int] = []
         self._soon: list[tuple[int, int, Key]] = []
         self._numbers = count()
 
-    def set(self, lead: Key, alarm_ms: int, now_ms: int) -> int:
-        """Wake for a lead at its alarm, or before; return the second for which it is set."""
-        second, ahead = alarm_ms // 1000, (alarm_ms - now_ms) // 1000
+    def set(self, lead: Key, timer_ms: int, now_ms: int) -> int:
+        """Wake for a lead at its timer, or before; return the second for which it is set."""
+        second, ahead = timer_ms // 1000, (timer_ms - now_ms) // 1000
         if ahead < 1:
-            heappush(self._soon, (alarm_ms, next(self._numbers), lead))
+            heappush(self._soon, (timer_ms, next(self._numbers), lead))
             return second
         for step in _STEPS:
             if ahead > step:
@@ -44,8 +44,8 @@ class Alarms:
         found: list[tuple[Key, int]] = []
         while len(found) < most:
             if self._soon and self._soon[0][0] <= now_ms:
-                alarm, _, lead = heappop(self._soon)
-                found.append((lead, alarm // 1000))
+                timer, _, lead = heappop(self._soon)
+                found.append((lead, timer // 1000))
             elif self._order and self._order[0] * 1000 <= now_ms:
                 second = self._order[0]
                 leads = self._slots[second]

@@ -64,7 +64,7 @@ NEARLY = 2_000
 LATE = timedelta(milliseconds=100)
 """So much later time alone may have its way, so that facts come first which are on their way into the log."""
 
-RUNG = 50
+FIRED_AT_ONCE = 50
 """How many leads are looked at in one go when time alone changes them."""
 
 TRANSACTION_TIMEOUT = 60.0
@@ -103,8 +103,9 @@ class Fold(Protocol):
     def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         """Add records that follow each other in one topic."""
 
-    def ring(self, until: datetime, now: datetime) -> int:
-        """Let happen what is due up to an instant without any record, at most `RUNG` of it; return how much it was."""
+    def fire_timers(self, until: datetime, now: datetime) -> int:
+        """Let happen what is due up to an instant without any record, at most `FIRED_AT_ONCE` of it; say how
+        much it was."""
 
     def take(self, now: datetime) -> Sequence[Output]:
         """What is to be sent since the last take, state records included."""
@@ -244,16 +245,16 @@ class Partition:
             self._positions[tp] = position
             self._want()
 
-    def ring(self) -> bool:
+    def fire_timers(self) -> bool:
         """Let happen what is due, but not before facts that wait; true when there may be more."""
         now = self._clock()
         until = self._ripe(now)
         if until is None or not self.flows.is_set():
             return False
-        rung = self.memory.ring(until, now)
-        if rung:
+        fired = self.memory.fire_timers(until, now)
+        if fired:
             self._want()
-        return rung >= RUNG
+        return fired >= FIRED_AT_ONCE
 
     def _ripe(self, now: datetime) -> datetime | None:
         """Up to when all facts are in the memory; None where not even their beginning is."""
@@ -363,7 +364,7 @@ class Partition:
         return int(DefaultPartitioner()(partition, numbers, numbers))
 
 
-class State:
+class OwnedPartitions:
     """What this worker owns, for the transport to drive."""
 
     def __init__(
@@ -408,7 +409,7 @@ class State:
             owned.start(own, topic_ids, {tp.topic for tp, offset in own.items() if offset < ends[tp]})
             await self._promote(owned)
             owned.is_restored = True
-            await self._ring(owned)  # what came due while nobody worked is told first
+            await self._fire_timers(owned)  # what came due while nobody worked is told first
         return positions
 
     @property
@@ -425,15 +426,15 @@ class State:
     def fold(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         self.partitions[partition].fold(topic, records)
 
-    async def ring(self) -> None:
+    async def fire_timers(self) -> None:
         """Let happen what is due by now in every partition."""
         for owned in self._restored():
-            await self._ring(owned)
+            await self._fire_timers(owned)
 
-    async def _ring(self, owned: Partition) -> None:
+    async def _fire_timers(self, owned: Partition) -> None:
         more = True
         while more and self.partitions.get(owned.number) is owned:
-            more = owned.ring()
+            more = owned.fire_timers()
             await asyncio.sleep(0)
 
     async def promote(self) -> None:

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 
-from services.scoring.runtime.state import GRACE, Fold, Log, Partition, State
+from services.scoring.runtime.state import GRACE, Fold, Log, OwnedPartitions, Partition
 from services.scoring.runtime.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable
@@ -23,7 +23,7 @@ from shared.events.base import rfc3339
 from shared.logs import logger
 from shared.tasks import ended
 
-RING_SECONDS = 0.2
+TIMER_SECONDS = 0.2
 """So often what time alone brings about is looked for."""
 
 STAND_SECONDS = 0.2
@@ -46,7 +46,7 @@ class Patience:
     """Facts waiting while no position moves for so long end the worker."""
 
 
-class Stream:
+class Worker:
     """A worker of the group, as a part of a process.
 
     It works until its first failure. What only a person can mend (`Refused`) leaves it standing still, and `check`
@@ -62,7 +62,7 @@ class Stream:
     ) -> None:
         self._log = log
         self._patience = patience
-        self.state = State(log, new_fold, self._fail, clock)
+        self.state = OwnedPartitions(log, new_fold, self._fail, clock)
         self.stopped: str | None = None
         self.task: asyncio.Task[None] | None = None
         self._failed = asyncio.Event()
@@ -131,7 +131,7 @@ class Stream:
             asyncio.create_task(self._guarded(work))
             for work in (
                 app.start(),
-                self._ring(),
+                self._fire_timers(),
                 self._promote(),
                 self._stand(),
                 self._watch(),
@@ -158,14 +158,14 @@ class Stream:
         except Exception as error:
             self._fail(error)
 
-    async def _ring(self) -> None:
+    async def _fire_timers(self) -> None:
         while True:
-            await asyncio.sleep(RING_SECONDS)
-            await self.state.ring()
+            await asyncio.sleep(TIMER_SECONDS)
+            await self.state.fire_timers()
 
     async def _promote(self) -> None:
         while True:
-            await asyncio.sleep(RING_SECONDS)
+            await asyncio.sleep(TIMER_SECONDS)
             await self.state.promote()
 
     async def _stand(self) -> None:
@@ -239,7 +239,7 @@ class App(faust.App):
         """Nothing is kept on disk."""
 
 
-def new_app(log: Log, state: State, patience: Patience) -> App:
+def new_app(log: Log, state: OwnedPartitions, patience: Patience) -> App:
     app = App(
         log.group,
         broker=f"kafka://{log.topics.bootstrap}",

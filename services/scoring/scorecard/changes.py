@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from services.scoring.scorecard.rules import (
+from services.scoring.scorecard.model import (
     BandRule,
     Condition,
     GroupRule,

@@ -12,10 +12,20 @@ from heapq import heappush, heappushpop, nsmallest
 from math import fsum
 from typing import Final
 
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from services.scoring.scorecard.counts import DecayedCounts, decay
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import FitTerm, fit_terms, gauges
-from services.scoring.scorecard.rules import HEAT, KindRule, Rules
+from services.scoring.scorecard.fit import (
+    FitTerm,
+    fit_terms,
+)
+from services.scoring.scorecard.model import (
+    HEAT,
+    KindRule,
+    Rules,
+)
 
 LISTED: Final = 100
 """How many terms are listed, when nobody asks for more or fewer."""
@@ -140,7 +150,7 @@ def explained(
     At most `most` terms are listed, no more than each tally holds of a kind. An instant before the newest fact is read,
     and returned, as that fact's.
     """
-    gauge = gauges(rules).of(scorecard)
+    compiled = compile_rules(rules).of(scorecard)
     instant = max(at_ms, counts.newest_ms) if counts.newest_ms is not None else at_ms
     rests: dict[str, _Kind] = {}
     found: list[Term] = []
@@ -156,14 +166,14 @@ def explained(
     rest = [kind.rest(instant) for kind in rests.values() if kind.facts]
     rest.sort(key=lambda each: (-abs(each.points), each.kind))
 
-    fit = fit_terms(gauge.scorecard, attributes or {})
-    sums: dict[str | None, list[float]] = {None: [gauge.scorecard.base, *(term.points for term in fit)]}
+    fit = fit_terms(compiled.scorecard, attributes or {})
+    sums: dict[str | None, list[float]] = {None: [compiled.scorecard.base, *(term.points for term in fit)]}
     for kind_name, points in [(each.kind, each.points) for each in terms] + [
         (each.kind, each.points) for each in rest
     ]:
         sums.setdefault(rests[kind_name].rule.group, []).append(points)
     caps = []
-    for group in gauge.scorecard.groups.values():  # inner ones come first
+    for group in compiled.scorecard.groups.values():  # inner ones come first
         points = fsum(sums.get(group.name, ()))
         held = max(-group.cap, min(group.cap, points))
         if held != points:
@@ -174,12 +184,12 @@ def explained(
         caps.append(Cap(None, -below_zero))
     return Explanation(
         at_ms=instant,
-        heat=gauge.score(counts, instant, attributes),
+        heat=compiled.score(counts, instant, attributes),
         rules=rules.version,
         terms=tuple(terms),
         fit=fit,
         caps=tuple(sorted(caps, key=lambda cap: (cap.group is None, cap.group))),
-        base=gauge.scorecard.base,
+        base=compiled.scorecard.base,
         rest=tuple(rest),
     )
 

@@ -15,8 +15,10 @@ from xxhash import xxh3_64_intdigest
 
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.fact import Fact
+from services.scoring.scorecard.model import (
+    Counter,
+)
 from services.scoring.scorecard.record import Reader, UnreadableRecord
-from services.scoring.scorecard.rules import Counter
 from shared.errors import Refused
 
 REMEMBERED_SIGNALS: Final = 256

@@ -8,7 +8,9 @@ from itertools import islice, takewhile
 
 from cli.demo.audit import FACT_OF
 from cli.demo.script import BEFORE, Beat, entered_texts, script
-from services.scoring.scorecard.rules import default_rules
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from shared.commands import CaptureLead, LogActivity, OpenTicket, ReplyTicket, ResolveTicket
 from shared.events.base import HISTORY_AFTER
 

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.fold import Heat
-from services.scoring.scorecard.heat import Gauges
+from services.scoring.processor.fold import LeadsFold
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, encode
@@ -66,13 +68,13 @@ def told_facts(leads: int, begin: datetime, every: timedelta) -> list[Recorded[E
 
 
 def published_later(
-    facts: Sequence[Recorded[Event]], in_force: Gauges, rules: Gauges, until: datetime
+    facts: Sequence[Recorded[Event]], in_force: CompiledRules, rules: CompiledRules, until: datetime
 ) -> dict[str, tuple[float, str, str]]:
     """Heat, band and digest by lead, as scoring has them that took the facts and then went over to other rules."""
     end, topics = milliseconds(until), Topics("nowhere")
     published = SimpleNamespace(rules=rules.rules, effective_ms=end)
     book: Any = SimpleNamespace(in_force=lambda _: published, versions=lambda: (published,))
-    scoring = Heat(topics, in_force, 0, Decoder(), book)
+    scoring = LeadsFold(topics, in_force, 0, Decoder(), book)
     records: list[Any] = [
         SimpleNamespace(key=each.lead_id.encode(), value=encode(each), headers=(), partition=0, offset=0)
         for each in facts

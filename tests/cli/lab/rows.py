@@ -10,7 +10,7 @@ from cli.imports.meaning import Mapping
 from cli.imports.readers import Source
 from cli.imports.rows import Reject, understand
 from cli.lab.histories import History, history
-from services.scoring.processor.fact_mapping import Happened, happened
+from services.scoring.processor.fact_mapping import MappedFact, map_event
 from shared.commands import Activity, Captured, HistoryRow, Lost, Offered, Signal, StageChanged, Won
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityLogged
@@ -20,7 +20,7 @@ from shared.events.signals import SignalReceived
 
 def leads_of(path: Path, mapping: Mapping) -> list[History]:
     """Every lead's history, in the order of the file."""
-    facts: dict[str, list[Happened]] = defaultdict(list)
+    facts: dict[str, list[MappedFact]] = defaultdict(list)
     numbers: dict[str, count[int]] = defaultdict(lambda: count(1))
     with Source(path) as source:
         for ready in understand(source.rows(mapping), mapping):
@@ -32,7 +32,7 @@ def leads_of(path: Path, mapping: Mapping) -> list[History]:
             else:
                 sequence = next(numbers[event.aggregate])
                 recorded = Recorded(f"row-{row.row}", event, row.at, sequence, event.aggregate)
-            facts[row.lead_id].append(happened(recorded))
+            facts[row.lead_id].append(map_event(recorded))
     return [history(lead_id, each) for lead_id, each in facts.items()]
 
 

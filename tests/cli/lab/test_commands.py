@@ -13,8 +13,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from cli import program
-from services.scoring.scorecard.heat import Gauges, gauges
-from services.scoring.scorecard.rules import default_rules, default_text, parse_rules
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+    compile_rules,
+)
+from services.scoring.scorecard.defaults import (
+    default_rules,
+    default_text,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.bus.topics import FACTS, Topics, admin
 from shared.events import Recorded, encode
 from shared.events.base import Event
@@ -65,7 +74,7 @@ async def test_a_backtest_predicts_the_states_that_scoring_then_has_and_touches_
     await publish(topics, [*facts, *facts[:30]])  # told twice is told once
     async with producer(topics) as sender:
         await sender.send_and_wait(topics.name("signals"), b"not an event", key=b"lead-1")
-    in_force = gauges(default_rules("retail"))
+    in_force = compile_rules(default_rules("retail"))
     published = RulesPublished(
         lead_id="r1", at=until, rules=in_force.version, effective_at=until, text=default_text("retail")
     )
@@ -84,7 +93,7 @@ async def test_a_backtest_predicts_the_states_that_scoring_then_has_and_touches_
     assert done.code == 1, done.err
     assert "1 records could not be read" in done.err
     assert await standing(topics) == before
-    rules = Gauges(parse_rules(NEW_RULES))
+    rules = CompiledRules(parse_rules(NEW_RULES))
     expected = published_later(facts, in_force, rules, until)
     states = [json.loads(line) for line in (tmp_path / "states.ndjson").read_text().splitlines()]
     assert {each["lead"]: (each["heat"], each["band"], each["digest"]) for each in states} == expected

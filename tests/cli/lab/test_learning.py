@@ -12,9 +12,20 @@ from cli.lab.fitting import fitted, two_thirds
 from cli.lab.histories import AGES, HOUR_MS, History, history
 from cli.lab.replay import play
 from cli.lab.worth import auc
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
+from services.scoring.scorecard.defaults import (
+    DEFAULTS,
+    default_rules,
+)
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import Gauges
-from services.scoring.scorecard.rules import DEFAULTS, Rules, default_rules, parse_rules
+from services.scoring.scorecard.model import (
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.errors import Refused
 
 learning = pytest.importorskip("cli.lab.learning", reason="scikit-learn is not installed")
@@ -154,7 +165,7 @@ def test_the_file_is_read_back_and_rates_leads_as_what_was_learned(
     assert "of the" in text, "counts stand beside the weights"
     cases = learning.captured_in(leads, 0, until)
     looks, _ = learning.looks_of(cases, until, tuple(AGES.values()))
-    points, gauges = scale(lesson), Gauges(rules)
+    points, gauges = scale(lesson), CompiledRules(rules)
     hot = weight = 0.0
     for lead, at, age, score in zip(looks.lead, looks.at, looks.age, lesson.scores, strict=True):
         heat = play(cases[lead], gauges, [int(at)], until).looks[0].heat
@@ -167,7 +178,7 @@ def test_the_file_is_read_back_and_rates_leads_as_what_was_learned(
 
 
 def test_an_ended_lead_is_cold_for_good(leads: list[History], lesson: learning.Lesson) -> None:
-    rules = Gauges(parse_rules(draft(lesson, default_rules(), ())))
+    rules = CompiledRules(parse_rules(draft(lesson, default_rules(), ())))
 
     for lead in leads[:60]:
         assert lead.ended_ms is not None

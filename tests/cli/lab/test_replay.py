@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 from cli.lab.comparison import Comparison
 from cli.lab.histories import AGES, HOUR_MS, History, history
 from cli.lab.replay import play
-from services.scoring.processor.fact_mapping import happened, live
+from services.scoring.processor.fact_mapping import live, map_event
 from services.scoring.processor.merging import absorbed_in
+from services.scoring.scorecard.compiled_rules import (
+    CompiledRules,
+)
+from services.scoring.scorecard.defaults import (
+    DEFAULTS,
+    default_rules,
+)
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import Gauges
-from services.scoring.scorecard.rules import DEFAULTS, default_rules, parse_rules
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from shared.clock import milliseconds
 from shared.events.scoring import LeadCooled, LeadWentHot
 from tests.cli.lab.facts import NEW_RULES, published_later, told_facts
@@ -24,8 +32,8 @@ from tests.scoring import merged
 from tests.scoring.merged import lead_at
 from tests.scoring.scorecard.explaining import explain
 
-OLD = Gauges(default_rules())
-NEW = Gauges(
+OLD = CompiledRules(default_rules())
+NEW = CompiledRules(
     parse_rules(
         """
 signals: [form_completed]
@@ -71,7 +79,7 @@ def histories(draw: st.DrawFn) -> History:
 
 @given(histories(), st.lists(_times, max_size=4), st.sampled_from([OLD, NEW]))
 def test_a_look_sees_exactly_the_facts_up_to_its_instant(
-    lead: History, times: list[int], rules: Gauges
+    lead: History, times: list[int], rules: CompiledRules
 ) -> None:
     instants = sorted(START + after for after in times)
 
@@ -161,11 +169,11 @@ def test_a_predicted_state_is_the_one_that_scoring_has_once_rules_are_published(
     begin = datetime(2026, 11, 20, tzinfo=UTC)
     until = begin + timedelta(hours=hours)
     told = [each for each in told_facts(60, begin, timedelta(minutes=20)) if each.event.at < until]
-    in_force, rules = Gauges(default_rules(name)), Gauges(parse_rules(NEW_RULES))
+    in_force, rules = CompiledRules(default_rules(name)), CompiledRules(parse_rules(NEW_RULES))
     comparison = Comparison(in_force, rules, 0, milliseconds(until))
 
     states = [
-        comparison.add(history(lead_id, [happened(each) for each in told if each.lead_id == lead_id]))
+        comparison.add(history(lead_id, [map_event(each) for each in told if each.lead_id == lead_id]))
         for lead_id in {each.lead_id for each in told}
     ]
 
@@ -189,8 +197,8 @@ def test_merged_leads_are_predicted_with_what_their_members_count(seed: int) -> 
     comparison = Comparison(merged.RULES, merged.LONGER, 0, end)
 
     for lead in {fact.lead_id for fact in story.facts}:
-        own = [happened(fact) for fact in story.of(lead)]
-        others = [happened(fact) for fact in story.of(*absorbed_in(own))]
+        own = [map_event(fact) for fact in story.of(lead)]
+        others = [map_event(fact) for fact in story.of(*absorbed_in(own))]
         state, stands = comparison.add(history(lead, own, others)), world.lead(lead)
 
         assert state is not None

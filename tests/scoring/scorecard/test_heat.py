@@ -10,12 +10,27 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from services.scoring.scorecard.counts import DecayedCounts, decay
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.explanation import Cap, Term
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.heat import FitTerm, fit_terms, gauges
+from services.scoring.scorecard.fit import (
+    FitTerm,
+    fit_terms,
+)
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.rules import KindRule, Rules, default_rules, parse_rules
+from services.scoring.scorecard.model import (
+    KindRule,
+    Rules,
+)
+from services.scoring.scorecard.parser import (
+    parse_rules,
+)
 from tests.scoring.scorecard.explaining import explain
 
 DAY = 86_400_000
@@ -87,16 +102,16 @@ def counted(facts: list[Fact], rules: Rules = RULES) -> DecayedCounts:
 
 
 def heat(counts: DecayedCounts, rules: Rules, at_ms: int, attributes: Mapping[str, str] = NOTHING) -> float:
-    return gauges(rules).heat.score(counts, at_ms, attributes)
+    return compile_rules(rules).heat.score(counts, at_ms, attributes)
 
 
 def fading(counts: DecayedCounts, rules: Rules, at_ms: int) -> list[tuple[int, float]]:
-    gauge = gauges(rules).heat
-    return gauge.fading(gauge.read(counts).points(at_ms))
+    compiled = compile_rules(rules).heat
+    return compiled.fading(compiled.read(counts).points(at_ms))
 
 
 def next_change(counts: DecayedCounts, rules: Rules, band: str, at_ms: int) -> int | None:
-    return gauges(rules).heat.next_change(counts, {}, band, at_ms)
+    return compile_rules(rules).heat.next_change(counts, {}, band, at_ms)
 
 
 def captured(*days_ago: float) -> list[Fact]:
@@ -222,15 +237,15 @@ def test_fit_leaves_out_what_the_rules_do_not_mention() -> None:
     ],
 )
 def test_a_band_is_entered_at_from_and_kept_down_to_until(previous: str, points: float, now: str) -> None:
-    assert gauges(RULES).heat.band(previous, points) == now
+    assert compile_rules(RULES).heat.band(previous, points) == now
 
 
 @deterministic
 @given(st.floats(0, 100))
 def test_a_band_once_reached_is_kept_at_the_same_heat(points: float) -> None:
     for previous in ("cold", "warm", "hot"):
-        reached = gauges(RULES).heat.band(previous, points)
-        assert gauges(RULES).heat.band(reached, points) == reached
+        reached = compile_rules(RULES).heat.band(previous, points)
+        assert compile_rules(RULES).heat.band(reached, points) == reached
 
 
 def test_a_lone_fact_falls_out_of_its_band_when_the_formula_says() -> None:
@@ -256,7 +271,7 @@ def test_a_change_is_the_first_millisecond_outside_the_band(
     facts: list[Fact], held: str, rules: Rules
 ) -> None:
     counts = counted(facts, rules)
-    keep, enter = gauges(rules).heat.limits(held)
+    keep, enter = compile_rules(rules).heat.limits(held)
 
     change = next_change(counts, rules, held, NOW)
 
@@ -272,20 +287,20 @@ def test_a_change_is_the_first_millisecond_outside_the_band(
 def test_a_score_stays_in_its_band_up_to_the_alarm_whatever_comes_within_the_outlook(
     facts: list[Fact], more: list[Fact], over: int, rules: Rules
 ) -> None:
-    gauge = gauges(rules).heat
-    counts, constant = counted(facts, rules), gauge.constant({})
-    points = gauge.read(counts).points(NOW)
-    held = gauge.band("cold", gauge.total(points, constant))
-    keep, enter = gauge.limits(held)
+    compiled = compile_rules(rules).heat
+    counts, constant = counted(facts, rules), compiled.constant({})
+    points = compiled.read(counts).points(NOW)
+    held = compiled.band("cold", compiled.total(points, constant))
+    keep, enter = compiled.limits(held)
 
-    outlook = gauge.outlook(points, constant, held, NOW)
+    bounds = compiled.bounds(points, constant, held, NOW)
 
     change = next_change(counts, rules, held, NOW)
-    assert change is None or outlook.alarm <= change
-    room, before = outlook.room, NOW
+    assert change is None or bounds.timer <= change
+    room, before = bounds.room, NOW
     for fact in sorted(more, key=lambda fact: fact.at_ms):
         at_ms = NOW + over - (NOW - fact.at_ms) * over // (60 * DAY)
-        if outlook.alarm <= at_ms:
+        if bounds.timer <= at_ms:
             break
         assert all(
             keep - 1e-9 <= heat(counts, rules, at) < enter + 1e-9
@@ -298,11 +313,11 @@ def test_a_score_stays_in_its_band_up_to_the_alarm_whatever_comes_within_the_out
         if weight > 0.0:
             room -= weight
             if room <= 0.0:
-                outlook.warm(room, at_ms)
-                room = outlook.room
+                bounds.warm(room, at_ms)
+                room = bounds.room
         else:
-            outlook.cool(-weight)
-        if outlook.alarm <= at_ms:
+            bounds.cool(-weight)
+        if bounds.timer <= at_ms:
             break
         assert keep - 1e-9 <= heat(counts, rules, at_ms) < enter + 1e-9
         before = at_ms

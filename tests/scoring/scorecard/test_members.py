@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.scorecard.counts import DecayedCounts
+from services.scoring.scorecard.defaults import (
+    default_rules,
+)
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, told_in
 from services.scoring.scorecard.record import UnreadableRecord
-from services.scoring.scorecard.rules import default_rules
 from shared.errors import Undecodable
 
 RULES = default_rules()

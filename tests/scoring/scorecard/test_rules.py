@@ -11,17 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.processor.fact_mapping import kind_of
+from services.scoring.scorecard.compiled_rules import (
+    compile_rules,
+)
 from services.scoring.scorecard.counts import DecayedCounts
-from services.scoring.scorecard.heat import gauges
-from services.scoring.scorecard.rules import (
+from services.scoring.scorecard.defaults import (
     DEFAULTS,
+    default_rules,
+    default_text,
+)
+from services.scoring.scorecard.model import (
     BandRule,
     Condition,
     GroupRule,
-    RulesError,
-    default_rules,
-    default_text,
     in_words,
+)
+from services.scoring.scorecard.parser import (
+    RulesError,
     parse_rules,
 )
 from services.scoring.scorecard.vocabulary import SIGNALS, events
@@ -405,7 +411,7 @@ def test_a_half_life_is_written_as_it_is_read(seconds: int) -> None:
 
 def test_the_file_that_the_documentation_explains_is_good_and_its_words_on_silence_are_true() -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(), re.S)
-    risk = gauges(parse_rules(example, "docs/rules.md")).risk
+    risk = compile_rules(parse_rules(example, "docs/rules.md")).risk
     assert risk is not None
     won = parse_rules(example).kind_of("risk", "lead.won", {})
     assert won is not None

@@ -1,31 +1,23 @@
-"""Heat: what the counts are worth under the rules at an instant, and until when.
-
-A score is base points, fit points and the sum of weights times decayed counts, where the sum of each group is held
-within ±cap before it counts in the group it lies in; it is never below 0. Sums are `math.fsum`, correctly rounded and
-so independent of order. Heat and risk are two scorecards of the same make.
-"""
+"""A scorecard compiled for reading: what counts are worth at an instant, as a sum of cells that fade."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from math import fsum, inf, ldexp
 from typing import Final, NamedTuple
 
+from services.scoring.scorecard.band_bounds import BandBounds, Sure
 from services.scoring.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, scale
-from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.lead_state import QUALIFIED, WON
-from services.scoring.scorecard.members import TYING
-from services.scoring.scorecard.outlook import Outlook, Sure
-from services.scoring.scorecard.rules import Counter, KindRule, Rules, Scorecard
-from shared.errors import Refused
+from services.scoring.scorecard.fit import fit_terms
+from services.scoring.scorecard.model import (
+    KindRule,
+    Scorecard,
+)
 
 _MOST_HALVINGS: Final = 960  # of what a float may hold, a sum of units is far below the rest
 # After so many half-lives every count is 0.0 as a float, however many facts it holds.
 _FADED_HALF_LIVES: Final = 1200
-_KINDS_KEPT: Final = 10_000
-_TURNS: Final = TYING | {WON, QUALIFIED}
 
 
 class _Group(NamedTuple):
@@ -53,10 +45,10 @@ class Reading:
 
     __slots__ = ("_half_lives", "_newest_ms", "_sums")
 
-    def __init__(self, gauge: Gauge, counts: DecayedCounts) -> None:
-        self._half_lives = gauge.half_life_of
+    def __init__(self, compiled: CompiledScorecard, counts: DecayedCounts) -> None:
+        self._half_lives = compiled.half_life_of
         self._newest_ms = newest = counts.newest_ms or 0
-        worth = gauge.worth
+        worth = compiled.worth
         sums: dict[int, float] = {}
         for code, count in counts.by_code.items():
             found = worth.get(code)
@@ -89,7 +81,7 @@ class Reading:
         return found
 
 
-class Gauge:
+class CompiledScorecard:
     """A scorecard made ready for reading; immutable, and quick where it is read a million times."""
 
     def __init__(self, scorecard: Scorecard) -> None:
@@ -250,7 +242,7 @@ class Gauge:
         """A score is in `band` from the first up to below the second."""
         return self._limits[band if band in self._limits else self.lowest]
 
-    def outlook(self, points: dict[int, float], constant: float, band: str, at_ms: int) -> Outlook:
+    def bounds(self, points: dict[int, float], constant: float, band: str, at_ms: int) -> BandBounds:
         """Bounds within which the score stays in `band`, from the points of `at_ms`."""
         warm = cool = 0.0
         warm_half_life = cool_half_life = LONGEST_HALF_LIFE_MS
@@ -278,7 +270,7 @@ class Gauge:
             cooling += group_cooling
             warm_half_life = cool_half_life = self.half_lives[0]
         keep, enter = self.limits(band)
-        return Outlook(
+        return BandBounds(
             at_ms,
             keep - constant + cool,
             enter - constant - warm,
@@ -372,70 +364,6 @@ class Gauge:
         return None
 
 
-class Step:
-    """What a kind of fact counts for: its counters, its weights, and whether more than its points may change."""
-
-    __slots__ = ("counters", "heat", "is_turn", "risk")
-
-    def __init__(self, counters: tuple[Counter, ...], heat: float, risk: float, is_turn: bool) -> None:
-        self.counters = counters
-        self.heat = heat
-        self.risk = risk
-        self.is_turn = is_turn
-
-
-class Gauges:
-    """The scorecards of some rules, ready for reading."""
-
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
-        self.version = rules.version
-        self.code = int(rules.version[:8], 16)
-        """32 bits of the version."""
-        self.codes = frozenset(
-            kind.counter.code for scorecard in rules.scorecards for kind in scorecard.kinds.values()
-        )
-        """The counters that are kept."""
-        self.heat = Gauge(rules.heat)
-        self.risk = Gauge(rules.risk) if rules.risk is not None else None
-        self.plain = {event: self._step(event, {}) for event in rules.plain}
-        """The steps of events for which no rule has a condition, as far as they have been met."""
-        self.conditional = frozenset(
-            kind.event for scorecard in rules.scorecards for kind in scorecard.kinds.values() if kind.when
-        )
-
-    def of(self, scorecard: str) -> Gauge:
-        """Raises Refused for a scorecard that the rules do not have."""
-        if scorecard == "heat":
-            return self.heat
-        if self.risk is None:
-            raise Refused("no-scorecard", f"the rules {self.version} have no scorecard {scorecard}")
-        return self.risk
-
-    def step(self, fact: Fact) -> Step:
-        """What a fact counts for."""
-        step = self.plain.get(fact.kind)
-        if step is None:
-            step = self._step(fact.kind, fact.attributes or {})
-            if fact.kind not in self.conditional and len(self.plain) < _KINDS_KEPT:
-                self.plain[fact.kind] = step
-        return step
-
-    def _step(self, event: str, attributes: Mapping[str, object]) -> Step:
-        weights = []
-        for scorecard in ("heat", "risk"):
-            kind = self.rules.kind_of(scorecard, event, attributes)
-            weights.append(kind.weight if kind is not None else 0.0)
-        counters = self.rules.counters(event, attributes)
-        return Step(counters, weights[0], weights[1], event in _TURNS)
-
-
-@lru_cache(maxsize=64)
-def gauges(rules: Rules) -> Gauges:
-    """The gauges of some rules, made once."""
-    return Gauges(rules)
-
-
 def _tree(scorecard: Scorecard, names: Sequence[tuple[str, int]]) -> tuple[_Group, ...]:
     """The groups that have anything in them, inner ones before outer ones, and at last the whole."""
     groups: list[_Group] = []
@@ -455,21 +383,3 @@ def _by_half_life(parts: Sequence[tuple[int, float]]) -> list[tuple[int, float]]
     for half_life, points in parts:
         sums[half_life] = sums.get(half_life, 0.0) + points
     return sorted(sums.items())
-
-
-@dataclass(frozen=True, slots=True)
-class FitTerm:
-    """What one attribute of the lead adds to heat."""
-
-    attribute: str
-    value: str
-    points: float
-
-
-def fit_terms(scorecard: Scorecard, attributes: Mapping[str, str]) -> tuple[FitTerm, ...]:
-    """What the lead's attributes are worth, by name; those the rules do not mention are left out."""
-    return tuple(
-        FitTerm(name, attributes[name], points[attributes[name]])
-        for name, points in sorted(scorecard.fit.items())
-        if attributes.get(name) in points
-    )

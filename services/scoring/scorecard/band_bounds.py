@@ -1,8 +1,8 @@
 """What a score may do before it is looked at again, in bounds that cost little.
 
 They follow from the points of one exact look, for what there is only fades: the score does not rise out of its band
-while facts that warm it come to less than `room`, and time alone does not take it out before `alarm`. As facts come,
-both are moved without another look: what warms uses up room and then brings the alarm nearer, as does what cools.
+while facts that warm it come to less than `room`, and time alone does not take it out before `timer`. As facts come,
+both are moved without another look: what warms uses up room and then brings the timer nearer, as does what cools.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Sure(NamedTuple):
         return max(0.0, floor(self.half_life_ms * log2(self.points / need) * (1.0 - MARGIN)) - 1.0)
 
 
-class Outlook:
+class BandBounds:
     """The bounds of a score from a look at `at_ms`.
 
     The score falls out of its band when what surely warms it comes to `need`. It does not rise out of it while what
@@ -43,8 +43,8 @@ class Outlook:
         "_need",
         "_reserve",
         "_warming",
-        "alarm",
         "room",
+        "timer",
     )
 
     def __init__(
@@ -62,7 +62,7 @@ class Outlook:
         self._cooling = cooling
         self._melting: Callable[[], tuple[float, int]] | tuple[float, int] = melting
         self._melted = 0.0
-        self.alarm = self._fall()
+        self.timer = self._fall()
         self._give(room - MARGIN)
 
     def warm(self, left: float, at_ms: int) -> None:
@@ -80,7 +80,7 @@ class Outlook:
     def cool(self, points: float) -> None:
         """A fact takes away so many points."""
         self._need += points
-        self.alarm = min(self.alarm, self._fall())
+        self.timer = min(self.timer, self._fall())
 
     def _fall(self) -> float:
         """The score does not fall out of its band before this instant (ms, or inf)."""
@@ -95,6 +95,6 @@ class Outlook:
         if missing > 0.0:
             self.room = missing / 2
             self._reserve = missing / 2 - room
-            self.alarm = min(self.alarm, self._at_ms + self._cooling.lasts(self._reserve))
+            self.timer = min(self.timer, self._at_ms + self._cooling.lasts(self._reserve))
         else:
-            self.alarm = float(self._at_ms)
+            self.timer = float(self._at_ms)
