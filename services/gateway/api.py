@@ -19,8 +19,8 @@ from services.gateway import handlers
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import Holder, KeyRing, Scope
-from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
+from services.gateway.quick_log import Language, Proposal, parse
 from services.gateway.store import Imports, Views
 from shared.bus import Publisher, Topics
 from shared.bus.lag import lag

@@ -14,7 +14,7 @@ from services.gateway import agenda, catalogue
 from services.gateway.api import admit
 from services.gateway.feeds import Feed, Feeds
 from services.gateway.keys import Holder, KeyRing, Role, Scope
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from services.gateway.store import Views
 from shared.clock import Clock
 from shared.commands import OpenCalendar

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 
 Say = Callable[..., str]
 """`say("due_in", long="5 min")`; what is not in the catalogue is said as it is."""

@@ -26,8 +26,8 @@ from services.gateway.api import COOKIE, admit
 from services.gateway.backends import Backends
 from services.gateway.domain import LeadView
 from services.gateway.keys import KeyRing, Scope
-from services.gateway.lines import Language
 from services.gateway.live import Live
+from services.gateway.quick_log import Language
 from services.gateway.store import Views
 from shared.clock import Clock
 from shared.errors import AscuaError, Forbidden, NotFound, Unavailable

@@ -16,9 +16,9 @@ from services.gateway.boards import Asked
 from services.gateway.discipline.board import By
 from services.gateway.discipline.figures import HINTS, Figure
 from services.gateway.keys import Holder, KeyRing, Scope
-from services.gateway.lines import Language
 from services.gateway.live import Live
 from services.gateway.pages import page_route, renderer
+from services.gateway.quick_log import Language
 from services.gateway.store import Trails, Views
 from shared.clock import Clock
 from shared.events.base import LeadId

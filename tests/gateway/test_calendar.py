@@ -14,7 +14,7 @@ from services.gateway import catalogue
 from services.gateway.agenda import calendar
 from services.gateway.domain import LeadView, NextStep, Status
 from services.gateway.keys import KeyRing, Role
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from shared.commands import Profile
 from shared.events.followup import ActivityKind
 from shared.mongo import Mongo

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.gateway import catalogue
 from services.gateway.day import Why, end_of_day, plan
 from services.gateway.domain import Heat, LeadView, NextStep, Status
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 from shared.events.leads import Channel, Money, Stage
 from shared.events.scoring import Band
