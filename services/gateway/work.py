@@ -18,7 +18,7 @@ from services.gateway.discipline.figures import HINTS, Figure
 from services.gateway.keys import Holder, KeyRing, Scope
 from services.gateway.live import Live
 from services.gateway.pages import page_route, renderer
-from services.gateway.quick_log import Language
+from services.gateway.quick_log import Assumed, Language
 from services.gateway.store import Trails, Views
 from shared.clock import Clock
 from shared.events.base import LeadId
@@ -70,6 +70,7 @@ def router(
             zone=place.key,
             query=urlencode(query),
             kinds=list(ActivityKind),
+            assumed=list(Assumed),
             results=list(ActivityResult),
             objections=list(Objection),
             directions=list(Direction),
