@@ -13,7 +13,9 @@ from services.gateway.quick_log.model import (
     Day,
     Edge,
     Feast,
+    Impossible,
     Month,
+    NthWeekday,
     Offset,
     OfMonth,
     Period,
@@ -25,6 +27,15 @@ from services.gateway.quick_log.model import (
 
 FARTHEST = 3_660
 """Days: nobody promises a call later than in ten years."""
+
+
+def checked(day: int, month: int, year: int | None, is_doubtful: bool = False) -> Day:
+    """A date as it was said, or that there is none such."""
+    if not 1 <= month <= 12 or (year is not None and not 1970 <= year <= 2199):
+        return Impossible()
+    if not 1 <= day <= calendar.monthrange(2024 if year is None else year, month)[1]:
+        return Impossible()
+    return Date(day, month, year, is_doubtful)
 
 
 def number_fits(number: int, weekday: int, today: date, is_ahead: bool) -> bool:
@@ -76,6 +87,9 @@ def ahead(day: Day, today: date) -> date | None:
         case Month(number, edge, year):
             years = (today.year, today.year + 1) if year is None else (year,)
             return next((each for each in (_in_month(y, number, edge) for y in years) if each >= today), None)
+        case NthWeekday():
+            named = (_nth_weekday(day, year) for year in (today.year, today.year + 1))
+            return next((each for each in named if each is not None and each >= today), None)
         case Period():
             return _period(day, today)
         case Quarter(number):
@@ -112,6 +126,9 @@ def behind(day: Day, today: date) -> date | None:
         case Month(number, edge, year):
             years = (today.year, today.year - 1) if year is None else (year,)
             return next((each for each in (_in_month(y, number, edge) for y in years) if each <= today), None)
+        case NthWeekday():
+            named = (_nth_weekday(day, year) for year in (today.year, today.year - 1))
+            return next((each for each in named if each is not None and each <= today), None)
         case Period(unit, count) if count is not None and count < 0:
             return _away(count, Unit.WEEK if unit is Unit.WEEKEND else unit, today)
         case Away(amount, unit):
@@ -207,6 +224,14 @@ def _of_period(unit: Unit, count: int, edge: Edge | None, today: date) -> date:
     if edge is Edge.MIDDLE:
         return _months(first, length // 2).replace(day=15 if length % 2 else 1)
     return first
+
+
+def _nth_weekday(day: NthWeekday, year: int) -> date | None:
+    first = date(year, day.month, 1)
+    length = calendar.monthrange(year, day.month)[1]
+    first += timedelta(days=(day.weekday - first.weekday()) % 7)
+    nth = (length - first.day) // 7 if day.nth < 0 else day.nth - 1
+    return first + timedelta(days=7 * nth) if first.day + 7 * nth <= length else None
 
 
 def _feast(feast: Feast, year: int) -> date:

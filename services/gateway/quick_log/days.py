@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from services.gateway.quick_log.dates import number_fits
-from services.gateway.quick_log.hours import DASHES, Hours
+from services.gateway.quick_log.dates import checked, number_fits
+from services.gateway.quick_log.hours import DASHES
 from services.gateway.quick_log.lexicon import Found, Sort
 from services.gateway.quick_log.model import (
     Away,
     Bound,
-    Date,
     Day,
     Edge,
     Feast,
-    Impossible,
     Month,
+    NthWeekday,
     Offset,
     OfMonth,
     Period,
@@ -27,6 +25,7 @@ from services.gateway.quick_log.model import (
     Weekday,
     Which,
 )
+from services.gateway.quick_log.names import Names
 from services.gateway.quick_log.tokens import Shape, Token
 
 Placed = tuple[Day, int]
@@ -42,20 +41,16 @@ _WHICH: Final = {
 _COUNT: Final = {Which.THIS: 0, Which.NEXT: 1, Which.COMING: 1, Which.LAST: -1}
 NUMERIC: Final = frozenset((Sort.NUMBER, Sort.FIRST, Sort.MONTH))
 NAMED: Final = frozenset(
-    (Sort.OFFSET, *_WHICH, Sort.WEEKDAY, Sort.SHORT_TUESDAY, Sort.UNIT, Sort.PERIOD, Sort.FEAST)
+    (Sort.OFFSET, *_WHICH, Sort.WEEKDAY, Sort.SHORT_TUESDAY, Sort.FIRST, Sort.UNIT, Sort.PERIOD, Sort.FEAST)
 )
 AMOUNT: Final = frozenset((Sort.IN, Sort.SINCE, Sort.SOME, Sort.NUMBER, Sort.WHILE))
 MONTHLY: Final = frozenset(
-    (Sort.MONTHLY, Sort.NEXT, Sort.COMING, Sort.THIS, Sort.LAST, Sort.MONTH, Sort.FIRST)
+    (Sort.MONTHLY, Sort.QUARTER, Sort.NEXT, Sort.COMING, Sort.THIS, Sort.LAST, Sort.MONTH, Sort.FIRST)
 )
 """What each rule may begin with."""
-_NAMES: Final = frozenset(
-    ("domingo", "abril", "julio", "mayo", "mar", "april", "may", "june", "august", "jan", "dom", "sabado")
-)
-"""Days and months that people are called."""
 
 
-class Days(Hours):
+class Days(Names):
     """Reads days. `is_month_first` where a writer may say the month before the day."""
 
     def __init__(
@@ -83,7 +78,7 @@ class Days(Hours):
         found: Placed | None = None
         if is_digit or not NUMERIC.isdisjoint(sorts):
             found = self._written_date(start, place)
-        if found is None and not NAMED.isdisjoint(sorts):
+        if found is None and (is_digit or not NAMED.isdisjoint(sorts)):
             found = self._weekday_or_period(start, place, bound)
         if found is None and (is_digit or not AMOUNT.isdisjoint(sorts)):
             found = self._away(place)
@@ -115,9 +110,9 @@ class Days(Hours):
                     return Period(Unit.MONTH, None, Edge.START), unit.end
             if month is not None and value == int(value):
                 year, end = self._year(month.end)
-                return _checked(int(value), month.value, year), end
+                return checked(int(value), month.value, year), end
         month = self.has(place, Sort.MONTH)
-        if month is not None and not self._is_name(place, start):
+        if month is not None and not self.is_name(place, start):
             if token.text == "mar" and not self._is_month_first:
                 return None
             end = month.end
@@ -132,7 +127,7 @@ class Days(Hours):
                 if self._is_counted(day[1]):
                     return None
                 year, end = self._year(day[1])
-                return _checked(int(day[0]), month.value, year), end
+                return checked(int(day[0]), month.value, year), end
         return None
 
     def _year(self, place: int) -> tuple[int | None, int]:
@@ -149,12 +144,12 @@ class Days(Hours):
         separator = next(letter for letter in text if not letter.isdecimal())
         numbers = [int(number) for number in text.split(separator)]
         if len(text.split(separator)[0]) == 4:
-            return _checked(numbers[2], numbers[1], numbers[0])
+            return checked(numbers[2], numbers[1], numbers[0])
         day, month, *years = numbers
         year = years[0] + (2000 if years[0] < 100 else 0) if years else None
         if month > 12 >= day and self._is_month_first:
-            return _checked(month, day, year)
-        return _checked(day, month, year, is_doubtful=day <= 12 and day != month)
+            return checked(month, day, year)
+        return checked(day, month, year, is_doubtful=day <= 12 and day != month)
 
     def _weekday_or_period(self, start: int, place: int, bound: Bound) -> Placed | None:
         if offset := self.has(place, Sort.OFFSET):
@@ -167,6 +162,8 @@ class Days(Hours):
             and self.tokens[place].text == "otro"
         ):
             return None
+        if (nth := self._nth_weekday(place)) is not None:
+            return nth
         which, at = self._which(place)
         if weekday := self._weekday(at, start, which):
             number, end = weekday
@@ -191,11 +188,31 @@ class Days(Hours):
         if (
             (feast := self.has(at, Sort.FEAST))
             and (bound is not Bound.ON or place > start)
-            and not self._is_capital_name(at)
+            and not self.is_capital_name(at)
         ):
             month, day = feast.value
             return Feast(month, day, is_after=bound is Bound.AFTER), feast.end
         return None
+
+    def _nth_weekday(self, place: int) -> Placed | None:
+        """`the last friday of november`, `el primer lunes de enero`."""
+        last = self.has(place, Sort.LAST)
+        nth = (-1, last.end) if last else self.ordinal(place)
+        weekday = self.has(nth[1], Sort.WEEKDAY) if nth and nth[0] in (-1, 1, 2, 3, 4, 5) else None
+        of = self.has(weekday.end, Sort.OF) if weekday else None
+        if nth is None or weekday is None or of is None:
+            return None
+        which, at = self._which(of.end + (self._text(of.end) in ("the", "el")))
+        if month := self.has(at, Sort.MONTH):
+            return NthWeekday(nth[0], weekday.value, month.value), month.end
+        unit = self.has(at, Sort.UNIT)
+        if unit is None or unit.value is not Unit.MONTH:
+            return None
+        behind = self._behind(unit.end)
+        number = (
+            self._today.month % 12 + 1 if which in (Which.NEXT, Which.COMING) or behind else self._today.month
+        )
+        return NthWeekday(nth[0], weekday.value, number), behind[1] if behind else unit.end
 
     def _which(self, place: int) -> tuple[Which | None, int]:
         which = None
@@ -220,14 +237,14 @@ class Days(Hours):
 
     def _weekday(self, place: int, start: int, which: Which | None) -> tuple[int, int] | None:
         if found := self.has(place, Sort.WEEKDAY):
-            if which is None and self._is_name(place, start):
+            if which is None and self.is_name(place, start):
                 return None
             return found.value, found.end
         short = self.has(place, Sort.SHORT_TUESDAY)
         if short and (
             which or place > start or (self.clock(short.end, True, False) and not self._is_month_first)
         ):
-            if self._is_name(place, start):
+            if self.is_name(place, start):
                 return None
             return 1, short.end
         return None
@@ -240,11 +257,18 @@ class Days(Hours):
             return None
         if (since := self.has(place, Sort.SINCE)) and (amount := self.amount(since.end)) is not None:
             return Away(-amount.value, amount.unit, amount.is_vague), amount.end
-        if (amount := self.amount(place)) is not None:
-            if ago := self.has(amount.end, Sort.AGO):
-                return Away(-amount.value, amount.unit, amount.is_vague), ago.end
-            if hence := self.has(amount.end, Sort.HENCE):
-                return Away(amount.value, amount.unit, amount.is_vague), hence.end
+        amount = self.amount(place)
+        if amount is None:
+            return None
+        if ago := self.has(amount.end, Sort.AGO):
+            return Away(-amount.value, amount.unit, amount.is_vague), ago.end
+        is_long = amount.unit not in (Unit.MINUTE, Unit.HOUR)
+        if (hence := self.has(amount.end, Sort.HENCE)) or (is_long and self._text(amount.end) == "today"):
+            return Away(amount.value, amount.unit, amount.is_vague), hence.end if hence else amount.end + 1
+        weekday = self.has(amount.end + 1, Sort.WEEKDAY) if self._text(amount.end) == "on" else None
+        if amount.unit is Unit.WEEK and weekday is not None:  # British `a week on thursday`
+            weeks = int(amount.value) + (weekday.value <= self._today.weekday())
+            return Weekday(weekday.value, weeks=weeks), weekday.end
         return None
 
     def _edge(self, place: int) -> Placed | None:
@@ -277,13 +301,16 @@ class Days(Hours):
         which, at = self._which(at)
         month = self.has(at, Sort.MONTH)
         if month and (monthly or which in (Which.NEXT, Which.COMING) or bound is not Bound.ON):
-            if self._is_capital_name(at) and self.has(place, Sort.NAMING):
+            if self.is_capital_name(at) and self.has(place, Sort.NAMING):
                 return None
             if which is None and (behind := self._behind(month.end)) is not None:
                 return Month(month.value), behind[1]
             year, end = self._year(month.end)
+            day = self.ordinal(end) or self.number(end)
+            if year is None and day is not None and day[0] <= 31 and not self._is_counted(day[1]):
+                return None  # `by dec 4` is a date behind its preposition
             return Month(month.value, None, year), end
-        if self._text(place) == "q" and (number := self.number(place + 1)) and number[0] in (1, 2, 3, 4):
+        if self.has(place, Sort.QUARTER) and (number := self.number(place + 1)) and number[0] in (1, 2, 3, 4):
             return Quarter(int(number[0])), number[1]
         if (
             (nth := self.ordinal(place))
@@ -314,7 +341,7 @@ class Days(Hours):
         if token.shape is Shape.DECIMAL and is_led and token.text.count(".") == 1:
             day, month = map(int, token.text.split("."))
             if month <= 12 and day <= 31 and not self._is_counted(place + 1):
-                return _checked(day, month, None), place + 1
+                return checked(day, month, None), place + 1
         number: tuple[float, int] | None = None
         if (ordinal := self.ordinal(place)) is not None and (token.shape is Shape.ORDINAL or ordinal[0] >= 4):
             number = ordinal
@@ -339,7 +366,7 @@ class Days(Hours):
             and self._text(end) in DASHES
             and (month_number := self.number(end + 1))
         ):
-            return _checked(int(number[0]), int(month_number[0]), None), month_number[1]
+            return checked(int(number[0]), int(month_number[0]), None), month_number[1]
         if not self._is_free(end, is_strict="on" in words or "el" in words or "dia" in words):
             return None
         return OfMonth(int(number[0])), end
@@ -365,36 +392,3 @@ class Days(Hours):
             found.sort is Sort.DEED and found.value[1] == "named" for found in self.found[place]
         )
         return is_strict or not is_noun
-
-    def _is_name(self, place: int, start: int) -> bool:
-        """`hablé con Domingo`, `met April`, `Domingo no contesta`."""
-        token = self.tokens[place]
-        if token.text not in _NAMES:
-            return False
-        if place > start and self.tokens[place - 1].text in ("el", "los", "on", "este", "the", "del", "al"):
-            return False
-        before = self.naming(place)
-        if before is not None and (before.value is None or token.is_capital):
-            return True
-        if token.is_capital and place > 0 and self.tokens[place - 1].shape is not Shape.BREAK:
-            return not all(each.is_capital for each in self.tokens if each.shape is Shape.WORD)
-        return token.is_capital and self.has(place + 1, Sort.SUBJECT) is not None
-
-    def _is_capital_name(self, place: int) -> bool:
-        token = self.tokens[place]
-        return token.text in _NAMES and token.is_capital and self.naming(place) is not None
-
-    def naming(self, place: int) -> Found | None:
-        """What says that a name comes next, just before it."""
-        for back in (1, 2):
-            if place - back >= 0 and (found := self.has(place - back, Sort.NAMING)) and found.end == place:
-                return found
-        return None
-
-
-def _checked(day: int, month: int, year: int | None, is_doubtful: bool = False) -> Day:
-    if not 1 <= month <= 12 or (year is not None and not 1970 <= year <= 2199):
-        return Impossible()
-    if not 1 <= day <= calendar.monthrange(2024 if year is None else year, month)[1]:
-        return Impossible()
-    return Date(day, month, year, is_doubtful)

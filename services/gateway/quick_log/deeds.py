@@ -124,6 +124,9 @@ def _take(
             deeds.inbound.append((place, each.value))
         case Sort.DEED:
             kind, aspect = each.value
+            if aspect is Aspect.DONE and place > 0 and tokens[place - 1].text == "que":
+                # `que le visite` is still to come; only an accent would say that it was I who did
+                aspect = Aspect.TO_DO if tokens[each.end - 1].accented.endswith("e") else aspect
             is_asked = tokens[place].text in ("que", "asked", "asks")
             deeds.deeds.append(Deed(kind, aspect, place, each.end, is_negated, is_asked))
         case Sort.SEND:
@@ -154,12 +157,19 @@ def _sent(found: Sequence[Sequence[Found]], clauses: Sequence[int], start: int, 
     return Kind.EMAIL, end
 
 
+_BETWEEN: Final = frozenset((Sort.EMPTY, Sort.WILL, Sort.WAS, Sort.AGAIN))
+"""What may stand between a `no` and what it denies."""
+
+
 def _is_negated(found: Sequence[Sequence[Found]], clauses: Sequence[int], read: set[int], place: int) -> bool:
     """A `no` stands before it in its clause, and belongs to nothing else."""
     for back in range(1, 5):
         at = place - back
         if at < 0 or clauses[at] != clauses[place] or at in read:
             return False
-        if any(each.sort is Sort.NOT for each in found[at]):
+        sorts = {each.sort for each in found[at]}
+        if Sort.NOT in sorts:
             return True
+        if sorts.isdisjoint(_BETWEEN):
+            return False
     return False

@@ -60,6 +60,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.FEAST, (0, 1)): "easter",
     (Sort.FEAST, (7, 4)): "the? 4th_of_july|fourth_of_july|july_4th",
     (Sort.FEAST, (11, -4)): "thanksgiving",
+    (Sort.QUARTER, None): "q",
     (Sort.UNIT, Unit.MINUTE): "minute|minutes|min|mins|m",
     (Sort.UNIT, Unit.HOUR): "hour|hours|hr|hrs|h",
     (Sort.UNIT, Unit.DAY): "day|days",
@@ -101,7 +102,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.PART, Part.NIGHT): "night|nite",
     (Sort.PART, Part.MIDNIGHT): "midnight",
     (Sort.EDGE, Edge.START): """
-        beginning|start|early|first_week of|in|next?; early|beginning of; at? the beginning|start of
+        beginning|start|early|first_week|1st_week of|in|next?; early|beginning of; at? the beginning|start of
     """,
     (Sort.EDGE, Edge.MIDDLE): "mid|middle of|next?; the? middle of",
     (Sort.EDGE, Edge.END): "end|late|last_week of|in|next?; at? the end of",
@@ -372,7 +373,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         couldn't|shouldn't
     """,
     (Sort.WILL, None): """
-        wants|want|will|would|i'll|we'll|he'll|she'll|they'll|better|prefers|prefer|can|could|free|
+        that|wants|want|will|would|i'll|we'll|he'll|she'll|they'll|better|prefers|prefer|can|could|free|
         available|needs|asks|decides|decide|decision|back|returns|return|to|let's|lets|by|due|follow|
         remind|reminder|meeting_on|appointment|appt|booked|scheduled|agreed|confirmed|confirm|should|
         starts|start|begins|delivery|sign|signing|signs|is|are|check|revisit|review|retry|reschedule|move|

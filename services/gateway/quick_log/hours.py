@@ -100,7 +100,9 @@ class Hours:
             return Amount(hours * 60 + more, Unit.MINUTE, end)
         value, end, is_vague = self._count(place)
         if value is None:
-            return None
+            unit = self.has(place, Sort.UNIT)
+            half = self._half(und.end) if unit and (und := self.has(unit.end, Sort.AND)) else None
+            return Amount(1.5, unit.value, half) if unit and half else None  # `mes y medio`
         if (und := self.has(end, Sort.AND)) and (half := self._half(und.end)):
             value, end = value + 0.5, half  # `two and a half hours`
         unit = self.has(end, Sort.UNIT)

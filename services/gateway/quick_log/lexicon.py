@@ -30,6 +30,8 @@ class Sort(StrEnum):
     SHORT_TUESDAY = "short_tuesday"
     """`mar`, which is March as well."""
     FEAST = "feast"
+    QUARTER = "quarter"
+    """`Q`, before its number"""
     FIRST = "first"
     """`primero`"""
     UNIT = "unit"

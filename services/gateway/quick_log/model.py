@@ -107,6 +107,15 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class NthWeekday:
+    """`the last friday of november`: `nth` is -1 for the last."""
+
+    nth: int
+    weekday: int
+    month: int
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """A week, month, … so many on: 0 is the present one, `None` the nearest whose edge lies ahead."""
 
@@ -143,7 +152,7 @@ class Impossible:
     """`31/11`."""
 
 
-Day = Offset | Weekday | OfMonth | Date | Month | Period | Quarter | Away | Feast | Impossible
+Day = Offset | Weekday | NthWeekday | OfMonth | Date | Month | Period | Quarter | Away | Feast | Impossible
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,13 +68,13 @@ class _Words:
 @cache
 def _words() -> _Words:
     english_data, spanish_data = (english.TIMES, english.DEEDS), (spanish.TIMES, spanish.DEEDS)
-    named = [
-        word
+    named = {
+        word: sense
         for data in (english.TIMES, spanish.TIMES)
-        for (sort, _), phrases in data.items()
-        if sort in (Sort.WEEKDAY, Sort.MONTH, Sort.OFFSET)
-        for word in Lexicon([{(sort, None): phrases}]).words
-    ]
+        for sense, phrases in data.items()
+        if sense[0] in (Sort.WEEKDAY, Sort.MONTH, Sort.OFFSET)
+        for word in Lexicon([{sense: phrases}]).words
+    }
     return _Words(
         Lexicon((*spanish_data, *english_data)),
         Spelling(named),
@@ -157,10 +157,9 @@ def propose(reading: Reading) -> Proposal:
         result = Result.DONE
     if objection is not None and result in (None, Result.ANSWERED, Result.DONE):
         result = Result.OBJECTION
-    kind = next(iter([kind for _, kind in deeds.inbound] + done), None)
     direction = Direction.INBOUND if deeds.inbound else deeds.direction
     action = _action(reading)
-    kind, action = _named(reading, kind, action)
+    kind, action = _kinds(reading, action)
     assumed = dict(reading.assumed)
     if kind is None and deeds.talked:
         kind = Kind.CALL
@@ -308,13 +307,22 @@ def _action(reading: Reading) -> Kind | None:
     return next(iter(named + [deed.kind for deed in to_do]), None)
 
 
-def _named(reading: Reading, kind: Kind | None, action: Kind | None) -> tuple[Kind | None, Kind | None]:
-    """A noun is what was done where nothing else was, unless its clause looks ahead."""
-    for deed in reading.deeds.deeds:
-        if deed.aspect is Aspect.NAMED and not deed.is_negated:
-            is_ahead = reading.due_clause is not None and reading.clauses[deed.first] == reading.due_clause
-            if kind is None and not is_ahead:
-                kind = deed.kind
-            elif kind is not deed.kind or is_ahead:
-                action = action or deed.kind
+def _kinds(reading: Reading, action: Kind | None) -> tuple[Kind | None, Kind | None]:
+    """What was done and what is next, each the first that is named.
+
+    A noun is what was done, too, unless its clause looks ahead; then, or where another was done, it is what is next.
+    """
+    deeds = reading.deeds
+    held = [deed for deed in deeds.deeds if not deed.is_negated and deed.aspect is not Aspect.TO_DO]
+    done = [
+        deed
+        for deed in held
+        if deed.aspect is Aspect.DONE
+        or reading.due_clause is None
+        or reading.clauses[deed.first] != reading.due_clause
+    ]
+    kind = next(iter([kind for _, kind in deeds.inbound] + [deed.kind for deed in done]), None)
+    for deed in held:
+        if deed.aspect is Aspect.NAMED and (deed not in done or deed.kind is not kind):
+            action = action or deed.kind
     return kind, action

@@ -45,7 +45,10 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.OFFSET, (-2, None)): "anteayer|antier|antes_de_ayer|antesdeayer|antiayer",
     (Sort.OFFSET, (-1, Part.NIGHT)): "anoche; ayer noche",
     (Sort.OFFSET, (-2, Part.NIGHT)): "anteanoche|antenoche|antes_de_anoche",
-    (Sort.FIRST, 1): "primero",
+    (Sort.OFFSET, (7, None)): "de? hoy en ocho",
+    (Sort.OFFSET, (15, None)): "de? hoy en quince",
+    (Sort.OFFSET, (8, None)): "de? mañana en ocho",
+    (Sort.FIRST, 1): "primero|primer",
     (Sort.FEAST, (1, 6)): "reyes; dia de reyes",
     (Sort.FEAST, (1, 1)): "año nuevo; fin de año",
     (Sort.FEAST, (12, 25)): "navidad|navidades; nochebuena",
@@ -69,7 +72,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.WHILE, 4_500): "hora y cuarto; una|1 hora y cuarto",
     (Sort.WHILE, 1_296_000): "quincena; una|1 quincena",
     (Sort.PERIOD, (Unit.WEEKEND, 0, None)): "este? fin_de_semana|finde|fin_de_sem",
-    (Sort.PERIOD, (Unit.WEEK, 1, None)): "otra semana; semana proxima|entrante|siguiente",
+    (Sort.PERIOD, (Unit.WEEK, 1, None)): "otra semana; semana proxima|entrante|siguiente; la que viene|entra",
     (Sort.PERIOD, (Unit.MONTH, 1, None)): "mes proximo|entrante|siguiente",
     (Sort.PERIOD, (Unit.MONTH, None, Edge.END)): """
         fin|final|finales|fines de|del mes; cierre de mes; el? ultimo dia de|del mes
@@ -94,15 +97,18 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.PART, Part.NIGHT): "noche|nochecita; despues de cenar",
     (Sort.PART, Part.MIDNIGHT): "medianoche|media_noche",
     (Sort.EDGE, Edge.START): """
-        a? primeros|principios|principio|comienzos|comienzo|inicios|inicio de|del; desde inicios de
+        a? primeros|principios|principio|comienzos|comienzo|inicios|inicio|primera_semana|1ª_semana|
+        primera_quincena de|del; desde inicios de
     """,
-    (Sort.EDGE, Edge.MIDDLE): "a? mediados|mitad|mitades de|del",
-    (Sort.EDGE, Edge.END): "a? finales|final|fines|fin|ultimos de|del",
+    (Sort.EDGE, Edge.MIDDLE): "a? mediados|mitad|mitades|segunda_quincena de|del",
+    (Sort.EDGE, Edge.END): "a? finales|final|fines|fin|ultimos|ultima_semana de|del",
     (Sort.THIS, None): "este|esta|estos|estas",
     (Sort.COMING, None): "proximo|proxima|prox|siguiente|otro|px|pxmo",
     (Sort.COMING, 1): """
         que_viene|q_viene|ke_viene|que_entra|entrante|proximo|proxima|siguiente|prox|que_sigue|q_entra
     """,
+    (Sort.FIRST, 2): "segundo",
+    (Sort.FIRST, 3): "tercer|tercero",
     (Sort.LAST, None): "ultimo",
     (Sort.PAST, None): "pasado|pasada|anterior; ultimo|ultima",
     (Sort.AT, None): """
@@ -112,7 +118,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     """,
     (Sort.NEAR, None): "tipo|como|sobre|aprox|onda",
     (Sort.IN, None): """
-        en|dentro_de|de_aqui_a|de_aca_a|pasadas|pasados|en_unas|en_unos|dentro_unos|dntro_de
+        en|dentro_de|de_aqui_a|de_aca_a|pasadas|pasados|dentro_unos|dntro_de
     """,
     (Sort.MONTHLY, None): """
         en|para|hasta|pa|a_partir_de|desde|durante|en_el_mes_de|antes_de|despues_de|tras
@@ -123,7 +129,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.FROM, None): "de|desde",
     (Sort.TO, None): "a|hasta",
     (Sort.BETWEEN, None): "entre",
-    (Sort.UNTIL, None): "hasta|asta; hasta que pase; hasta pasado|pasados|pasadas|despues_de",
+    (Sort.UNTIL, None): "hasta|asta; hasta que pase",
     (Sort.BEFORE, None): "antes_de|antes_del; como muy tarde|tardar",
     (Sort.AFTER, None): """
         despues_de|despues_del|tras|pasado|pasados|pasadas; a la vuelta de; cuando pase|pasen
@@ -132,7 +138,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.OF, None): "de|del",
     (Sort.AND, None): "y|e|con",
     (Sort.MINUS, None): "menos",
-    (Sort.HALF_PAST, 30): "media|1/2",
+    (Sort.HALF_PAST, 30): "media|medio|1/2",
     (Sort.HALF_PAST, 15): "cuarto",
     (Sort.OCLOCK, None): "en_punto|horas|h|hs|hr|hrs|clavadas",
     (Sort.COUNTED, None): """
@@ -183,7 +189,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         {_MUST}? llamar~|rellamar~|telefonear~|marcar~;
         {_HIM}? llamo|llamaria|llamare|llamaremos|llamaria|llamaba|llamariamos;
         volver_a|vuelvo_a|volvere_a|volvemos_a {_HIM}? llamar~;
-        llamale|llamala|llamalo|llamadle|llamenle|yamar; llamar~ de_vuelta;
+        llamale|llames|llamala|llamalo|llamadle|llamenle|yamar; llamar~ de_vuelta;
         hablar~|hablamos|hablare por telefono; volver_a|volvemos_a|volveremos_a|vuelvo_a|quedamos_en
         hablar~|contactar~; hablaremos; hablar~; contactar~;
         reintentar~|reintento|reintentare|intentar~ de_nuevo|otra_vez?;
@@ -204,7 +210,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.SEND, Aspect.TO_DO): f"""
         {_MUST}? enviar~|mandar~|pasar~|preparar~|remitir~|reenviar~|hacer~|hacerle;
         {_HIM}? {_HIM}? envio|mando|paso|enviare|mandare|preparo|enviamos|mandamos|enviaremos|mandaremos;
-        manda|envia|mandale|enviale|mandales|enviales|pasale|preparale;
+        manda|envia|mandes|envies|pases|mandale|enviale|mandales|enviales|pasale|preparale;
         que le|les|me|nos? envie|mande|pase|enviemos|mandemos|pasemos|prepare; mandaselo|enviaselo
     """,
     (Sort.DEED, (Kind.MESSAGE, Aspect.DONE)): f"""
@@ -213,7 +219,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
     """,
     (Sort.DEED, (Kind.MESSAGE, Aspect.TO_DO)): f"""
         {_MUST}? escribir~|whatsappear~|wasapear~; {_HIM}? escribo|escribire|escribiremos;
-        escribele|escribeles; que le|les|me? escriba|escribamos
+        escribele|escribeles|escribas; que le|les|me? escriba|escribamos
     """,
     (Sort.DEED, (Kind.MEETING, Aspect.DONE)): f"""
         nos? reuni|reunimos|reunido; {_HIM}? conoci|conocimos; me reuni;
@@ -395,9 +401,9 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         mover~|aplazar~|posponer~|retrasar~|cambiar~|pasar~_a|pasarla_a|insistir|retomar~|retomamos|
         seguimiento|recordar~
     """,
-    (Sort.NOT, None): "no|nunca|tampoco|ni|jamas|sin|nada_de",
+    (Sort.NOT, None): "no|nunca|tampoco|ni|jamas",
     (Sort.WILL, None): """
-        quiere|quieren|pide|piden|mejor|prefiere|prefieren|puede|pueden|vuelve|vuelven|necesita|para|
+        que|quiere|quieren|pide|piden|mejor|prefiere|prefieren|puede|pueden|vuelve|vuelven|necesita|para|
         hay_que|tengo_que|proxima|dice_que|libre|disponible|firma|firman|firmara|decide|deciden|decidira|
         confirma|confirmara|confirmar|esperar|estara|sera|podria|quedar|quedamos|acordamos|cita|entrega|
         empieza|empiezan|avisara|avisa|viene|vienen|vendra|pasara|regresa|regresan|recordar|intentar|

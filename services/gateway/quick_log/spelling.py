@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.gateway.quick_log.tokens import Shape, Token
@@ -18,8 +18,11 @@ OTHER_WORDS: Final = frozenset(
 class Spelling:
     """Finds the one word of a few that differs from another by a letter: missing, surplus, wrong, or swapped."""
 
-    def __init__(self, words: Iterable[str]) -> None:
-        self._words = frozenset(word for word in words if len(word) >= SHORTEST and word.isalpha())
+    def __init__(self, words: Mapping[str, object]) -> None:
+        """`words` with what each means: two that mean the same are one."""
+        self._words = {
+            word: sense for word, sense in words.items() if len(word) >= SHORTEST and word.isalpha()
+        }
         self._cut: dict[str, set[str]] = {}
         for word in self._words:
             for cut in (word, *_without_a_letter(word)):
@@ -47,7 +50,7 @@ class Spelling:
             for word in self._cut.get(cut, ())
             if word[0] == text[0] and _is_near(text, word)
         }
-        return near.pop() if len(near) == 1 else None
+        return min(near) if len({self._words[word] for word in near}) == 1 else None
 
 
 def _without_a_letter(word: str) -> list[str]:

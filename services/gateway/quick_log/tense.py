@@ -161,6 +161,13 @@ class Tenses:
                 break
             if self._has(place, Sort.NOT):
                 return Tense.DENIED
+            if not any(
+                self._has(place, sort)
+                for sort in (Sort.EMPTY, Sort.WILL, Sort.WAS, Sort.OFFSET, Sort.WEEKDAY)
+            ):
+                break
+        if self._is_left(mention):
+            return Tense.DENIED
         if (
             mention.end < len(self._tokens)
             and self._clauses[mention.end] == clause
@@ -179,6 +186,16 @@ class Tenses:
             )
             return None if is_told else Tense.DENIED
         return None
+
+    def _is_left(self, mention: Mention) -> bool:
+        """`moved from wednesday to friday`: Wednesday is no more."""
+        if mention.end + 1 >= len(self._tokens) or not self._has(mention.end, Sort.TO):
+            return False
+        begins = [self._tokens[place].text for place in (mention.first - 1, mention.first) if place >= 0]
+        is_from = any(text in ("from", "del") for text in begins)
+        clause = self._clauses[mention.first]
+        before = (place for place in range(mention.first) if self._clauses[place] == clause)
+        return is_from and any(self._has(place, Sort.AGAIN) for place in before)
 
     def _deed_before(self, mention: Mention) -> Deed | None:
         clause = self._clauses[mention.first]

@@ -93,6 +93,8 @@ class Times(Days):
             (Sort.AFTER, Bound.AFTER),
         ):
             if found := self.has(start, sort):
+                if bound is Bound.UNTIL and (after := self.has(found.end, Sort.AFTER)):
+                    return Bound.AFTER, after.end
                 return bound, found.end
         if (found := self.has(start, Sort.FROM)) and found.value:
             return Bound.FROM, found.end
