@@ -21,8 +21,8 @@ from services.gateway.access.keys import Holder, KeyRing, Scope
 from services.gateway.boards.heat.standing import Turn
 from services.gateway.clients import Backends
 from services.gateway.intake.automated import Arrivals
-from services.gateway.lines import Language, Proposal, parse
 from services.gateway.live import Live, decode_position
+from services.gateway.quick_log import Language, Proposal, parse
 from services.gateway.store import Imports, Views
 from services.gateway.views.view import LeadView
 from shared.bus import Publisher, Topics

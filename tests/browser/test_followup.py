@@ -53,6 +53,8 @@ async def shop(system: System) -> Shop:
         ("Bruno Díaz", "store", 20.0, ("page_viewed",), None),
         ("Carla Núñez", "chat", 1.0, (), 480),
         ("Diego Hoguera", "phone", 50.0, (), None),
+        ("Elena Prat", "web", 2.0, (), None),
+        ("Fermín Sanz", "web", 2.0, (), None),
     )
     async with system.client() as gateway:
         for name, channel, hours, signals, offer in people:
@@ -193,6 +195,55 @@ async def test_a_line_that_was_not_shown_yet_is_shown_before_it_is_logged(desk: 
     await desk.keyboard.press("Escape")
     await expect(desk.locator("#log")).to_be_hidden()
     await expect(desk.locator(f"#line-{shop.names['Bruno Díaz']}")).to_be_visible()
+
+
+async def test_what_a_line_says_besides_a_move_is_shown_and_kept_as_a_note(
+    desk: Page, shop: Shop, system: System, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    size = request.node.callspec.params["desk"]
+    lead = shop.names[{"phone": "Elena Prat", "desk": "Fermín Sanz"}[size]]
+    await at_line(desk, lead)
+    await desk.keyboard.press("l")
+    await desk.keyboard.type("quiere 24 unidades, mañana a las 10")
+    await expect(desk.locator("#log-reading")).to_contain_text("quiere 24 unidades")
+    await expect(desk.locator("#log-kind")).to_have_value("note")
+    await expect(desk.locator("#log-due")).to_have_value(re.compile("T10:00$"))
+    await desk.screenshot(path=tmp_path / f"move-{size}.png")
+    await desk.locator("#log-kind").select_option("")
+    await expect(desk.locator("#log-reading")).to_contain_text("lost")
+    await desk.locator("#log-kind").select_option("note")
+    await desk.locator("#log-line").press("Enter")
+    await expect(desk.locator("#log")).to_be_hidden()
+
+    async with system.client() as gateway:
+        facts = await logged(gateway, lead)
+
+        async def is_moved() -> bool:
+            step = (await gateway.get(f"/v1/leads/{lead}")).json()["lead"].get("next_step") or {}
+            return step.get("because") == "agreed"
+
+        await until(is_moved)
+    assert (facts["data"]["kind"], facts["text"]) == ("note", "quiere 24 unidades, mañana a las 10")
+
+
+async def test_a_past_time_that_was_read_is_shown_and_can_be_mended(
+    desk: Page, shop: Shop, system: System, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    size = request.node.callspec.params["desk"]
+    await at_line(desk, shop.names["Diego Hoguera"])
+    await desk.keyboard.press("l")
+    await desk.keyboard.type("called yesterday at 3, no answer, next friday")
+    await expect(desk.locator("#log-at")).to_have_value(re.compile("T15:00$"))
+    await expect(desk.locator("#log-reading")).to_contain_text("the nearest day of that name")
+    await accessible(desk)
+    await desk.screenshot(path=tmp_path / f"past-{size}.png")
+    await desk.locator("#log-at").fill("")
+    await desk.locator("#log-line").focus()
+    await desk.keyboard.press("End")
+    await desk.keyboard.type(" 10am")
+    await expect(desk.locator("#log-due")).to_have_value(re.compile("T10:00$"))
+    await expect(desk.locator("#log-at")).to_have_value("")
+    await desk.keyboard.press("Escape")
 
 
 async def test_the_day_speaks_spanish(desk: Page, shop: Shop, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from services.gateway.access.keys import KeyRing, Role
 from services.gateway.calendars.ical import calendar
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.view import LeadView, NextStep, Status
 from shared.commands import Profile

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.boards.day.plan import Why, end_of_day, plan
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.view import Heat, LeadView, NextStep, Status
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection

@@ -15,7 +15,7 @@ from services.gateway.access.keys import Holder, KeyRing, Role, Scope
 from services.gateway.api import KeyFirst, admit
 from services.gateway.calendars import ical as agenda
 from services.gateway.calendars.feeds import Feed, Feeds
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from services.gateway.store import Views
 from services.gateway.text import catalogue
 from shared.clock import Clock

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 from shared.clock import Clock, utc_now
 from shared.mongo import Collection, Document, Mongo, reaching
 

@@ -27,8 +27,8 @@ from services.gateway import handlers
 from services.gateway.access.keys import KeyRing, Scope
 from services.gateway.api import COOKIE, admit
 from services.gateway.clients import Backends
-from services.gateway.lines import Language
 from services.gateway.live import Live
+from services.gateway.quick_log import Language
 from services.gateway.store import Views
 from services.gateway.text import catalogue, phrases
 from services.gateway.views.view import LeadView

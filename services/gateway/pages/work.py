@@ -17,9 +17,9 @@ from services.gateway.boards.discipline.api import Asked
 from services.gateway.boards.discipline.board import By
 from services.gateway.boards.discipline.figures import HINTS, Figure
 from services.gateway.boards.discipline.keeper import Keeper
-from services.gateway.lines import Language
 from services.gateway.live import Live
 from services.gateway.pages.api import Tongue, page_route, renderer
+from services.gateway.quick_log import Assumed, Language
 from services.gateway.store import Views
 from services.gateway.text import catalogue
 from shared.clock import Clock
@@ -65,6 +65,7 @@ def router(views: Views, keeper: Keeper, live: Live, keys: KeyRing, clock: Clock
             zone=place.key,
             query=urlencode(query),
             kinds=list(ActivityKind),
+            assumed=list(Assumed),
             results=list(ActivityResult),
             objections=list(Objection),
             directions=list(Direction),

@@ -4,7 +4,7 @@ const live = document.querySelector("#live");
 const dialog = document.querySelector("#log");
 const form = document.querySelector("#log-form");
 const field = (name) => form.elements[name];
-const says = (name, what) => dialog.dataset[name].replace("%", what);
+const says = (name, what) => dialog.dataset[name].replace("%", () => what);
 const PAUSE = 200; // ms after the last key before a line is read
 
 // The day ends at midnight where the rep is.
@@ -83,6 +83,7 @@ function open(line, words = "") {
   document.querySelector("#log-title").textContent = says("title", name);
   document.querySelector("#log-step").textContent = said;
   field("line").value = words;
+  field("at").max = local(new Date());
   show({});
   dialog.showModal();
   field("line").focus();
@@ -103,20 +104,19 @@ async function readLine() {
 
 function show(proposal) {
   const { next_step: next, not_understood: unread = [], assumed = [] } = proposal;
-  // A line that only says when was no activity: the step is moved, and nothing is told that did not happen.
+  lead.unread = unread;
+  lead.assumed = assumed;
+  // A line that only says when was no activity: the step is moved, and nothing is told that did not happen. What such
+  // a line says besides is kept as a note.
   const isMove = next && !proposal.kind && !proposal.result;
-  set("kind", isMove ? "" : (proposal.kind ?? lead.action));
+  set("kind", isMove ? (unread.length ? "note" : "") : (proposal.kind ?? lead.action));
   set("result", proposal.result ?? "done");
   set("objection", proposal.objection ?? "");
   set("direction", proposal.direction ?? "");
   set("minutes", proposal.duration_seconds ? Math.round(proposal.duration_seconds / 60) : "");
+  set("at", proposal.at ? local(new Date(proposal.at)) : "");
   set("next_action", next ? (next.action ?? proposal.kind ?? lead.action) : "");
   set("due", next ? local(new Date(next.due)) : "");
-  lead.at = proposal.at ?? null;
-  const notes = [];
-  if (assumed.length) notes.push(says("assumed", assumed.map((each) => dialog.dataset[`is_${each}`] ?? each).join(", ")));
-  if (unread.length && !isMove) notes.push(says("notUnderstood", unread.join(" · ")));
-  document.querySelector("#log-reading").textContent = notes.join(" ");
   fit();
 }
 
@@ -133,10 +133,15 @@ function fit() {
     objection: isDone && field("result").value === "objection",
     direction: isDone,
     minutes: isDone,
+    at: isDone,
     due: field("next_action").value,
   };
   for (const name in wanted) field(name).closest("div").hidden = !wanted[name];
   field("due").required = !isDone;
+  const notes = [];
+  if (lead.assumed.length) notes.push(says("assumed", lead.assumed.map((each) => dialog.dataset[`is_${each}`] ?? each).join(", ")));
+  if (lead.unread.length) notes.push(says(isDone ? "notUnderstood" : "notKept", lead.unread.join(" · ")));
+  document.querySelector("#log-reading").textContent = notes.join(" ");
 }
 
 field("line").addEventListener("input", () => {
@@ -196,6 +201,8 @@ function planned() {
 }
 
 function activity(step) {
+  // What was done before, or is but a note, does not do the step at hand.
+  const isBeside = value("at") || (value("kind") === "note" && lead.action !== "note");
   return {
     kind: value("kind"),
     result: value("result"),
@@ -204,8 +211,8 @@ function activity(step) {
     duration_seconds: value("minutes") && Number(value("minutes")) * 60,
     rep: live.dataset.rep,
     note: value("line")?.trim() || undefined,
-    at: lead.at ?? undefined,
-    step_id: lead.at ? undefined : step,
+    at: value("at") && new Date(value("at")).toISOString(),
+    step_id: isBeside ? undefined : step,
     next: planned(),
   };
 }

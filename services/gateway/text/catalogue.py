@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from services.gateway.lines import Language
+from services.gateway.quick_log import Language
 
 Say = Callable[..., str]
 """`say("due_in", long="5 min")`; what is not in the catalogue is said as it is."""
@@ -114,6 +114,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "result": ("Result", "Resultado"),
     "objection": ("Objection", "Objeción"),
     "minutes": ("Minutes", "Minutos"),
+    "done_at": ("When it was", "Cuándo fue"),
     "direction": ("Began by", "Empezó"),
     "direction_outbound": ("us", "nosotros"),
     "direction_inbound": ("them", "ellos"),
@@ -125,14 +126,19 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "logged": ("Logged for {name}", "Anotado para {name}"),
     "moved": ("Moved for {name}", "Movido para {name}"),
     "assumed": ("Taken for granted: {what}.", "Se da por hecho: {what}."),
-    "assumed_time": ("nine o'clock", "a las nueve"),
+    "assumed_time": ("the time of day", "la hora"),
     "assumed_afternoon": ("in the afternoon", "por la tarde"),
-    "assumed_next_week": ("in a week", "dentro de una semana"),
+    "assumed_next_week": ("in a week, not today", "una semana, no hoy"),
+    "assumed_nearest": ("the nearest day of that name", "el más próximo de ese nombre"),
+    "assumed_day": ("which day of it", "qué día de ese plazo"),
     "assumed_day_first": ("day before month", "día antes del mes"),
     "assumed_tomorrow": ("tomorrow", "mañana"),
+    "assumed_yesterday": ("yesterday", "ayer"),
+    "assumed_spelling": ("a word misspelt", "una palabra mal escrita"),
     "assumed_action": ("the same again", "lo mismo otra vez"),
     "assumed_kind": ("what was done", "lo que se hizo"),
     "not_understood": ("Not understood, kept as a note: {what}", "Sin entender, queda como nota: {what}"),
+    "not_kept": ("Not understood, and lost by a mere move: {what}", "Sin entender, y se pierde al solo mover: {what}"),
     "failed": ("That did not work: {why}", "No ha funcionado: {why}"),
     "unreachable": ("the server does not answer; try again", "el servidor no responde; inténtalo de nuevo"),
     # The calendar

@@ -1,0 +1,175 @@
+"""The grammar of deeds: what was done, what is to be done, what came of it and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.gateway.quick_log.lexicon import Aspect, Found, Sort
+from services.gateway.quick_log.tokens import Token
+from shared.events.followup import ActivityKind as Kind
+from shared.events.followup import ActivityResult as Result
+from shared.events.followup import Direction, Objection
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something done or to do, by tokens from `first` up to `end`. `asked`: they want it, nobody promised it."""
+
+    kind: Kind
+    aspect: Aspect
+    first: int
+    end: int
+    is_negated: bool = False
+    is_asked: bool = False
+
+
+@dataclass(slots=True)
+class Deeds:
+    """What a line says of deeds, in its order. `read` are the tokens that say so."""
+
+    deeds: list[Deed] = field(default_factory=list)
+    wanted: list[tuple[int, Kind, int]] = field(default_factory=list)
+    results: list[tuple[int, Result, int]] = field(default_factory=list)
+    objection: Objection | None = None
+    inbound: list[tuple[int, Kind]] = field(default_factory=list)
+    direction: Direction | None = None
+    talked: bool = False
+    again: bool = False
+    read: set[int] = field(default_factory=set)
+
+
+_RANK: Final = (
+    Result.WRONG_NUMBER, Result.VOICEMAIL, Result.NO_ANSWER, Result.NOT_INTERESTED, Result.CALL_BACK,
+    Result.APPOINTMENT, Result.INTERESTED, Result.OBJECTION, Result.ANSWERED, Result.DONE,
+)  # fmt: skip
+"""Of several results the further one counts: who wants a proposal has also answered."""
+_OPPOSITE: Final = {Result.INTERESTED: Result.NOT_INTERESTED, Result.ANSWERED: Result.NO_ANSWER}
+_PHRASES: Final = (Sort.RESULT, Sort.OBJECTION, Sort.INBOUND, Sort.DEED, Sort.SEND)
+
+
+def further(results: Sequence[tuple[int, Result, int]]) -> Result | None:
+    return min((result for _, result, _ in results), key=_RANK.index, default=None)
+
+
+def read(
+    tokens: Sequence[Token], found: Sequence[Sequence[Found]], taken: set[int], clauses: Sequence[int]
+) -> Deeds:
+    """The deeds of a line, outside the tokens that were `taken`; `clauses` numbers the clause of each token."""
+    deeds = Deeds()
+    place = 0
+    while place < len(tokens):
+        place = _phrase(deeds, tokens, found, taken, clauses, place)
+    deeds.talked = any(
+        each.sort is Sort.TALKED for at, here in enumerate(found) if at not in taken for each in here
+    )
+    sending = {clauses[deed.first] for deed in deeds.deeds if deed.kind is not Kind.CALL}
+    for at, _, end in deeds.wanted:
+        if clauses[at] in sending:
+            deeds.read.update(range(at, end))
+    return deeds
+
+
+def _phrase(
+    deeds: Deeds,
+    tokens: Sequence[Token],
+    found: Sequence[Sequence[Found]],
+    taken: set[int],
+    clauses: Sequence[int],
+    place: int,
+) -> int:
+    """Read what begins at a token, the longest first; the next token to look at."""
+    here = [each for each in found[place] if taken.isdisjoint(range(place, each.end))]
+    longest = max((each.end for each in here if each.sort in _PHRASES), default=place)
+    for each in here:
+        match each.sort:
+            case Sort.WAY:
+                deeds.direction = deeds.direction or each.value
+                deeds.read.update(range(place, each.end))
+            case Sort.AGAIN:
+                deeds.again = True
+                deeds.read.update(range(place, each.end))
+            case Sort.THING:
+                deeds.wanted.append((place, each.value, each.end))
+    is_read = False
+    for each in here:
+        if each.end == longest and each.sort in _PHRASES:
+            is_read = True
+            _take(deeds, each, tokens, found, clauses, place)
+    return longest if is_read else place + 1
+
+
+def _take(
+    deeds: Deeds,
+    each: Found,
+    tokens: Sequence[Token],
+    found: Sequence[Sequence[Found]],
+    clauses: Sequence[int],
+    place: int,
+) -> None:
+    is_negated = _is_negated(found, clauses, deeds.read, place)
+    deeds.read.update(range(place, each.end))
+    match each.sort:
+        case Sort.RESULT:
+            result = _OPPOSITE.get(each.value) if is_negated else each.value
+            if result is not None:
+                deeds.results.append((place, result, each.end))
+            deeds.wanted += [
+                (place, kind, each.end) for at in range(place, each.end) for kind in _things(found, at)
+            ]
+        case Sort.OBJECTION:
+            deeds.objection = deeds.objection or each.value
+        case Sort.INBOUND:
+            deeds.inbound.append((place, each.value))
+        case Sort.DEED:
+            kind, aspect = each.value
+            if aspect is Aspect.DONE and place > 0 and tokens[place - 1].text == "que":
+                # `que le visite` is still to come; only an accent would say that it was I who did
+                aspect = Aspect.TO_DO if tokens[each.end - 1].accented.endswith("e") else aspect
+            is_asked = tokens[place].text in ("que", "asked", "asks")
+            deeds.deeds.append(Deed(kind, aspect, place, each.end, is_negated, is_asked))
+        case Sort.SEND:
+            kind, end = _sent(found, clauses, place, each.end)
+            deeds.read.update(range(each.end, end))
+            deeds.deeds.append(Deed(kind, each.value, place, end, is_negated))
+
+
+def _things(found: Sequence[Sequence[Found]], place: int) -> Iterator[Kind]:
+    for each in found[place]:
+        if each.sort is Sort.THING:
+            yield each.value
+
+
+def _sent(found: Sequence[Sequence[Found]], clauses: Sequence[int], start: int, end: int) -> tuple[Kind, int]:
+    """What is sent says how: a mail, unless it is a message."""
+    for place in range(end, min(end + 5, len(found))):
+        if clauses[place] != clauses[start]:
+            break
+        kinds = [each for each in found[place] if each.sort is Sort.THING]
+        if kinds:
+            gap = all(
+                any(f.sort in (Sort.EMPTY, Sort.ON, Sort.SOME) for f in found[at]) for at in range(end, place)
+            )
+            return (kinds[0].value if kinds[0].value is Kind.MESSAGE else Kind.EMAIL), kinds[
+                0
+            ].end if gap else end
+    return Kind.EMAIL, end
+
+
+_BETWEEN: Final = frozenset((Sort.EMPTY, Sort.WILL, Sort.WAS, Sort.AGAIN))
+"""What may stand between a `no` and what it denies."""
+
+
+def _is_negated(found: Sequence[Sequence[Found]], clauses: Sequence[int], read: set[int], place: int) -> bool:
+    """A `no` stands before it in its clause, and belongs to nothing else."""
+    for back in range(1, 5):
+        at = place - back
+        if at < 0 or clauses[at] != clauses[place] or at in read:
+            return False
+        sorts = {each.sort for each in found[at]}
+        if Sort.NOT in sorts:
+            return True
+        if sorts.isdisjoint(_BETWEEN):
+            return False
+    return False
