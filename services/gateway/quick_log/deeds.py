@@ -162,12 +162,16 @@ _BETWEEN: Final = frozenset((Sort.EMPTY, Sort.WILL, Sort.WAS, Sort.AGAIN))
 
 
 def _is_negated(found: Sequence[Sequence[Found]], clauses: Sequence[int], read: set[int], place: int) -> bool:
-    """A `no` stands before it in its clause, and belongs to nothing else."""
+    """A `no` stands before it in its clause, and belongs to nothing else but a will: `no quiere reunirse`."""
+    is_will = False
     for back in range(1, 5):
         at = place - back
-        if at < 0 or clauses[at] != clauses[place] or at in read:
+        if at < 0 or clauses[at] != clauses[place]:
             return False
         sorts = {each.sort for each in found[at]}
+        is_will = is_will or Sort.WILL in sorts
+        if at in read and not is_will:
+            return False
         if Sort.NOT in sorts:
             return True
         if sorts.isdisjoint(_BETWEEN):

@@ -70,6 +70,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.UNIT, Unit.MONTH): "month|months|mth|mths",
     (Sort.UNIT, Unit.QUARTER): "quarter|quarters",
     (Sort.UNIT, Unit.YEAR): "year|years|yr|yrs",
+    (Sort.WHILE, 3_600): "the hour",
     (Sort.WHILE, 1_800): "half an|1? hour|hr; a half hour",
     (Sort.WHILE, 900): "a|an? quarter of_an? hour",
     (Sort.WHILE, 2_700): "three quarters of an hour",
@@ -166,7 +167,9 @@ _SHE = "she|he|they|customer|client|prospect|lead"
 
 DEEDS: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.DEED, (Kind.CALL, Aspect.DONE)): f"""
-        called|rang|phoned|dialed|dialled|calld {_HER}?; gave|given {_HER} a call|ring|buzz;
+        called|rang|phoned|dialed|dialled|calld {_HER}?;
+        called|rang|phoned {_HER} back;
+        gave|given {_HER} a call|ring|buzz;
         tried|trying calling|to_call|ringing|phoning; tried him|her|them; have|has|i've|ive called;
         calling|ringing
     """,

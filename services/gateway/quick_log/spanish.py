@@ -403,7 +403,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
     """,
     (Sort.NOT, None): "no|nunca|tampoco|ni|jamas",
     (Sort.WILL, None): """
-        que|quiere|quieren|pide|piden|mejor|prefiere|prefieren|puede|pueden|vuelve|vuelven|necesita|para|
+        que|quiere|quieren|pide|piden|mejor|prefiere|prefieren|puede|pueden|puedo|podemos|podra|propone|proponen|vuelve|vuelven|necesita|para|
         hay_que|tengo_que|proxima|dice_que|libre|disponible|firma|firman|firmara|decide|deciden|decidira|
         confirma|confirmara|confirmar|esperar|estara|sera|podria|quedar|quedamos|acordamos|cita|entrega|
         empieza|empiezan|avisara|avisa|viene|vienen|vendra|pasara|regresa|regresan|recordar|intentar|

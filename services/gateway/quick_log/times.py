@@ -55,6 +55,13 @@ class Times(Days):
                     if_past = self._of_month_behind(day, place)
                 clock, place = at
             elif (
+                day is not None
+                and clock is None
+                and (within := self._bound(place))[0] is not Bound.ON
+                and (at := self.clock(within[1], True, True)) is not None
+            ):
+                clock, place = at  # `thursday before 11`
+            elif (
                 part is None
                 and (of_day := self.part(place, day is not None or clock is not None)) is not None
             ):
