@@ -328,7 +328,7 @@ async def _works(addresses: Addresses, name: str, key: Mapping[str, str]) -> str
             said = answer.json()
         except (httpx.TransportError, ValueError):
             answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
-    if (answer is not None and answer.is_success) or not said["restart_helps"]:
+    if (answer is not None and answer.is_success) or not said.get("restart_helps"):
         return None
     if not await _servers_work(addresses):
         return None

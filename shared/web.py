@@ -182,12 +182,9 @@ def operations(
     @router.get("/readyz", summary="Can it do its work, and if not, what is missing?")
     async def readyz(request: Request) -> JSONResponse:
         missing = await readiness.look()
-        details = {"missing": missing.parts} if await may_see(request) else {}
-        document = {
-            "status": "missing" if missing.parts else "ready",
-            "restart_helps": missing.restart_helps,
-            **details,
-        }
+        document: dict[str, Any] = {"status": "missing" if missing.parts else "ready"}
+        if await may_see(request):
+            document |= {"missing": missing.parts, "restart_helps": missing.restart_helps}
         return JSONResponse(document, HTTPStatus.SERVICE_UNAVAILABLE if missing.parts else HTTPStatus.OK)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response, dependencies=guarded)

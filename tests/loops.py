@@ -23,12 +23,14 @@ def turns(scraped: str) -> tuple[int, int]:
     return int(counts["+Inf"]), int(counts["+Inf"] - counts[str(LONGEST)])
 
 
-async def held(addresses: Addresses) -> dict[str, int]:
+async def held(addresses: Addresses, key: str) -> dict[str, int]:
     """Service → turns in which its loop was held, of those that answer."""
     found = {}
     async with httpx.AsyncClient(timeout=10) as client:
         for service in SERVICES:
-            answer = await client.get(f"{addresses.url(service)}/metrics")
+            answer = await client.get(
+                f"{addresses.url(service)}/metrics", headers={"Authorization": f"Bearer {key}"}
+            )
             turned, found[service] = turns(answer.text)
             assert turned, service
     return found

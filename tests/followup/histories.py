@@ -90,7 +90,7 @@ class Making:
         told = event(lead_id=self.followup.lead_id, at=at or self.now, **data)
         number = None if event is SignalReceived else self.number
         record = Recorded(f"e{self.number}", told, self.now, number, told.aggregate if number else None)
-        step = reactions(self.book).step(Received(record, "t", 0, 0))
+        step = reactions(lambda: self.book).step(Received(record, "t", 0, 0))
         before = self.followup if self.moments else None
         self.followup, facts = step.decide(before)
         self.moments.append(Moment([told, *facts], self.followup))

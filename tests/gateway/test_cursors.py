@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +16,9 @@ from services.gateway import handlers
 from services.gateway.boards.cursors import read_cursor, write_cursor
 from services.gateway.boards.discipline import api as boards
 from services.gateway.boards.discipline import board
-from services.gateway.boards.discipline.figures import Item
+from services.gateway.boards.discipline.api import Asked
+from services.gateway.boards.discipline.figures import Figure, Item
+from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.trail import Trail
 from services.gateway.store import Views
 from services.gateway.views.view import LeadView, NextStep, Status
@@ -27,17 +32,34 @@ from shared.mongo import Mongo
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
+class Listed:
+    """A keeper of one list."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self._items = items
+
+    async def part(
+        self, _: object, __: object, ___: object, after: tuple[float, str] | None, limit: int
+    ) -> tuple[int, list[Item]]:
+        found = [item for item in self._items if after is None or board.place(item) > after]
+        return len(self._items), found[:limit]
+
+
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from([0.0, 3.5, 1e-9, 86_400.25]), max_size=40), st.integers(1, 9))
 def test_what_is_behind_a_figure(seconds: list[float], size: int) -> None:
     items = [Item(f"lead-{n}", Trail(f"lead-{n}"), None, NOON, each) for n, each in enumerate(seconds)]
     items.sort(key=board.place)
-    found, cursor = boards.part(items, None, size)
-    while cursor is not None:
-        page, cursor = boards.part(items, cursor, size)
-        found = found + page
+    kept, asked = cast("Keeper", Listed(items)), cast("Asked", SimpleNamespace(look=None, choice=None))
 
-    assert found == items
+    async def followed() -> list[Item]:
+        _, found, cursor = await boards.part(kept, Figure.SPEED, asked, None, size)
+        while cursor is not None:
+            _, page, cursor = await boards.part(kept, Figure.SPEED, asked, cursor, size)
+            found = found + page
+        return found
+
+    assert asyncio.run(followed()) == items
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50])
@@ -48,10 +70,11 @@ async def test_a_timeline(mongo: Mongo, limit: int) -> None:
         Entry("ana", f"e{n}", "t", "signal.x", 5, 6, None, None, "signals", 0, n, {}) for n in range(60)
     ]
     await ledger.add(entries)
+    reads = cast("scoring.Reads", SimpleNamespace(ledger=ledger))
     found: list[str] = []
     cursor = None
     while cursor is not None or not found:
-        page, cursor = await scoring.timeline(ledger, "ana", cursor, limit)
+        page, cursor = await scoring.timeline(reads, "ana", cursor, limit)
         found += [entry.event_id for entry in page]
 
     assert sorted(found) == sorted(entry.event_id for entry in entries)

@@ -37,10 +37,10 @@ async def test_no_loop_is_held_while_much_is_asked(system: System) -> None:
         for lead in leads:
             (await gateway.post("/v1/leads", json={"lead_id": lead, "channel": "web"})).raise_for_status()
         await busy(gateway, leads)  # what is made at its first use: templates, routes, schemas
-        before = await held(system.addresses)
+        before = await held(system.addresses, system.key)
         await busy(gateway, leads)
         await busy(gateway, leads)
-        after = await held(system.addresses)
+        after = await held(system.addresses, system.key)
 
     owners = ("gateway", "leads", "followup", "tickets")
     assert {name: after[name] - before[name] for name in owners} == dict.fromkeys(owners, 0), (

@@ -77,8 +77,8 @@ def test_reasons_come_weightiest_first_and_what_rounds_to_nothing_is_left_out() 
 
     assert [(each.title, each.points, each.share) for each in phrases.reasons(why)] == [
         ("Captured", 30.0, 100.0),
-        ("What everybody has", 20.0, 66.7),
         ("Page viewed, 56,900 smaller ones", 24.0, 80.0),
+        ("What everybody has", 20.0, 66.7),
         ("Ticket replied", -15.0, 50.0),
         ("Angry complaint", -12.0, 40.0),
         ("Authority: decides", 10.0, 33.3),

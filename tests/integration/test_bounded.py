@@ -194,7 +194,7 @@ async def test_a_view_lists_the_last_open_tickets_and_counts_the_others(mongo: M
             Received(Recorded(drawn(), event, NOON, sequences[type(event)], event.aggregate), "tickets", 0, n)
             for n, event in enumerate(events)
         ]
-        assert await project(views, None, batch) == [None] * len(batch)  # type: ignore[arg-type]
+        assert await project(views, None, lambda: NOON, batch) == [None] * len(batch)  # type: ignore[arg-type]
 
     await hear(
         *(
@@ -298,4 +298,8 @@ async def test_an_entry_that_the_ledger_cannot_keep_is_refused_and_those_it_has_
             await ledger.add([entry("bad", word)])
         assert refused.value.slug == slug
 
-    assert {each.event_id async for each in ledger.of_leads(["ana"], 1)} == {"one", "two", "three"}
+    assert {each.event_id async for portion in ledger.upwards(["ana"], 1) for each in portion} == {
+        "one",
+        "two",
+        "three",
+    }

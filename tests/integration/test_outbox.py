@@ -198,7 +198,7 @@ async def test_a_relay_publishes_what_its_own_process_wrote_at_once(mongo: Mongo
     try:
         await tell(documents, 1)
         await until(partial(empty, documents))
-        assert living.status() == {"outbox_pending": 0}
+        await until(lambda: living.status() == {"outbox_pending": 0})
     finally:
         await living.stop()
     with pytest.raises(Unavailable):

@@ -101,7 +101,7 @@ async def test_a_stranger_hears_that_the_gateway_is_ready_and_no_more(system: Sy
 
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     assert [answer.status_code for answer in refused] == [401, 401]
-    assert told.json() == {"status": "ready", "missing": {}}
+    assert told.json() == {"status": "ready", "missing": {}, "restart_helps": False}
     assert [answer.status_code for answer in shown] == [200, 200]
     assert [answer.status_code for answer in rep] == [403, 403, 200]
     assert rep[-1].json() == {"status": "ready"}

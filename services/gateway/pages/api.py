@@ -92,6 +92,12 @@ def router(
         )
         if band is None and not any(each.lines for each in boards):  # as after an import: all are cold
             boards = [await handlers.heat_board(views, Band.COLD, None, LINES, now)]
+        seen: set[str] = (
+            set()
+        )  # one that has changed its band between the looks stands where it was seen first
+        for each in boards:
+            each.lines[:] = [line for line in each.lines if line.view.lead_id not in seen]
+            seen |= {line.view.lead_id for line in each.lines}
         query = {"band": band, "cursor": cursor if band else None, "lang": language}
         return render(
             name,
