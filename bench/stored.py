@@ -25,7 +25,7 @@ from services.scoring.scorecard.compiled_rules import (
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import CaptureLead, Profile
 from shared.documents import Decision, Documents, Step
 from shared.events.base import Event, Recorded

@@ -34,7 +34,7 @@ from cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
     from cli.system import Addresses, ServerAddresses
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
     from shared.mongo import Collection
 
 State = dict[str, Any]
@@ -255,7 +255,7 @@ async def _records(topics: Topics, topic: str) -> AsyncIterator[tuple[bytes, byt
     """Key and value of every committed record of a topic, each partition in its order, up to its end now."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from shared.bus.topics import admin
+    from shared.bus.cluster import admin
 
     name = topics.name(topic)
     async with admin(topics.bootstrap) as client:

@@ -25,7 +25,7 @@ from services.scoring.scorecard.compiled_rules import (
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000

@@ -17,7 +17,7 @@ from services.scoring.scorecard.defaults import (
     default_rules,
 )
 from services.scoring.scorecard.fact import Fact
-from shared.bus import Topics
+from shared.bus.topics import Topics
 
 KINDS = (
     "signal.page_viewed",

@@ -30,7 +30,7 @@ from services.scoring.runtime.worker import Patience, Worker
 from services.scoring.scorecard.compiled_rules import (
     compile_rules,
 )
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 
 POLL = 0.005

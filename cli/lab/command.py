@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from services.scoring.scorecard.model import (
         Rules,
     )
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
 
 _EVERY = 5.0
 """Seconds between two lines of progress."""

@@ -26,7 +26,7 @@ from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import (
     HEAT,
 )
-from shared.bus import Handle, Received
+from shared.bus.received import Handle, Received
 from shared.clock import AHEAD, Clock, milliseconds
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events import wire_type

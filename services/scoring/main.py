@@ -24,8 +24,10 @@ from services.scoring.scorecard.compiled_rules import (
     compile_rules,
 )
 from shared import logs
-from shared.bus import Consumer, Publisher, Topics
-from shared.bus.topics import FACTS
+from shared.bus.cluster import Cluster
+from shared.bus.consumer import Consumer
+from shared.bus.publisher import Publisher
+from shared.bus.topics import FACTS, Topics
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
@@ -59,7 +61,7 @@ def app(settings: Settings) -> FastAPI:
         return LeadsFold(topics, rules, settings.dead_letter_limit, decoder, rulebook, number)
 
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "rules": rulebook,

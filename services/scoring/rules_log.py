@@ -22,8 +22,9 @@ from services.scoring.scorecard.model import (
 from services.scoring.scorecard.parser import (
     parse_rules,
 )
-from shared.bus import Outgoing, Publisher, Topics
-from shared.bus.topics import RULES
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import RULES, Topics
 from shared.clock import from_milliseconds, milliseconds, new_id
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import Recorded, decode, encode

@@ -6,8 +6,8 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from shared.bus import Topics
-from shared.bus.topics import ALL, admin
+from shared.bus.cluster import Cluster, admin
+from shared.bus.topics import ALL, Topics
 from shared.errors import Refused, Unavailable
 from tests.names import drawn
 from tests.servers import Addresses
@@ -83,4 +83,4 @@ async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
 
 async def test_a_broker_that_is_away_is_told_as_unavailable() -> None:
     with pytest.raises(Unavailable):
-        await Topics("127.0.0.1:9").check()
+        await Cluster(Topics("127.0.0.1:9")).check()

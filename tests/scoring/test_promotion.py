@@ -24,7 +24,7 @@ from services.scoring.scorecard.parser import (
     parse_rules,
 )
 from services.scoring.scorecard.record import is_whole
-from shared.bus import Publisher
+from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.events import Recorded, decode

@@ -22,7 +22,9 @@ from services.scoring.scorecard.parser import (
     RulesError,
     parse_rules,
 )
-from shared.bus import Outgoing, Publisher, Topics
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Event, Recorded, encode

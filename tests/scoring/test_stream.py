@@ -19,8 +19,9 @@ from aiokafka.structs import OffsetAndMetadata
 from services.scoring.runtime.state import POSITIONS, Log, Output, OwnedPartitions
 from services.scoring.runtime.transport import Record
 from services.scoring.runtime.worker import Worker, look
+from shared.bus.cluster import Cluster, admin
 from shared.bus.lag import lag
-from shared.bus.topics import Topics, admin
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.errors import Refused
 from tests.scoring.log import Reader, producer, records
@@ -288,7 +289,7 @@ async def stopped(topics: Topics) -> str:
 
 async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics: Topics) -> None:
     log = Log(topics)
-    ids = await topics.ids()
+    ids = await Cluster(topics).ids()
     async with producer(topics) as sender:
         beyond = json.dumps({log.facts[0]: [1_000, ids[log.facts[0]]]}).encode()
         await sender.send_and_wait(log.state, beyond, key=POSITIONS, partition=0)
@@ -311,7 +312,7 @@ async def test_positions_that_cannot_be_read_stop_the_worker(topics: Topics) -> 
 
 async def test_a_state_that_says_no_positions_stands_where_the_group_does(topics: Topics) -> None:
     log = Log(topics)
-    fact, ids = TopicPartition(log.facts[0], 0), await topics.ids()
+    fact, ids = TopicPartition(log.facts[0], 0), await Cluster(topics).ids()
     async with producer(topics) as sender:
         for _ in range(3):
             await sender.send_and_wait(fact.topic, b"x", key=b"lead", partition=0)
@@ -341,7 +342,7 @@ async def test_a_group_without_a_state_begins_anew(topics: Topics) -> None:
                 return Log(topics).state not in await client.list_topics()
 
             await until(is_gone)
-        await topics.apply()
+        await Cluster(topics).apply()
         async with working(topics) as stream:
             await until(lambda: folded(stream) == 100)
 

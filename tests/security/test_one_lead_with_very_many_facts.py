@@ -16,7 +16,7 @@ import pytest
 from services.scoring.handlers import HEAVY, Heavy, Reads, curve, explain, timeline
 from services.scoring.ledger import Entry, Ledger
 from services.scoring.rules_log import RulesLog
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Unavailable
 from shared.mongo import Mongo

@@ -19,8 +19,7 @@ from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch,
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Lead, take_in
 from services.scoring.runtime.state import POSITIONS
-from shared.bus import Topics
-from shared.bus.topics import PARTITIONS
+from shared.bus.topics import PARTITIONS, Topics
 
 
 class Partition:

@@ -27,8 +27,9 @@ from aiokafka.structs import OffsetAndMetadata
 
 from services.scoring.collector import Collector
 from services.scoring.runtime.transport import Record, unless
+from shared.bus.cluster import Cluster, admin
 from shared.bus.positions import committed
-from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics, admin
+from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics
 from shared.clock import Clock, from_milliseconds, utc_now
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
@@ -401,7 +402,7 @@ class OwnedPartitions:
             on=(KafkaError, Unavailable), attempts=None, timeout=TRANSACTION_TIMEOUT, wait_max=1.0
         ):
             with attempt:
-                topic_ids = await log.topics.ids()
+                topic_ids = await Cluster(log.topics).ids()
                 await self._read_back()
                 positions, ends = await self._positions(topic_ids)
         for number, owned in self.partitions.items():
