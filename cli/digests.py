@@ -232,7 +232,7 @@ async def _of_documents(
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.processor.fold import TIES
     from services.scoring.processor.lead import Lead
-    from services.scoring.runtime.state import POSITIONS
+    from services.scoring.runtime.partition import POSITIONS
     from services.scoring.scorecard.members import Ties
 
     def covered(key: str, value: bytes) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from services.scoring.runtime.state import Log
+from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import STOPPING, Worker
 from shared.bus.cluster import Cluster
 from shared.bus.topics import Topics

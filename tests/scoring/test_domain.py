@@ -10,8 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.scoring.processor.crossings import crossing_id
+from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import MappedFact, kind_of
-from services.scoring.processor.lead import Lead, crossing_id, heat_of, settle, take_in
+from services.scoring.processor.heat_event import heat_of
+from services.scoring.processor.lead import Lead
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
     compile_rules,

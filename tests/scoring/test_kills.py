@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from services.scoring.processor.crossings import band_of
+from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import map_event
-from services.scoring.processor.lead import Lead, band_of, settle, take_in
+from services.scoring.processor.lead import Lead
 from services.scoring.scorecard.compiled_rules import (
     compile_rules,
 )

@@ -7,9 +7,11 @@ import json
 import sys
 from time import monotonic, process_time
 
+from services.scoring.processor.crossings import Crossings, crossing_id
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
-from services.scoring.processor.lead import Crossings, Lead, crossing_id, take_in
+from services.scoring.processor.lead import Lead
 from services.scoring.scorecard.compiled_rules import (
     compile_rules,
 )
@@ -38,7 +40,7 @@ def told(lead: Lead) -> bytes | None:
     if not lead.has_news:
         return None
     lead.has_news = False
-    lead.told += 1
+    lead.heat_sequence += 1
     return _tell(lead, rfc3339(utc_now()))
 
 

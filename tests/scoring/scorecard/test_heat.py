@@ -284,7 +284,7 @@ def test_a_change_is_the_first_millisecond_outside_the_band(
 
 @deterministic
 @given(facts_of_a_lead, facts_of_a_lead, st.integers(DAY, 20 * DAY), ANY_RULES)
-def test_a_score_stays_in_its_band_up_to_the_alarm_whatever_comes_within_the_outlook(
+def test_a_score_stays_in_its_band_up_to_the_timer_whatever_comes_within_its_bounds(
     facts: list[Fact], more: list[Fact], over: int, rules: Rules
 ) -> None:
     compiled = compile_rules(rules).heat
