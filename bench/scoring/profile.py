@@ -20,12 +20,8 @@ from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.lead import Lead
 from services.scoring.runtime import collector
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 

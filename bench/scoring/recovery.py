@@ -11,12 +11,8 @@ from bench.scoring.traffic import new_leads, partition_of
 from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from shared.bus.topics import Topics
 

@@ -22,9 +22,7 @@ from services.scoring.rules_log import RulesLog
 from services.scoring.runtime import collector
 from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import Patience, Worker
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from shared import logs
 from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer

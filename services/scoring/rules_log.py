@@ -12,16 +12,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.defaults import default_rules, default_text
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import RULES, Topics

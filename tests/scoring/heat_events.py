@@ -11,13 +11,8 @@ from services.scoring.processor.decisions import take_in
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.events import decode
 from shared.events.scoring import HeatChanged
 

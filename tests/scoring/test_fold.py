@@ -21,20 +21,10 @@ from services.scoring.processor.heat_event import heat_of
 from services.scoring.processor.lead import Lead
 from services.scoring.processor.protocols import Output
 from services.scoring.processor.timers import TimerWheel
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules, default_text
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable

@@ -16,12 +16,8 @@ from services.scoring.queries.reads import Reads
 from services.scoring.queries.reasons import explain
 from services.scoring.queries.timeline import timeline
 from services.scoring.rules_log import RulesLog
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.members import Ties
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics

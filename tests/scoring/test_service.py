@@ -19,9 +19,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from services.scoring.main import Settings, app
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
 from shared.bus.cluster import Cluster

@@ -12,12 +12,8 @@ from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from shared.clock import utc_now
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339

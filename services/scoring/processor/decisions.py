@@ -16,12 +16,8 @@ from typing import Final
 from services.scoring.processor.crossings import Crossings, crossing
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import NEVER, Lead, Track
-from services.scoring.scorecard.compiled import (
-    CompiledScorecard,
-)
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled import CompiledScorecard
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import TYING, Part, Ties
 from shared.events.scoring import (

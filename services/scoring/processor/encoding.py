@@ -8,12 +8,8 @@ from typing import Final
 
 from services.scoring.processor.heat_event import risk_of
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled import (
-    Held,
-)
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled import Held
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged

@@ -7,12 +7,8 @@ from math import inf
 from typing import Any
 
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled import (
-    CompiledScorecard,
-)
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled import CompiledScorecard
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
 from shared.events.scoring import (
     Band,

@@ -8,9 +8,7 @@ from services.scoring.processor.crossings import Crossings
 from services.scoring.processor.decisions import take_in, take_part
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import MERGED, Part
 

@@ -14,15 +14,10 @@ from typing import Protocol
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.lead import Lead
 from services.scoring.processor.protocols import Record
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import TYING, Ties, read_member
-from services.scoring.scorecard.model import (
-    Rules,
-)
+from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.record import Reader
 from shared.bus.dead_letters import replayed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS

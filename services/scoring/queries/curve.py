@@ -12,9 +12,7 @@ from services.scoring.processor.fact_mapping import MappedFact, live
 from services.scoring.processor.merging import Merged
 from services.scoring.queries.reads import Reads, unknown
 from services.scoring.rules_log import RulesLog
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from shared.clock import milliseconds
 from shared.errors import Refused
 

@@ -13,14 +13,10 @@ from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.merging import Merged
 from services.scoring.queries.reads import Reads, unknown
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
 from services.scoring.scorecard.members import Ties
-from services.scoring.scorecard.model import (
-    HEAT,
-)
+from services.scoring.scorecard.model import HEAT
 from shared.clock import AHEAD, milliseconds
 from shared.errors import Refused
 from shared.events.scoring import Band, RiskBand

@@ -10,27 +10,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.counts import DecayedCounts, decay
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.explanation import Cap, Term
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.fit import (
-    FitTerm,
-    fit_terms,
-)
+from services.scoring.scorecard.fit import FitTerm, fit_terms
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.model import (
-    KindRule,
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.model import KindRule, Rules
+from services.scoring.scorecard.parser import parse_rules
 from tests.scoring.scorecard.explaining import explain
 
 DAY = 86_400_000

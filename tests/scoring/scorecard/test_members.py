@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.scorecard.counts import DecayedCounts
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, read_member
