@@ -25,7 +25,10 @@ from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, followups
 from services.followup.timers import Timers
-from shared.bus import Publisher, Received, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.publisher import Publisher
+from shared.bus.received import Received
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.documents import Documents
 from shared.embedded import Servers
@@ -112,7 +115,7 @@ async def told(reader: AIOKafkaConsumer, count: int, give_up: float) -> list[tup
 async def office(servers: Servers) -> AsyncIterator[Office]:
     name = f"b{uuid4().hex[:8]}"
     topics = Topics(servers.kafka_bootstrap, name)
-    await topics.apply()
+    await Cluster(topics).apply()
     mongo = Mongo(servers.mongo_url, name)
     publisher = Publisher(topics)
     own = Office(mongo, publisher, topics)

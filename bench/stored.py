@@ -16,8 +16,10 @@ from services.leads.domain.lead import capture
 from services.leads.store import leads
 from services.scoring.handlers import entry_of
 from services.scoring.ledger import Ledger
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import map_event
-from services.scoring.processor.lead import Lead, heat_of, take_in
+from services.scoring.processor.heat_event import heat_of
+from services.scoring.processor.lead import Lead
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
     compile_rules,
@@ -25,7 +27,7 @@ from services.scoring.scorecard.compiled_rules import (
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import CaptureLead, Profile
 from shared.documents import Decision, Documents, Step
 from shared.events.base import Event, Recorded

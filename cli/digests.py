@@ -34,7 +34,7 @@ from cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
     from cli.system import Addresses, ServerAddresses
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
     from shared.mongo import Collection
 
 State = dict[str, Any]
@@ -232,7 +232,7 @@ async def _of_documents(
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.processor.fold import TIES
     from services.scoring.processor.lead import Lead
-    from services.scoring.runtime.state import POSITIONS
+    from services.scoring.runtime.partition import POSITIONS
     from services.scoring.scorecard.members import Ties
 
     def covered(key: str, value: bytes) -> bytes:
@@ -255,7 +255,7 @@ async def _records(topics: Topics, topic: str) -> AsyncIterator[tuple[bytes, byt
     """Key and value of every committed record of a topic, each partition in its order, up to its end now."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from shared.bus.topics import admin
+    from shared.bus.cluster import admin
 
     name = topics.name(topic)
     async with admin(topics.bootstrap) as client:

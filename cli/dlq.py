@@ -13,7 +13,8 @@ import typer
 from cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
-    from shared.bus import DeadLetter, Publisher
+    from shared.bus.dead_letters import DeadLetter
+    from shared.bus.publisher import Publisher
 
 Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer.", show_default=False)]
 
@@ -105,22 +106,23 @@ def _one_of(letters: list[str] | None, consumer: str | None, everything: bool) -
 
 async def _open(consumer: str | None) -> list[DeadLetter]:
     from cli.system import servers
-    from shared.bus import open_letters
+    from shared.bus.cluster import Cluster
+    from shared.bus.dead_letter_topic import open_dead_letters
 
     async with servers() as found:
-        await found.topics.check()
-        return await open_letters(found.topics, consumer)
+        await Cluster(found.topics).check()
+        return await open_dead_letters(found.topics, consumer)
 
 
 async def _replay(names: list[str], consumer: str | None) -> list[DeadLetter]:
-    from shared.bus import replay as send_back
+    from shared.bus.dead_letter_topic import replay as send_back
     from shared.bus.dead_letters import with_predecessors
 
     return await _close(names, consumer, with_predecessors, send_back)
 
 
 async def _discard(names: list[str], consumer: str | None) -> list[DeadLetter]:
-    from shared.bus import discard as close
+    from shared.bus.dead_letter_topic import discard as close
 
     return await _close(names, consumer, lambda chosen, _: chosen, close)
 
@@ -132,11 +134,13 @@ async def _close(
     close: Callable[[Publisher, list[DeadLetter]], Awaitable[int]],
 ) -> list[DeadLetter]:
     from cli.system import servers
-    from shared.bus import Publisher, open_letters
+    from shared.bus.cluster import Cluster
+    from shared.bus.dead_letter_topic import open_dead_letters
+    from shared.bus.publisher import Publisher
 
     async with servers() as found:
-        await found.topics.check()
-        letters = await open_letters(found.topics, consumer)
+        await Cluster(found.topics).check()
+        letters = await open_dead_letters(found.topics, consumer)
         if names:
             letters = choose(_chosen(letters, names), letters)
         publisher = Publisher(found.topics)

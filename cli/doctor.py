@@ -157,18 +157,19 @@ async def _store(found: Findings, addresses: Addresses) -> None:
 
 
 async def _kafka(found: Findings, addresses: Addresses) -> None:
-    from shared.bus import open_letters
+    from shared.bus.cluster import Cluster
+    from shared.bus.dead_letter_topic import open_dead_letters
     from shared.bus.lag import groups, lag
     from shared.errors import AscuaError
 
     topics = addresses.topics
     try:
-        await topics.check()
+        await Cluster(topics).check()
         found.add("topics", True, f"as declared, on {topics.bootstrap}")
         found.lag = {
             group: dict(behind) for group, behind in (await lag(topics, await groups(topics))).items()
         }
-        letters = Counter(letter.consumer for letter in await open_letters(topics))
+        letters = Counter(letter.consumer for letter in await open_dead_letters(topics))
         said = ", ".join(f"{count} of {consumer}" for consumer, count in sorted(letters.items()))
         found.add(
             "dead letters", not letters, f"{said} are open: `ascua dlq list`" if said else "none is open"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.scoring.scorecard.model import (
         Rules,
     )
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
 
 RulesFile = Annotated[
     Path,
@@ -146,7 +146,7 @@ async def _publish(
     from services.scoring.scorecard.parser import (
         parse_rules,
     )
-    from shared.bus import Publisher
+    from shared.bus.publisher import Publisher
     from shared.clock import milliseconds, utc_now
 
     rules = parse_rules(raw, source)
@@ -183,10 +183,11 @@ async def _rulebook() -> AsyncIterator[tuple[Topics, RulesLog]]:
     """All that was published, of a running system or the servers at hand."""
     from cli.system import servers
     from services.scoring.rules_log import RulesLog
+    from shared.bus.cluster import Cluster
 
     async with servers() as found:
         topics = found.topics
-        await topics.check()
+        await Cluster(topics).check()
         book = RulesLog(topics)
         await book.start()
         try:

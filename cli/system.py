@@ -26,7 +26,7 @@ from shared.errors import AscuaError, Forbidden, Refused, Unavailable
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
     from services.gateway.access.keys import KeyRing, Role, Scope
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
     from shared.embedded import Servers, Supervisor
 
 INNER = ("leads", "followup", "tickets", "scoring")
@@ -184,6 +184,7 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
 @asynccontextmanager
 async def started(home: Path, given: Environment, port: int) -> AsyncIterator[Started]:
     """All of Ascua as children of this process; the gateway listens on `port`. Told in addresses.json when ready."""
+    from shared.bus.cluster import Cluster
     from shared.embedded import Servers, Supervisor
 
     if (other := await running(home, given)) is not None:
@@ -204,7 +205,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         await own.start()
         addresses = _of_our_own(own, given, port)
         await asyncio.gather(
-            addresses.topics.apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
+            Cluster(addresses.topics).apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
         )
         services = {name: Supervisor(home / "logs") for name in SERVICES}
         stack.push_async_callback(_stop, services)
@@ -336,13 +337,14 @@ async def _works(addresses: Addresses, name: str, key: Mapping[str, str]) -> str
 
 
 async def _servers_work(addresses: Addresses) -> bool:
+    from shared.bus.cluster import Cluster
     from shared.mongo import Mongo
 
     mongo = Mongo(addresses.mongo_url, f"{addresses.database_prefix}_gateway")
     try:
         await mongo.check()
         async with asyncio.timeout(1):  # as long as a service's own check has
-            await addresses.topics.check()
+            await Cluster(addresses.topics).check()
     except (AscuaError, TimeoutError):
         return False
     finally:
@@ -357,7 +359,7 @@ async def _stop(services: Mapping[str, Supervisor]) -> None:
 
 
 def _topics(bootstrap: str, prefix: str) -> Topics:
-    from shared.bus import Topics
+    from shared.bus.topics import Topics
 
     return Topics(bootstrap, prefix)
 

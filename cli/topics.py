@@ -31,11 +31,12 @@ def apply(
 
 async def _apply(partitions: int, replication: int, as_json: bool) -> None:
     from cli.system import servers
+    from shared.bus.cluster import Cluster
     from shared.bus.topics import ALL
 
     async with servers() as found:
         topics = found.topics
-        created = await topics.apply(partitions, replication)
+        created = await Cluster(topics).apply(partitions, replication)
     kept = [name for name in (topics.name(topic.name) for topic in ALL) if name not in created]
     answer(
         {"created": created, "kept": kept},

@@ -17,7 +17,8 @@ from typing import Any
 from pymongo import UpdateMany
 
 from shared import metrics
-from shared.bus import Outgoing, Publisher
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
 from shared.clock import Clock, utc_now
 from shared.documents import Documents
 from shared.errors import AscuaError, Unavailable

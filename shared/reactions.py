@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.bus.topics import compacted
 from shared.documents import Decision, Documents, Look, Seen, Step, settled
 from shared.errors import AscuaError

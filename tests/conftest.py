@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, settings
 from cli.environment import Environment
 from cli.system import Addresses as SystemAddresses
 from cli.system import Started, operator_key, started
-from shared.bus import Topics
+from shared.bus.cluster import Cluster
+from shared.bus.topics import Topics
 from shared.embedded.home import free_port
 from shared.mongo import Mongo
 from tests.names import drawn
@@ -71,7 +72,7 @@ async def servers(
 async def topics(servers: Addresses) -> Topics:
     """All topics, under a prefix of this test's own."""
     topics = Topics(servers.kafka_bootstrap, drawn())
-    await topics.apply()
+    await Cluster(topics).apply()
     return topics
 
 

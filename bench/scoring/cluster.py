@@ -18,7 +18,9 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 
 from bench.scoring.traffic import Drawn
-from shared.bus.topics import Topics, admin
+from shared.bus.cluster import Cluster as OnBroker
+from shared.bus.cluster import admin
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.embedded import Servers
 
@@ -44,7 +46,7 @@ class Cluster:
     async def topics(self) -> AsyncIterator[Topics]:
         """All topics of an installation, deleted afterwards."""
         topics = Topics(self.bootstrap, f"b{next(self._numbers)}")
-        names = await topics.apply()
+        names = await OnBroker(topics).apply()
         try:
             yield topics
         finally:

@@ -18,8 +18,7 @@ from bench.scoring.load import RATE, send_steadily
 from bench.scoring.plan import Plan
 from bench.scoring.recovery import started
 from bench.scoring.traffic import Drawn, Traffic, new_leads
-from shared.bus import Topics
-from shared.bus.topics import PARTITIONS
+from shared.bus.topics import PARTITIONS, Topics
 
 WARMING = 5.0
 PATIENCE = 30.0

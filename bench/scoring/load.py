@@ -9,7 +9,7 @@ from time import time
 from aiokafka import AIOKafkaProducer
 
 from bench.scoring.traffic import Drawn, Traffic
-from shared.bus import Topics
+from shared.bus.topics import Topics
 
 RATE = 2_000
 

@@ -13,19 +13,16 @@ from bench.scoring.cluster import TESTED, now_ms
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from bench.tables import kept
-from services.scoring import collector
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead, take_in
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
-from shared.bus import Topics
+from services.scoring.processor.lead import Lead
+from services.scoring.runtime import collector
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000

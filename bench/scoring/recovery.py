@@ -8,16 +8,13 @@ from random import Random
 from bench.scoring.cluster import Process, cluster, fill, now_ms, progress
 from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import new_leads, partition_of
+from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import live
-from services.scoring.processor.lead import Lead, settle, take_in
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
-from shared.bus import Topics
+from shared.bus.topics import Topics
 
 KINDS = (
     "signal.page_viewed",

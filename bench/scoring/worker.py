@@ -20,17 +20,15 @@ from typing import Any
 import structlog
 import uvloop
 
-from services.scoring import collector
 from services.scoring.main import Settings
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
 from services.scoring.rules_log import RulesLog
-from services.scoring.runtime.state import Log
+from services.scoring.runtime import collector
+from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import Patience, Worker
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from shared.bus import Topics
+from services.scoring.scorecard.compiled_rules import compile_rules
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 
 POLL = 0.005

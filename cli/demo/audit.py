@@ -25,7 +25,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from cli.demo.player import AT_ONCE, Door, Keys, Played
-from shared.bus.topics import FACTS, HEAT, Topics, admin
+from shared.bus.cluster import admin
+from shared.bus.topics import FACTS, HEAT, Topics
 from shared.commands import (
     CaptureLead,
     ChangeStage,

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from cli.lab.fitting import Fitted
     from cli.lab.histories import History
     from cli.lab.worth import Disparity, Figure, Worth
-    from services.scoring.scorecard.model import (
-        Rules,
-    )
-    from shared.bus import Topics
+    from services.scoring.scorecard.model import Rules
+    from shared.bus.topics import Topics
 
 _EVERY = 5.0
 """Seconds between two lines of progress."""
@@ -45,10 +43,7 @@ def _instant(text: str) -> datetime:
 
 
 def _rules_file(text: str) -> Rules:
-    from services.scoring.scorecard.parser import (
-        RulesError,
-        parse_rules,
-    )
+    from services.scoring.scorecard.parser import RulesError, parse_rules
 
     try:
         return parse_rules(Path(text).read_bytes(), Path(text).name)
@@ -189,9 +184,7 @@ async def _backtest(
     from cli.lab.comparison import Comparison
     from cli.lab.log import Facts
     from cli.system import servers
-    from services.scoring.scorecard.compiled_rules import (
-        CompiledRules,
-    )
+    from services.scoring.scorecard.compiled_rules import CompiledRules
     from shared.clock import milliseconds
 
     async with servers() as addresses:

@@ -12,10 +12,8 @@ from typing import Any, Final, NamedTuple
 from cli.lab.histories import AGES, History
 from cli.lab.replay import Look, Played, play
 from cli.lab.worth import Disparity, Scored, Worth, disparity, worth
-from services.scoring.processor.lead import promote
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.processor.decisions import promote
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339
 from shared.events.scoring import Band
@@ -147,8 +145,8 @@ class Comparison:
         """Publish the rules at the end: a lead goes over to its new state with the band that it is in."""
         lead = old.lead
         lead.ties = new.lead.ties  # its members have told what they count by then
-        told = promote(lead, new.lead.state, self.in_force, self.on_trial, self.until_ms)
-        self._on_publishing.update(type(crossing).__name__ for crossing in told)
+        crossings = promote(lead, new.lead.state, self.in_force, self.on_trial, self.until_ms)
+        self._on_publishing.update(type(crossing).__name__ for crossing in crossings)
         state = State(
             lead_id,
             rfc3339(from_milliseconds(self.until_ms)),

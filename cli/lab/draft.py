@@ -11,14 +11,7 @@ from typing import Final, NamedTuple
 from cli.lab.histories import CAPTURED, LOST, WON
 from cli.lab.learning import DAY_MS, Learned, Lesson
 from services.scoring.scorecard import vocabulary
-from services.scoring.scorecard.model import (
-    Condition,
-    GroupRule,
-    KindRule,
-    Rules,
-    Scorecard,
-    in_words,
-)
+from services.scoring.scorecard.model import Condition, GroupRule, KindRule, Rules, Scorecard, in_words
 
 HOT: Final = 60.0
 """Points from which a lead is hot: the hottest fifth of all looks that were learned from."""

@@ -12,9 +12,10 @@ from cli.lab.histories import History, history
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.merging import absorbed_in
-from services.scoring.runtime.state import FOLDED
+from services.scoring.runtime.log import FOLDED
 from services.scoring.scorecard.members import TYING
-from shared.bus.topics import Topics, admin
+from shared.bus.cluster import admin
+from shared.bus.topics import Topics
 from shared.errors import Unavailable, Undecodable
 
 Watch = Callable[[int, int], None]

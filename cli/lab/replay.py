@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cli.lab.histories import History
+from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
-from services.scoring.processor.lead import Lead, settle
+from services.scoring.processor.lead import Lead
 from services.scoring.processor.merging import Merged
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import milliseconds
 from shared.events.scoring import Band, CrossingEvent
 
@@ -58,26 +57,26 @@ def play(
         others = [live(fact.lead_id, fact) for fact in history.others]
         facts = sorted([*facts, *others], key=lambda fact: fact.at_ms)
     looks: list[Look] = []
-    told: list[CrossingEvent] = []
+    crossings: list[CrossingEvent] = []
     waiting = iter([*instants, None])
     instant = next(waiting)
     for fact in facts:
         if fact.at_ms >= until_ms:
             break
         while instant is not None and instant < fact.at_ms:
-            looks.append(_look(lead, instant, rules, told))
+            looks.append(_look(lead, instant, rules, crossings))
             instant = next(waiting)
-        told += merged.take_in(fact)
+        crossings += merged.take_in(fact)
     while instant is not None:
-        looks.append(_look(lead, instant, rules, told))
+        looks.append(_look(lead, instant, rules, crossings))
         instant = next(waiting)
-    end = _look(lead, until_ms, rules, told)
+    end = _look(lead, until_ms, rules, crossings)
     if since_ms is not None:
-        told = [crossing for crossing in told if milliseconds(crossing.at) >= since_ms]
-    return Played(tuple(looks), tuple(told), end, lead)
+        crossings = [crossing for crossing in crossings if milliseconds(crossing.at) >= since_ms]
+    return Played(tuple(looks), tuple(crossings), end, lead)
 
 
-def _look(lead: Lead, at_ms: int, rules: CompiledRules, told: list[CrossingEvent]) -> Look:
-    told += settle(lead, at_ms, rules)
+def _look(lead: Lead, at_ms: int, rules: CompiledRules, crossings: list[CrossingEvent]) -> Look:
+    crossings += settle(lead, at_ms, rules)
     heat = rules.heat.score(lead.whole.counts, at_ms, lead.whole.attributes)
     return Look(heat, lead.heat.band)

@@ -16,7 +16,7 @@ from services.followup.domain.playbook_parser import read
 from services.followup.domain.playbooks import UNSUBSCRIBED, Book
 from services.followup.store import SHELF, Books, Edition, FollowUps, Shelf
 from shared import business_time
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
     Activity,

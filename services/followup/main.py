@@ -10,7 +10,10 @@ from services.followup.api import router
 from services.followup.handlers import SUBSCRIBES, follow
 from services.followup.store import Books, followups
 from services.followup.timers import Timers
-from shared.bus import Consumer, Publisher, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.consumer import Consumer
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
@@ -36,7 +39,7 @@ def app(settings: Settings) -> FastAPI:
         dead_letter_limit=settings.dead_letter_limit,
     )
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("followup", store, publisher, "followup"),

@@ -25,8 +25,9 @@ from services.gateway.live import Live, decode_position
 from services.gateway.quick_log import Language, Proposal, parse
 from services.gateway.store import Imports, Views
 from services.gateway.views.view import LeadView
-from shared.bus import Publisher, Topics
 from shared.bus.lag import lag
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import Clock, clamp, in_utc
 from shared.commands import (
     ActivityOutcomes,

@@ -22,7 +22,9 @@ from services.gateway.clients import Backends
 from services.gateway.intake.automated import Arrivals
 from services.gateway.store import Imports, Trails, Views, order_of
 from services.gateway.views.view import TEAM, LeadView, follow
-from shared.bus import Outgoing, Publisher, Received
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.received import Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
     Activity,

@@ -19,8 +19,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.gateway.handlers import PROJECTED
+from shared.bus.cluster import admin
 from shared.bus.positions import committed
-from shared.bus.topics import Topics, admin
+from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
 from shared.tasks import ended

@@ -29,7 +29,11 @@ from services.gateway.live import Live
 from services.gateway.pages import api as pages
 from services.gateway.pages import docs, work
 from services.gateway.store import Imports, Trails, Views
-from shared.bus import Consumer, OpenLetters, Publisher, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.consumer import Consumer
+from shared.bus.dead_letter_topic import OpenDeadLetters
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
@@ -100,7 +104,7 @@ def app(settings: Settings) -> FastAPI:
     )
     keeper = Keeper(trails, backends, lambda: tracer.alone_since)
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "backends": backends,
@@ -111,7 +115,7 @@ def app(settings: Settings) -> FastAPI:
         "standings": Timers(
             partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
         ),
-        "letters": OpenLetters(topics),
+        "letters": OpenDeadLetters(topics),
     }
     routers = [
         api.commands(backends, keys),

@@ -9,7 +9,7 @@ from services.leads.domain import lead as domain
 from services.leads.domain.forms import USUAL_REGION, understand
 from services.leads.domain.lead import Lead, Told
 from services.leads.store import Leads
-from shared.bus import Handle, Received
+from shared.bus.received import Handle, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands import (
     Captured,

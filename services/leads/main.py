@@ -11,7 +11,10 @@ from services.leads.api import router
 from services.leads.domain.forms import USUAL_REGION
 from services.leads.handlers import GROUP, follower
 from services.leads.store import leads
-from shared.bus import Consumer, Publisher, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.consumer import Consumer
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.contacts import REGIONS
 from shared.mongo import Mongo
@@ -38,7 +41,7 @@ def app(settings: Settings) -> FastAPI:
     publisher = Publisher(topics)
     store = leads(mongo)
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("leads", store, publisher, "leads"),

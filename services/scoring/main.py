@@ -10,22 +10,24 @@ from typing import Annotated, Final
 from fastapi import FastAPI
 from pydantic import Field
 
-from services.scoring import collector
-from services.scoring.api import published, reading
-from services.scoring.handlers import GROUP, Reads, ledger_handler
+from services.scoring.api import published
+from services.scoring.handlers import GROUP, ledger_handler
 from services.scoring.ledger import Ledger
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.queries import QueryProcess, forwarding, serve_queries
+from services.scoring.queries.api import reading
+from services.scoring.queries.process import QueryProcess, forwarding, serve_queries
+from services.scoring.queries.reads import Reads
 from services.scoring.rules_log import RulesLog
-from services.scoring.runtime.state import Log
+from services.scoring.runtime import collector
+from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import Patience, Worker
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from shared import logs
-from shared.bus import Consumer, Publisher, Topics
-from shared.bus.topics import FACTS
+from shared.bus.cluster import Cluster
+from shared.bus.consumer import Consumer
+from shared.bus.publisher import Publisher
+from shared.bus.topics import FACTS, Topics
 from shared.clock import milliseconds, utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
@@ -59,7 +61,7 @@ def app(settings: Settings) -> FastAPI:
         return LeadsFold(topics, rules, settings.dead_letter_limit, decoder, rulebook, number)
 
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "rules": rulebook,

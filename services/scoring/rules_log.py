@@ -12,18 +12,12 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
-from shared.bus import Outgoing, Publisher, Topics
-from shared.bus.topics import RULES
+from services.scoring.scorecard.defaults import default_rules, default_text
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import RULES, Topics
 from shared.clock import from_milliseconds, milliseconds, new_id
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.events.base import Recorded, decode, encode

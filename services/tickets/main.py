@@ -6,7 +6,9 @@ from fastapi import FastAPI
 
 from services.tickets.api import router
 from services.tickets.store import tickets
-from shared.bus import Publisher, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.outbox import Relay
@@ -24,7 +26,7 @@ def app(settings: Settings) -> FastAPI:
     publisher = Publisher(topics)
     store = tickets(mongo)
     parts: dict[str, Part] = {
-        "topics": topics,
+        "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("tickets", store, publisher, "tickets"),

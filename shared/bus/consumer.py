@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import stamina
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -22,41 +22,21 @@ from aiokafka.structs import OffsetAndMetadata
 
 from shared import metrics
 from shared.bus.allowance import WINDOW, Allowance
+from shared.bus.cluster import Cluster, admin
 from shared.bus.dead_letters import WAITS, DeadLetter, Origin, dead_letter, replayed
 from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
-from shared.bus.topics import REPLAYS, Topics, admin
+from shared.bus.received import Handle, Received
+from shared.bus.topics import REPLAYS, Topics
 from shared.clock import Clock, utc_now
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
-from shared.events.base import Event, Recorded, Trace, decode
+from shared.events.base import decode
 from shared.logs import logger
 from shared.tasks import Pace
 
 DEAD_LETTER_LIMIT = 1_000
 PARKED_KEPT = 10_000
 """Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An event and where it stood in the log. `topic` is the short name."""
-
-    event: Recorded[Event]
-    topic: str
-    partition: int
-    offset: int
-
-    @property
-    def trace(self) -> Trace:
-        """The trace for what this event causes."""
-        trace = self.event.trace
-        return Trace(trace.traceparent, trace.correlation_id, causation_id=self.event.id)
-
-
-Handle = Callable[[Sequence[Received]], Awaitable[Sequence[AscuaError | None]]]
-"""Write the effects of a batch; say for each event, in order, why it could not be handled. An `Unavailable` or a
-`Conflict` that is raised instead means that nothing is decided and the whole batch is to be tried again. After any
-other `AscuaError` each event is handled by itself, and those that raise it again become dead letters."""
 
 
 class Consumer:
@@ -356,13 +336,13 @@ class Consumer:
         group = f"{self._topics.prefix}.{self._group}"
         async with admin(self._topics.bootstrap) as client:
             stands = await committed(client, group)
-            partitions = await self._topics.partitions(client)
+            partitions = await Cluster(self._topics).partitions(client)
         self._is_alone = len(assigned) == sum(partitions[name] for name in self._names)
         known: dict[str, str] = {}
         for position in stands.values():
             pairs = (pair.split("=") for pair in position.metadata.split(",") if pair)
             known |= {self._topics.name(topic): id for topic, id in pairs}
-        current = await self._topics.ids()
+        current = await Cluster(self._topics).ids()
         self._topic_ids = {**known, **current}
         if anew := [name for name, id in known.items() if current.get(name, id) != id]:
             return (

@@ -1,26 +1,18 @@
-"""Dead letters: records a consumer could not handle, kept whole, listed and sent back."""
+"""Dead letters: records a consumer could not handle, kept whole. Pure.
+
+`shared.bus.dead_letter_topic` lists them and sends them back.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
-
-from shared import metrics
-from shared.bus.publisher import MAX_RECORD_BYTES, Outgoing, Publisher
-from shared.bus.topics import DEAD_LETTERS, NAMES, REPLAYS, Topics
-from shared.errors import AscuaError
+from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
+from shared.bus.topics import DEAD_LETTERS, NAMES, REPLAYS
 from shared.events.base import rfc3339
-from shared.logs import logger
-from shared.tasks import ended
-
-LOOK_SECONDS = 30.0
 
 Origin = tuple[str, int, int]
 """Where a record stood first: topic (its short name), partition and offset."""
@@ -108,71 +100,6 @@ def dead_letter(
     )  # fmt: skip
 
 
-async def open_letters(topics: Topics, consumer: str | None = None) -> list[DeadLetter]:
-    """The letters neither sent back nor discarded yet, in the order of their log positions."""
-    letters: dict[str, DeadLetter] = {}
-    async for record in _read(topics):
-        name, headers = record.key.decode(), dict(record.headers)
-        if "letter" in headers:
-            letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
-        elif name in letters and letters[name].at == headers["sent"].decode():
-            del letters[name]
-    chosen = [letter for letter in letters.values() if consumer in (None, letter.consumer)]
-    return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
-
-
-async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
-    """Send letters back to their consumers, in order, and mark each as sent. A letter that fails again comes back."""
-    count = 0
-    for letter in letters:
-        await publisher.publish(letter.to_replay())
-        await publisher.publish(letter.to_mark())
-        count += 1
-    return count
-
-
-class OpenLetters:
-    """Says in a metric how many letters are open, by consumer, as a part of a process: a look every half a minute."""
-
-    def __init__(self, topics: Topics) -> None:
-        self._topics = topics
-        self._open: Counter[str] = Counter()
-        self.task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self.task = asyncio.create_task(self._run(), name="open letters")
-
-    async def stop(self) -> None:
-        if self.task is not None:
-            await ended(self.task)
-
-    async def check(self) -> None:
-        """Nothing hangs on it."""
-
-    def status(self) -> dict[str, object]:
-        return {"open": dict(self._open)}
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                found = Counter(letter.consumer for letter in await open_letters(self._topics))
-                for consumer in self._open | found:
-                    metrics.DEAD_LETTERS_OPEN.labels(consumer).set(found[consumer])
-                self._open = found
-            except (AscuaError, KafkaError) as error:
-                logger().warning("letters_not_counted", because=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-async def discard(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
-    """Close letters without sending them back; the records stay in the log where they stood."""
-    count = 0
-    for letter in letters:
-        await publisher.publish(letter.to_mark())
-        count += 1
-    return count
-
-
 def with_predecessors(chosen: Iterable[DeadLetter], open: Iterable[DeadLetter]) -> list[DeadLetter]:
     """The chosen letters, and those open ones that stand before them in their aggregate: sent back without them, the
     chosen would come back in vain. In the order of the log."""
@@ -191,19 +118,3 @@ def with_predecessors(chosen: Iterable[DeadLetter], open: Iterable[DeadLetter]) 
         or (letter.topic, letter.partition, letter.offset)
         < last.get((letter.consumer, letter.aggregate), ("", 0, 0))
     ]
-
-
-async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
-    partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
-    )
-    await consumer.start()
-    try:
-        consumer.assign([partition])
-        end = (await consumer.end_offsets([partition]))[partition]
-        while await consumer.position(partition) < end:
-            for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
-                yield record
-    finally:
-        await consumer.stop()

@@ -8,8 +8,9 @@ from typing import TypedDict
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.bus.cluster import admin
 from shared.bus.positions import committed
-from shared.bus.topics import Topics, admin
+from shared.bus.topics import Topics
 
 
 class Lag(TypedDict):

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared import metrics
+from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
 from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
 from shared.tasks import Pace
-
-MAX_RECORD_BYTES = 512 * 1024
-
-
-CLOUDEVENT = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to publish, an event unless its headers say otherwise; `topic` is the short name."""
-
-    topic: str
-    key: str
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = CLOUDEVENT
 
 
 class Publisher:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page
 
 from services.gateway.pages.api import STATIC, as_json
 from services.gateway.views.view import LeadView, follow
-from tests.scoring.told import Told, anything_told, later
+from tests.scoring.heat_events import SentHeat, any_sent_heat, later
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ async def script(browser: Browser) -> AsyncIterator[Page]:
     max_examples=300,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(anything_told(), later)
-async def test_the_page_shows_the_heat_that_scoring_has(script: Page, told: Told, later: int) -> None:
+@given(any_sent_heat(), later)
+async def test_the_page_shows_the_heat_that_scoring_has(script: Page, told: SentHeat, later: int) -> None:
     heat = follow(LeadView("ana"), told.event).heat
 
     shown = await script.evaluate(

@@ -11,7 +11,7 @@ import pytest
 
 from cli.digests import digests
 from cli.system import ServerAddresses
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.mongo import Mongo
 from tests.names import drawn
 from tests.servers import Addresses

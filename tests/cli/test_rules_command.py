@@ -15,7 +15,7 @@ from services.scoring.scorecard.defaults import (
 from services.scoring.scorecard.parser import (
     parse_rules,
 )
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from tests.cli.commands import ascua, told
 from tests.integration.kit import log

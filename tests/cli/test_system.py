@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from cli.system import SERVICES
-from shared.bus import DeadLetter, Publisher, Topics
+from shared.bus.dead_letters import DeadLetter
 from shared.bus.lag import groups, lag
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.embedded.home import free_port
 from tests.cli.commands import ASCUA, REPOSITORY, Running, ascua, told
 from tests.embedded.test_process import alive

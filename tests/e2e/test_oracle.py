@@ -19,9 +19,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.imports.mapping import load_mapping
 from cli.imports.run import run
-from services.scoring.handlers import Reads, explain
 from services.scoring.ledger import Ledger
 from services.scoring.processor.lead import Lead
+from services.scoring.queries.reads import Reads
+from services.scoring.queries.reasons import explain
 from services.scoring.rules_log import RulesLog
 from services.scoring.scorecard.defaults import (
     default_rules,

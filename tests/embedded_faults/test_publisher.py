@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.bus import Outgoing, Publisher, Topics
+from shared.bus.cluster import Cluster
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.embedded import Servers
 from shared.errors import Unavailable
 from tests.integration.kit import log, published, publishing
@@ -21,7 +24,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     """A broker of this module's own, to be hurt."""
     home = tmp_path_factory.mktemp("broker")
     async with Servers(home, mongo_url="mongodb://127.0.0.1:9") as servers:
-        await Topics(servers.kafka_bootstrap).apply(partitions=1)
+        await Cluster(Topics(servers.kafka_bootstrap)).apply(partitions=1)
         yield servers
 
 

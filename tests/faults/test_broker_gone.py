@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from services.scoring.runtime.state import Log
+from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import STOPPING, Worker
-from shared.bus import Topics
+from shared.bus.cluster import Cluster
+from shared.bus.topics import Topics
 from shared.embedded import Servers
 from tests.scoring.tally import Tally
 from tests.waiting import until
@@ -26,7 +27,7 @@ pytestmark = [
 async def test_a_worker_that_failed_does_not_wait_for_the_broker_to_end(tmp_path: Path) -> None:
     async with Servers(tmp_path, mongo_url="mongodb://127.0.0.1:9") as servers:
         topics = Topics(servers.kafka_bootstrap)
-        await topics.apply()
+        await Cluster(topics).apply()
         stream = Worker(Log(topics), lambda _: Tally(topics))
         await stream.start()
         await until(lambda: stream.is_ready)

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from cli.system import SERVICES
-from shared.bus import Topics
+from shared.bus.cluster import Cluster
+from shared.bus.topics import Topics
 from shared.embedded import Servers
 from shared.embedded.home import free_port
 from tests.cli.commands import Running, told
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     async with Servers(tmp_path_factory.mktemp("frozen")) as servers:
-        await Topics(servers.kafka_bootstrap).apply()
+        await Cluster(Topics(servers.kafka_bootstrap)).apply()
         yield servers
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from cli.environment import Environment
 from cli.system import SERVICES, Started, operator_key, started
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.embedded.home import free_port
 from tests.names import drawn
 from tests.servers import Addresses

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp
 from services.followup.handlers import reactions
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded

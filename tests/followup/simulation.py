@@ -18,7 +18,8 @@ from typing import Any
 from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, FollowUps, followups
-from shared.bus import Outgoing, Received
+from shared.bus.outgoing import Outgoing
+from shared.bus.received import Received
 from shared.commands import LeadActivity, LogActivities
 from shared.documents import Documents, Outcome, Step
 from shared.errors import Refused, Unavailable

@@ -13,7 +13,7 @@ from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp
 from services.followup.domain.playbooks import Book
 from services.followup.handlers import reactions
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
 from shared.errors import Conflict, Refused
 from shared.events.base import Event, Recorded

@@ -13,7 +13,7 @@ from services.followup.domain.followup import FollowUp
 from services.followup.domain.playbook_parser import default_book
 from services.followup.handlers import reactions
 from services.gateway.views.view import LeadView, follow
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import LogActivity
 from shared.documents import Decision
 from shared.errors import Refused

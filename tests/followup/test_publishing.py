@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, followups
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import ActivityOutcome, LeadActivity, LogActivities, LogActivity, PublishPlaybooks
 from shared.documents import Documents, Step
 from shared.events.base import Recorded

@@ -14,7 +14,8 @@ from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, followups
 from services.followup.timers import Timers
-from shared.bus import Outgoing, Received
+from shared.bus.outgoing import Outgoing
+from shared.bus.received import Received
 from shared.documents import Decision, Documents, Look, Outcome, Step
 from shared.errors import Refused
 from shared.events.base import Event, Recorded, decode

@@ -22,8 +22,8 @@ from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.trail import Trail
 from services.gateway.store import Views
 from services.gateway.views.view import LeadView, NextStep, Status
-from services.scoring import handlers as scoring
 from services.scoring.ledger import Entry, Ledger
+from services.scoring.queries import timeline as scoring
 from shared.documents import Step
 from shared.errors import Refused
 from shared.events.followup import ActivityKind

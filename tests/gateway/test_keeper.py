@@ -15,7 +15,7 @@ from services.gateway.boards.discipline.figures import Figure, Look, Period
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.handlers import follow_trails
 from services.gateway.store import Trails
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.clock import milliseconds
 from shared.commands import Worked, WorkedSpans
 from shared.errors import Unavailable

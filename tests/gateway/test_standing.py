@@ -19,7 +19,7 @@ from shared.documents import Step
 from shared.events.followup import ActivityKind
 from shared.events.scoring import Band, Group
 from shared.mongo import Mongo
-from tests.scoring.told import Told, anything_told
+from tests.scoring.heat_events import SentHeat, any_sent_heat
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAYS = 86_400.0
@@ -138,8 +138,8 @@ async def test_as_heat_fades_at_different_rates_and_hours_come_the_board_stays_i
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
-@given(anything_told(), st.integers(0, 40 * 86_400), st.floats(0, 1))
-def test_a_standing_is_right_for_as_long_as_it_says(told: Told, seconds: int, share: float) -> None:
+@given(any_sent_heat(), st.integers(0, 40 * 86_400), st.floats(0, 1))
+def test_a_standing_is_right_for_as_long_as_it_says(told: SentHeat, seconds: int, share: float) -> None:
     view = replace(follow(LeadView("ana", Status.OPEN), told.event))
     now = told.event.at + timedelta(seconds=seconds)
     standing = placed(view, now).standing

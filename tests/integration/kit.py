@@ -9,7 +9,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from shared.bus import Consumer, Handle, Outgoing, Publisher, Topics
+from shared.bus.consumer import Consumer
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.received import Handle
+from shared.bus.topics import Topics
 from shared.clock import new_id, utc_now
 from shared.documents import Decision, Documents
 from shared.errors import Refused
@@ -136,8 +140,8 @@ async def log(topics: Topics, topic: str) -> list[ConsumerRecord]:
 
 async def positions(topics: Topics, group: str) -> dict[TopicPartition, int]:
     """Where the group would go on."""
+    from shared.bus.cluster import admin
     from shared.bus.positions import committed
-    from shared.bus.topics import admin
 
     async with admin(topics.bootstrap) as client:
         found = await committed(client, f"{topics.prefix}.{group}")

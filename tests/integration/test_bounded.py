@@ -19,7 +19,7 @@ from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
 from services.tickets.store import tickets
 from shared.archive import MARKS_KEPT
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import LeadActivity, LogActivities, OpenTicket, ReplyTicket
 from shared.documents import Decision, Documents, Key, Seen, Step
 from shared.errors import Refused

@@ -10,11 +10,14 @@ from functools import partial
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from shared.bus import Outgoing, Publisher, Received, Topics, open_letters, replay
+from shared.bus.cluster import Cluster, admin
+from shared.bus.dead_letter_topic import open_dead_letters, replay
 from shared.bus.dead_letters import with_predecessors
 from shared.bus.lag import lag
-from shared.bus.publisher import MAX_RECORD_BYTES
-from shared.bus.topics import admin
+from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.received import Received
+from shared.bus.topics import Topics
 from shared.documents import Documents
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.mongo import Mongo
@@ -81,7 +84,7 @@ async def test_what_cannot_be_read_is_put_aside_with_its_reason_and_the_rest_flo
             await hears(documents, "eva", 2)
             await until(partial(caught_up, topics))
             await consumer.check()
-        letters = await open_letters(topics, "diary")
+        letters = await open_dead_letters(topics, "diary")
 
     assert {letter.reason: (letter.partition, letter.offset) for letter in letters} == places
     assert {letter.reason: letter.original for letter in letters} == {
@@ -98,7 +101,7 @@ async def test_a_record_as_large_as_they_get_can_be_put_aside(topics: Topics, mo
         async with consuming(topics, publisher, partial(writing.handle, documents)):
             await hears(documents, "ana", 1)
             await until(partial(caught_up, topics))
-        (letter,) = await open_letters(topics)
+        (letter,) = await open_dead_letters(topics)
     assert letter.original == garbage.value
 
 
@@ -115,7 +118,7 @@ async def test_of_a_record_larger_than_ours_the_beginning_is_put_aside_and_the_r
         async with consuming(topics, publisher, partial(writing.handle, documents)):
             await hears(documents, "ana", 1)
             await until(partial(caught_up, topics))
-        (letter,) = await open_letters(topics)
+        (letter,) = await open_dead_letters(topics)
     assert letter.original == b"\xff" * MAX_RECORD_BYTES
     assert f"the first {MAX_RECORD_BYTES} of {600 * 1024} bytes are kept" in letter.sentence
 
@@ -130,7 +133,7 @@ async def test_what_stands_behind_a_parked_event_is_parked_too(topics: Topics, m
         ):
             await hears(documents, "leo", 4)
             await until(partial(caught_up, topics))
-        letters = await open_letters(topics)
+        letters = await open_dead_letters(topics)
 
     assert [letter.reason for letter in letters] == ["disliked", "sequence-gap", "sequence-gap"]
     assert await documents.get("ana") == Diary("ana", told("ana", 1))
@@ -150,7 +153,7 @@ async def test_too_many_dead_letters_make_it_wait_and_it_goes_on_by_itself(
             with pytest.raises(Refused, match=r"diary waits: too many .*not-json.* `ascua dlq list`"):
                 await consumer.check()
         assert sum((await positions(topics, "diary")).values()) == 0
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
 
         async with consuming(
             topics, publisher, handle, dead_letter_limit=2, dead_letter_window=0.2
@@ -158,7 +161,7 @@ async def test_too_many_dead_letters_make_it_wait_and_it_goes_on_by_itself(
             await until(partial(caught_up, topics))
             await consumer.check()
             await hears(documents, "ana", 2)
-        assert len(await open_letters(topics)) == 5
+        assert len(await open_dead_letters(topics)) == 5
 
 
 async def test_what_waits_behind_a_parked_fact_uses_up_no_allowance_nor_does_a_vain_replay(
@@ -170,13 +173,13 @@ async def test_what_waits_behind_a_parked_fact_uses_up_no_allowance_nor_does_a_v
         await published(publisher, facts("ana", 30))
         async with consuming(topics, publisher, handle, dead_letter_limit=1) as consumer:
             await until(partial(caught_up, topics))
-            letters = await open_letters(topics)
+            letters = await open_dead_letters(topics)
             assert [letter.reason for letter in letters] == ["disliked", *["sequence-gap"] * 29]
             assert {letter.aggregate for letter in letters} == {"lead:ana"}
             await replay(publisher, letters)
 
             async def have_come_back() -> bool:
-                again = await open_letters(topics)
+                again = await open_dead_letters(topics)
                 return len(again) == 30 and all(
                     one.at > old.at for one, old in zip(again, letters, strict=True)
                 )
@@ -187,9 +190,9 @@ async def test_what_waits_behind_a_parked_fact_uses_up_no_allowance_nor_does_a_v
             # Naming the last is enough: those before it go along.
             assert with_predecessors(letters[-1:], letters) == letters
             assert with_predecessors(letters[:1], letters) == letters[:1]
-            await replay(publisher, await open_letters(topics))
+            await replay(publisher, await open_dead_letters(topics))
             await hears(documents, "ana", 30)
-            assert await open_letters(topics) == []
+            assert await open_dead_letters(topics) == []
 
 
 async def test_a_topic_deleted_and_made_anew_stops_it(topics: Topics, mongo: Mongo) -> None:
@@ -207,7 +210,7 @@ async def test_a_topic_deleted_and_made_anew_stops_it(topics: Topics, mongo: Mon
             return topics.name("leads") not in await client.list_topics()
 
         await until(is_gone)
-    assert await topics.apply() == [topics.name("leads")]
+    assert await Cluster(topics).apply() == [topics.name("leads")]
     async with publishing(topics) as publisher:
         await published(publisher, facts("ana", 5))
         for _ in range(2):  # also the second time
@@ -249,7 +252,7 @@ async def test_while_a_server_is_away_it_waits_and_loses_nothing(
             await until(partial(caught_up, topics))
             assert await documents.get("ana") == Diary("ana", told("ana", 5))
         assert failures == 3
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
 
 
 async def test_what_is_delivered_again_is_not_written_again(topics: Topics, mongo: Mongo) -> None:
@@ -265,7 +268,7 @@ async def test_what_is_delivered_again_is_not_written_again(topics: Topics, mong
         async with consuming(topics, publisher, handle):
             await hears(documents, "ana", 6)
             await until(partial(caught_up, topics))
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
 
 
 async def test_members_that_come_and_go_while_others_are_slow_double_nothing(
@@ -307,7 +310,7 @@ async def test_members_that_come_and_go_while_others_are_slow_double_nothing(
             for lead in leads:
                 await hears(documents, lead, 7)
             await first.check()
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
 
 
 async def test_an_idle_group_has_no_lag_also_behind_the_marks_of_transactions(
@@ -371,4 +374,4 @@ async def test_a_refusal_that_a_handler_lets_out_puts_that_record_aside_and_no_o
             await until(lambda: caught_up(topics))
             await consumer.check()
 
-    assert [letter.reason for letter in await open_letters(topics)] == ["not-here"]
+    assert [letter.reason for letter in await open_dead_letters(topics)] == ["not-here"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from shared.bus import Outgoing, Topics, open_letters, replay
+from shared.bus.dead_letter_topic import open_dead_letters, replay
 from shared.bus.lag import lag
-from shared.bus.topics import REPLAYS
+from shared.bus.outgoing import Outgoing
+from shared.bus.topics import REPLAYS, Topics
 from shared.documents import Documents
 from shared.mongo import Mongo
 from shared.reactions import Reactions
@@ -42,14 +43,14 @@ async def test_letters_replayed_after_the_cause_is_mended_bring_what_a_sound_con
     ):
         await published(publisher, [*facts("ana", 4), *facts("leo", 3), *facts("eva", 2)])
         await until(partial(caught_up, topics, "diary", "other"))
-        letters = await open_letters(topics)
+        letters = await open_dead_letters(topics)
         assert [letter.reason for letter in letters].count("sequence-gap") == 4
         assert {letter.consumer for letter in letters} == {"diary"}
-        assert await open_letters(topics, "other") == []
+        assert await open_dead_letters(topics, "other") == []
 
         whim.dislikes.clear()
         assert await replay(publisher, letters) == 6
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
         await published(publisher, [fact("ana", 5)])
         await until(partial(caught_up, topics, "diary", "other"))
 
@@ -59,7 +60,7 @@ async def test_letters_replayed_after_the_cause_is_mended_bring_what_a_sound_con
 
         async def is_whole() -> bool:
             # The fifth may have come before its predecessors were back: then it is a letter again.
-            await replay(publisher, await open_letters(topics))
+            await replay(publisher, await open_dead_letters(topics))
             return await documents.get_many(list(oracle)) == oracle
 
         await until(is_whole)
@@ -76,13 +77,13 @@ async def test_a_letter_that_fails_again_comes_back(topics: Topics, mongo: Mongo
         await published(publisher, facts("ana", 1))
 
         async def is_listed() -> bool:
-            return len(await open_letters(topics)) == 1
+            return len(await open_dead_letters(topics)) == 1
 
         await until(is_listed)
-        (letter,) = await open_letters(topics)
+        (letter,) = await open_dead_letters(topics)
         await replay(publisher, [letter])
         await until(is_listed)
-        (again,) = await open_letters(topics)
+        (again,) = await open_dead_letters(topics)
         assert again.name == letter.name
         assert again.original == letter.original
         assert again.at > letter.at
@@ -99,18 +100,18 @@ async def test_a_letter_that_came_back_before_the_first_was_marked_as_sent_stays
         await published(publisher, facts("ana", 1))
 
         async def is_listed() -> bool:
-            return len(await open_letters(topics)) == 1
+            return len(await open_dead_letters(topics)) == 1
 
         await until(is_listed)
-        (letter,) = await open_letters(topics)
+        (letter,) = await open_dead_letters(topics)
         await published(publisher, [letter.to_replay()])
 
         async def has_come_back() -> bool:
-            return (await open_letters(topics))[0].at > letter.at
+            return (await open_dead_letters(topics))[0].at > letter.at
 
         await until(has_come_back)
         await published(publisher, [letter.to_mark()])
-        assert [each.name for each in await open_letters(topics)] == [letter.name]
+        assert [each.name for each in await open_dead_letters(topics)] == [letter.name]
 
 
 async def test_letters_sent_back_twice_double_nothing(topics: Topics, mongo: Mongo) -> None:
@@ -122,16 +123,16 @@ async def test_letters_sent_back_twice_double_nothing(topics: Topics, mongo: Mon
         await published(publisher, facts("ana", 3))
 
         async def are_listed() -> bool:
-            return len(await open_letters(topics)) == 3
+            return len(await open_dead_letters(topics)) == 3
 
         await until(are_listed)
-        letters = await open_letters(topics)
+        letters = await open_dead_letters(topics)
         whim.dislikes.clear()
         await replay(publisher, letters)
         await replay(publisher, letters)
         await until(partial(caught_up, topics, "diary"))
         await until(partial(_is, documents, Diary("ana", told("ana", 3))))
-        assert await open_letters(topics) == []
+        assert await open_dead_letters(topics) == []
         await consumer.check()
 
 
@@ -152,7 +153,7 @@ async def test_replays_whose_address_cannot_be_read_stop_nobody(topics: Topics, 
         await until(partial(caught_up, topics, "diary"))
         assert await documents.get("ana") == Diary("ana", told("ana", 1))
         await consumer.check()
-    assert await open_letters(topics) == []
+    assert await open_dead_letters(topics) == []
 
 
 async def _is(documents: Documents[Diary], diary: Diary) -> bool:

@@ -10,7 +10,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.gateway.live import Change, Live
-from shared.bus import Outgoing, Publisher, Topics
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.errors import Refused
 from tests.integration.kit import fact, facts, move, published, publishing
 from tests.waiting import HANG, until

@@ -14,7 +14,9 @@ from typing import cast
 
 import pytest
 
-from shared.bus import Outgoing, Publisher, Topics
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.documents import Decision, Documents, Step
 from shared.errors import Refused, Unavailable

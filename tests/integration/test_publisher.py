@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from shared.bus import Outgoing, Publisher, Topics
-from shared.bus.publisher import MAX_RECORD_BYTES
+from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
 from tests.integration.kit import log, published, publishing
 

@@ -6,8 +6,8 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from shared.bus import Topics
-from shared.bus.topics import ALL, admin
+from shared.bus.cluster import Cluster, admin
+from shared.bus.topics import ALL, Topics
 from shared.errors import Refused, Unavailable
 from tests.names import drawn
 from tests.servers import Addresses
@@ -20,10 +20,10 @@ def fresh(servers: Addresses) -> Topics:
 
 
 async def test_topics_are_made_once(fresh: Topics) -> None:
-    assert await fresh.apply(partitions=2) == [fresh.name(topic.name) for topic in ALL]
-    assert await fresh.apply() == []
-    await fresh.check()
-    ids = await fresh.ids()
+    assert await Cluster(fresh).apply(partitions=2) == [fresh.name(topic.name) for topic in ALL]
+    assert await Cluster(fresh).apply() == []
+    await Cluster(fresh).check()
+    ids = await Cluster(fresh).ids()
     assert len(set(ids.values())) == len(ALL)
 
 
@@ -31,7 +31,7 @@ async def test_topics_that_are_missing_are_named_with_what_to_do(fresh: Topics) 
     with pytest.raises(
         Refused, match=f"{fresh.name('leads')}, .*create them with `ascua topics apply`"
     ) as error:
-        await fresh.check()
+        await Cluster(fresh).check()
     assert error.value.slug == "topics-missing"
 
 
@@ -45,7 +45,7 @@ async def test_every_difference_between_declaration_and_broker_is_named(fresh: T
             ]
         )
     with pytest.raises(Refused) as error:
-        await fresh.apply()
+        await Cluster(fresh).apply()
     assert error.value.slug == "topics-differ"
     for difference in (
         f"{fresh.name('tickets')} has 7 partitions, not 4",
@@ -57,7 +57,7 @@ async def test_every_difference_between_declaration_and_broker_is_named(fresh: T
 
 
 async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
-    await fresh.apply(partitions=1)
+    await Cluster(fresh).apply(partitions=1)
     async with admin(fresh.bootstrap) as client:
         await client.alter_configs(
             [
@@ -72,7 +72,7 @@ async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
 
     async def is_noticed() -> bool:  # the broker takes the change over a moment later
         try:
-            await fresh.check()
+            await Cluster(fresh).check()
         except Refused as error:
             complaints.append(error.sentence)
         return bool(complaints)
@@ -83,4 +83,4 @@ async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
 
 async def test_a_broker_that_is_away_is_told_as_unavailable() -> None:
     with pytest.raises(Unavailable):
-        await Topics("127.0.0.1:9").check()
+        await Cluster(Topics("127.0.0.1:9")).check()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from services.leads import handlers
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead
-from shared.bus import Received
+from shared.bus.received import Received
 from shared.commands import (
     CaptureLead,
     ChangeStage,

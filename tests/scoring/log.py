@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from services.scoring.runtime.state import POSITIONS
+from services.scoring.runtime.partition import POSITIONS
 from shared.bus.topics import Topics
 
 

@@ -10,28 +10,20 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from services.scoring.processor.crossings import band_of, crossing_id
+from services.scoring.processor.decisions import settle
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact, map_event
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead, band_of, crossing_id, settle
+from services.scoring.processor.lead import Lead
 from services.scoring.processor.merging import Merged
-from services.scoring.runtime.state import Output
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
+from services.scoring.processor.protocols import Output
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import Ties
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, decode, encode

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.scoring.runtime.state import Log, Output
-from services.scoring.runtime.transport import Record
+from services.scoring.processor.protocols import Output, Record
+from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import Patience, Worker
 from shared.bus.topics import Topics
 

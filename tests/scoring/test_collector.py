@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.scoring.collector import Collector
+from services.scoring.runtime.collector import Collector
 
 
 @pytest.fixture(autouse=True)

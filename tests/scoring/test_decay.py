@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 from services.gateway.views.view import LeadView, follow
-from services.scoring.processor.lead import heat_of
+from services.scoring.processor.heat_event import heat_of
 from shared.events.base import data_of
-from tests.scoring.told import Told, anything_told, later
+from tests.scoring.heat_events import SentHeat, any_sent_heat, later
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=300)
 
@@ -37,8 +37,8 @@ def as_the_contract_says(data: dict[str, Any], seconds: float) -> float:
 
 
 @deterministic
-@given(anything_told(), later)
-def test_whoever_decays_what_was_told_has_the_heat_that_scoring_has(told: Told, later: int) -> None:
+@given(any_sent_heat(), later)
+def test_whoever_decays_what_was_told_has_the_heat_that_scoring_has(told: SentHeat, later: int) -> None:
     expected = pytest.approx(told.score(later), rel=0, abs=1e-6)
     view = follow(LeadView("ana"), told.event)
 
@@ -48,15 +48,15 @@ def test_whoever_decays_what_was_told_has_the_heat_that_scoring_has(told: Told, 
 
 
 @deterministic
-@given(anything_told())
-def test_what_is_told_quickly_is_what_the_domain_says(told: Told) -> None:
+@given(any_sent_heat())
+def test_what_is_told_quickly_is_what_the_domain_says(told: SentHeat) -> None:
     assert told.event == heat_of(told.lead, told.rules)
     assert told.event.heat == told.score(0)
 
 
 @deterministic
-@given(anything_told())
-def test_where_no_cap_can_hold_the_parts_are_enough(told: Told) -> None:
+@given(any_sent_heat())
+def test_where_no_cap_can_hold_the_parts_are_enough(told: SentHeat) -> None:
     if told.event.groups is None:
         total = sum(points for _, points in told.event.parts) + (told.event.base or 0.0)
         assert max(0.0, total) == pytest.approx(told.event.heat, abs=1e-9)

@@ -10,19 +10,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.scoring.processor.crossings import crossing_id
+from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import MappedFact, kind_of
-from services.scoring.processor.lead import Lead, crossing_id, heat_of, settle, take_in
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.processor.heat_event import heat_of
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.parser import parse_rules
 from services.scoring.scorecard.vocabulary import events
 from shared.clock import from_milliseconds, milliseconds
 from shared.events import followup, known_events, leads, scoring, signals, tickets

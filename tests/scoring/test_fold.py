@@ -14,25 +14,17 @@ from typing import Any
 import pytest
 
 from services.scoring.processor import fold as module
+from services.scoring.processor.crossings import crossing_id
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead, crossing_id, heat_of
+from services.scoring.processor.heat_event import heat_of
+from services.scoring.processor.lead import Lead
+from services.scoring.processor.protocols import Output
 from services.scoring.processor.timers import TimerWheel
-from services.scoring.runtime.state import Output
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules, default_text
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable
@@ -109,7 +101,9 @@ def test_a_heat_record_is_what_encode_makes_of_the_heat_of_the_lead() -> None:
                 continue
             lead = heat.lead(output.key.decode())
             event = heat_of(lead, RULES)
-            expected = Recorded(f"{lead.id}/heat/{lead.told}", event, MONDAY, lead.told, event.aggregate)
+            expected = Recorded(
+                f"{lead.id}/heat/{lead.heat_sequence}", event, MONDAY, lead.heat_sequence, event.aggregate
+            )
             assert output.value == encode(expected)
             assert isinstance(decode(output.value or b"").event, HeatChanged)
             told += 1
@@ -118,7 +112,7 @@ def test_a_heat_record_is_what_encode_makes_of_the_heat_of_the_lead() -> None:
 
 
 @pytest.mark.parametrize("unpacked", [2, 16_384])
-def test_resting_and_batches_leave_no_trace(unpacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packing_and_batches_leave_no_trace(unpacked: int, monkeypatch: pytest.MonkeyPatch) -> None:
     records = traffic(2, 1_500)
     plain = played(new(), records, 1)
     monkeypatch.setattr(module, "UNPACKED", unpacked)
@@ -144,7 +138,7 @@ def test_a_fold_restored_from_its_state_goes_on_as_if_nothing_had_been() -> None
     outputs += played(second, records[700:], 40)
 
     assert [each.id for each in crossings(outputs)] == [each.id for each in crossings(whole)]
-    assert {key: Lead.decode("", value).told for key, value in states(outputs).items()}.keys() == {
+    assert {key: Lead.decode("", value).heat_sequence for key, value in states(outputs).items()}.keys() == {
         lead.encode() for lead in LEADS
     }
 
@@ -346,4 +340,4 @@ def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_t
     was, is_now = Lead.decode("", kept[broken]), Lead.decode("", mended[broken])
     assert is_now.state.digest() == was.state.digest()
     assert (is_now.heat.band, is_now.heat.episode) == (was.heat.band, was.heat.episode)
-    assert is_now.told == was.told + 1
+    assert is_now.heat_sequence == was.heat_sequence + 1

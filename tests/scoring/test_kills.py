@@ -15,14 +15,12 @@ from typing import Any
 
 import pytest
 
+from services.scoring.processor.crossings import band_of
+from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import map_event
-from services.scoring.processor.lead import Lead, band_of, settle, take_in
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.events import Recorded, decode

@@ -8,17 +8,16 @@ from math import fsum
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from services.scoring.handlers import Reads, explain, timeline
 from services.scoring.ledger import Ledger
+from services.scoring.processor.crossings import band_of
 from services.scoring.processor.fold import TIES
-from services.scoring.processor.lead import Lead, band_of
+from services.scoring.processor.lead import Lead
+from services.scoring.queries.reads import Reads
+from services.scoring.queries.reasons import explain
+from services.scoring.queries.timeline import timeline
 from services.scoring.rules_log import RulesLog
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.members import Ties
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.fold import TIES, LeadsFold
-from services.scoring.processor.lead import Lead, take_in
+from services.scoring.processor.lead import Lead
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.members import Ties
 from shared.bus.topics import Topics

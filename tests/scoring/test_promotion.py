@@ -11,20 +11,12 @@ from aiokafka import AIOKafkaProducer
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.lead import FORMAT, Lead
 from services.scoring.rules_log import RulesLog, publish
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-    default_text,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.parser import parse_rules
 from services.scoring.scorecard.record import is_whole
-from shared.bus import Publisher
+from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.events import Recorded, decode

@@ -15,14 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.rules_log import EVER, Publication, RulesLog, publish
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
-from services.scoring.scorecard.parser import (
-    RulesError,
-    parse_rules,
-)
-from shared.bus import Outgoing, Publisher, Topics
+from services.scoring.scorecard.defaults import default_rules
+from services.scoring.scorecard.parser import RulesError, parse_rules
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
+from shared.bus.topics import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Event, Recorded, encode

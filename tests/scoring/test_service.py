@@ -19,13 +19,12 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from services.scoring.main import Settings, app
 from services.scoring.processor.lead import Lead
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
-from shared.bus import DeadLetter, open_letters
-from shared.bus.dead_letters import dead_letter
+from shared.bus.cluster import Cluster
+from shared.bus.dead_letter_topic import open_dead_letters
+from shared.bus.dead_letters import DeadLetter, dead_letter
 from shared.bus.topics import Topics
 from shared.clock import clamp, utc_now
 from shared.embedded.home import free_port
@@ -87,7 +86,7 @@ class Channel:
 async def topics(servers: Addresses) -> Topics:
     """One set of topics for all of these tests: each tells of leads of its own."""
     topics = Topics(servers.kafka_bootstrap, drawn())
-    await topics.apply()
+    await Cluster(topics).apply()
     return topics
 
 
@@ -297,10 +296,10 @@ async def test_what_cannot_be_read_is_put_aside_by_both_and_the_rest_flows_on(
     await known(client, ana, 1)
 
     async def are_put_aside() -> bool:
-        return len(await open_letters(topics)) == 8
+        return len(await open_dead_letters(topics)) == 8
 
     await until(are_put_aside)
-    letters = await open_letters(topics, "scoring")
+    letters = await open_dead_letters(topics, "scoring")
 
     assert sorted(letter.reason for letter in letters) == [
         "not-json", "not-utf8", "unknown-type", "unknown-version"

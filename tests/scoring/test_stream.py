@@ -16,11 +16,14 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from services.scoring.runtime.state import POSITIONS, Log, Output, OwnedPartitions
-from services.scoring.runtime.transport import Record
+from services.scoring.processor.protocols import Output, Record
+from services.scoring.runtime.log import Log
+from services.scoring.runtime.owned_partitions import OwnedPartitions
+from services.scoring.runtime.partition import POSITIONS
 from services.scoring.runtime.worker import Worker, look
+from shared.bus.cluster import Cluster, admin
 from shared.bus.lag import lag
-from shared.bus.topics import Topics, admin
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.errors import Refused
 from tests.scoring.log import Reader, producer, records
@@ -202,7 +205,7 @@ async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics)
             calls.append("due")
 
         def fire_timers(self, until: datetime, now: datetime) -> int:
-            calls.append("ring")
+            calls.append("fire")
             return 0
 
     state = OwnedPartitions(Log(topics), lambda _: Listening(topics), lambda _: None)
@@ -218,11 +221,11 @@ async def test_nothing_rings_before_the_state_has_been_read_back(topics: Topics)
             await sender.send(topics.name("scoring-state"), b"[1,%d]" % number, key=b"lead", partition=0)
     ringing = asyncio.create_task(fire_timers())
     await state.take([0])
-    await until(lambda: calls.count("due") > 1 and calls.count("ring") > 1)
+    await until(lambda: calls.count("due") > 1 and calls.count("fire") > 1)
     ringing.cancel()
     await state.let_go()
 
-    assert calls[:502] == ["restore"] * 500 + ["due", "ring"]
+    assert calls[:502] == ["restore"] * 500 + ["due", "fire"]
 
 
 async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
@@ -250,7 +253,7 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
     worker = Worker(Log(topics), lambda number: memories.get(number, Tally(topics)), patience=IMPATIENT)
     await worker.start()
     await until(lambda: not left and untils[-1] > written[-1])
-    assert len({at for at in untils if at < written[-1]}) > 3, "nothing rang while it caught up"
+    assert len({at for at in untils if at < written[-1]}) > 3, "nothing fired while it caught up"
     await until(lambda: milliseconds(utc_now()) - untils[-1] < 1_000)
     await worker.stop()
 
@@ -288,7 +291,7 @@ async def stopped(topics: Topics) -> str:
 
 async def test_a_position_beyond_the_log_stops_the_worker_and_it_says_why(topics: Topics) -> None:
     log = Log(topics)
-    ids = await topics.ids()
+    ids = await Cluster(topics).ids()
     async with producer(topics) as sender:
         beyond = json.dumps({log.facts[0]: [1_000, ids[log.facts[0]]]}).encode()
         await sender.send_and_wait(log.state, beyond, key=POSITIONS, partition=0)
@@ -311,7 +314,7 @@ async def test_positions_that_cannot_be_read_stop_the_worker(topics: Topics) -> 
 
 async def test_a_state_that_says_no_positions_stands_where_the_group_does(topics: Topics) -> None:
     log = Log(topics)
-    fact, ids = TopicPartition(log.facts[0], 0), await topics.ids()
+    fact, ids = TopicPartition(log.facts[0], 0), await Cluster(topics).ids()
     async with producer(topics) as sender:
         for _ in range(3):
             await sender.send_and_wait(fact.topic, b"x", key=b"lead", partition=0)
@@ -341,7 +344,7 @@ async def test_a_group_without_a_state_begins_anew(topics: Topics) -> None:
                 return Log(topics).state not in await client.list_topics()
 
             await until(is_gone)
-        await topics.apply()
+        await Cluster(topics).apply()
         async with working(topics) as stream:
             await until(lambda: folded(stream) == 100)
 

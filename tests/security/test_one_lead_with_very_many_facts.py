@@ -13,10 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from services.scoring.handlers import HEAVY, Heavy, Reads, curve, explain, timeline
 from services.scoring.ledger import Entry, Ledger
+from services.scoring.queries.curve import curve
+from services.scoring.queries.reads import HEAVY, Heavy, Reads
+from services.scoring.queries.reasons import explain
+from services.scoring.queries.timeline import timeline
 from services.scoring.rules_log import RulesLog
-from shared.bus import Topics
+from shared.bus.topics import Topics
 from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Unavailable
 from shared.mongo import Mongo

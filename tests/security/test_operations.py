@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.system import SERVICES
 from services.gateway.access.keys import KeyRing, Role
-from shared.bus import Outgoing, Publisher
+from shared.bus.outgoing import Outgoing
+from shared.bus.publisher import Publisher
 from shared.bus.topics import NAMES
 from shared.embedded.home import free_port
 from shared.errors import Forbidden, Unavailable

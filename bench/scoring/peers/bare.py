@@ -16,11 +16,11 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead, take_in
-from services.scoring.runtime.state import POSITIONS
-from shared.bus import Topics
-from shared.bus.topics import PARTITIONS
+from services.scoring.processor.lead import Lead
+from services.scoring.runtime.partition import POSITIONS
+from shared.bus.topics import PARTITIONS, Topics
 
 
 class Partition:

@@ -7,15 +7,13 @@ import json
 import sys
 from time import monotonic, process_time
 
+from services.scoring.processor.crossings import Crossings, crossing_id
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
-from services.scoring.processor.lead import Crossings, Lead, crossing_id, take_in
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from shared.clock import utc_now
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339
@@ -38,7 +36,7 @@ def told(lead: Lead) -> bytes | None:
     if not lead.has_news:
         return None
     lead.has_news = False
-    lead.told += 1
+    lead.heat_sequence += 1
     return _tell(lead, rfc3339(utc_now()))
 
 

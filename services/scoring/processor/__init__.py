@@ -1,1 +1,1 @@
-"""A batch of records in, what is to be told out: decode, fold, timers, promotion, encode. Knows no broker."""
+"""A batch of records in, records out: decode, fold, timers, promotion, encode. It loads no broker's client."""

@@ -72,24 +72,24 @@ class Decoder:
             aggregate, sequence = envelope.aggregate, envelope.sequence
             if aggregate is None and sequence is None:
                 data = bytes(envelope.data)
-                told = said.get((envelope.type, data)) or self._signal(envelope.type, data)
+                mapped = said.get((envelope.type, data)) or self._signal(envelope.type, data)
             elif aggregate is not None and sequence is not None and 0 < sequence <= _LARGEST:
                 data = _PASSING.sub(b"", envelope.data)
-                told = said.get((envelope.type, data)) or self._learn(values[number], envelope.type, data)
+                mapped = said.get((envelope.type, data)) or self._learn(values[number], envelope.type, data)
                 if aggregate not in names:
                     if _AGGREGATE(aggregate) is None:
-                        told = None
+                        mapped = None
                     else:
                         names.add(aggregate)
             else:
-                told = None
+                mapped = None
             if lead_id not in names:
                 if _LEAD(lead_id) is None:
-                    told = None
+                    mapped = None
                 else:
                     names.add(lead_id)
             if (
-                told is None
+                mapped is None
                 or not id
                 or len(id) > 128
                 or not envelope.source
@@ -98,7 +98,7 @@ class Decoder:
             ):
                 found.append(_slowly(values[number]))
                 continue
-            kind, attributes = told
+            kind, attributes = mapped
             at_ms = milliseconds(at)
             is_history = recorded - at > HISTORY_AFTER
             effect_ms = milliseconds(recorded) if is_history else at_ms

@@ -1,4 +1,4 @@
-"""A lead's heat as a record, quickly: the very bytes that `shared.events.encode` makes of `domain.heat_of`."""
+"""A lead's heat as a record, quickly: the very bytes that `shared.events.encode` makes of `heat_event.heat_of`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import json
 from math import inf
 from typing import Final
 
-from services.scoring.processor.lead import Lead, risk_of
-from services.scoring.scorecard.compiled import (
-    Held,
-)
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.processor.heat_event import risk_of
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled import Held
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
@@ -35,7 +32,7 @@ class HeatEncoder:
         )
 
     def record(self, lead: Lead, now: str) -> bytes:
-        """The record of `lead`'s heat, told the `told`-th time; `now` is the time of recording."""
+        """The record of `lead`'s heat, with its sequence; `now` is the time of recording."""
         rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
         points = rules.read(state.counts).points(at)
         base = rules.constant(state.attributes)
@@ -49,8 +46,8 @@ class HeatEncoder:
         if risk is not None:
             rest += f',"risk":{json.dumps(risk.model_dump(mode="json", exclude_none=True), separators=(",", ":"))}'
         return (
-            f'{self._before}{heat_id(name, lead.told)}{self._after_id}{name}","time":"{self._time(at)}'
-            f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.told},"aggregate":"heat:{name}",'
+            f'{self._before}{heat_id(name, lead.heat_sequence)}{self._after_id}{name}","time":"{self._time(at)}'
+            f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.heat_sequence},"aggregate":"heat:{name}",'
             f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
             f'"parts":[{parts}]{rest}}}}}'
         ).encode()
@@ -72,6 +69,6 @@ class HeatEncoder:
         return f"{text}{rest // 1000:02}.{rest % 1000:03}Z"
 
 
-def heat_id(lead_id: str, told: int) -> str:
-    """The id of a telling."""
-    return f"{lead_id}/heat/{told}"
+def heat_id(lead_id: str, sequence: int) -> str:
+    """The id of the event."""
+    return f"{lead_id}/heat/{sequence}"

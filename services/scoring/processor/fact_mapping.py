@@ -27,7 +27,7 @@ _RESULTS: Final = frozenset(
 
 
 class MappedFact(Fact, frozen=True, gc=False):
-    """A fact about a lead and when it takes effect; of history nothing is told."""
+    """A fact about a lead and when it takes effect; of history no crossing is sent."""
 
     lead_id: str = ""
     effect_ms: int = 0

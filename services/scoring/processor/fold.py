@@ -1,49 +1,34 @@
-"""The leads of one partition number in memory: records in, what is to be told out. No I/O."""
+"""The leads of one partition number in memory: records in, records out. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from services.scoring.processor.crossings import crossing_id
+from services.scoring.processor.dead_letters import CONSUMER, DeadLetters
+from services.scoring.processor.decisions import promote, settle, take_in, take_part
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
-from services.scoring.processor.lead import (
-    FORMAT,
-    NEVER,
-    NO_WAKE,
-    Lead,
-    crossing_id,
-    promote,
-    settle,
-    take_in,
-    take_part,
-    timer_in,
-)
+from services.scoring.processor.lead import FORMAT, NEVER, NO_WAKE, Lead, timer_in
 from services.scoring.processor.packed import Key, PackedLeads, id_of, key_of
 from services.scoring.processor.promotion import RulesInForce, Shadow, by_code
+from services.scoring.processor.protocols import FIRED_AT_ONCE, Output, Promotion, Record
 from services.scoring.processor.timers import TimerWheel
-from services.scoring.runtime.state import FIRED_AT_ONCE, Output, Promotion
-from services.scoring.runtime.transport import Record
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.members import Ties, member_key, told_in
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.members import Ties, member_key, read_member
 from services.scoring.scorecard.record import is_whole
 from shared import metrics
-from shared.bus.dead_letters import dead_letter, replayed
+from shared.bus.dead_letters import replayed
 from shared.bus.topics import HEAT, REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics
 from shared.clock import milliseconds
-from shared.errors import Unavailable, Undecodable
+from shared.errors import Undecodable
 from shared.events import Recorded, encode
 from shared.events.base import rfc3339
 from shared.events.scoring import CrossingEvent
 from shared.logs import logger
-
-CONSUMER: Final = "scoring"
-"""The name under which scoring puts records aside, and to which they are sent back."""
 
 UNPACKED: Final = 16_384
 """So many leads of a partition stay unpacked; of the others only the state record is in memory."""
@@ -56,21 +41,19 @@ TIES: Final = "/ties"
 _STEP: Final = 500
 
 
-LETTERS_WINDOW = timedelta(minutes=1)
-
-
 class LeadsFold:
     """A `Fold` of facts into the heat of leads.
 
-    The ties of the few leads that have any stay when these rest, and have a state record of their own. Raises
-    `Unavailable("too-many-dead-letters")` when more than `letters` records within a minute could not be decoded.
+    The ties of the few leads that have any stay when these are packed, and have a state record of their own. Raises
+    `Unavailable("too-many-dead-letters")` when more than `dead_letter_limit` records within a minute could not be
+    decoded.
     """
 
     def __init__(
         self,
         topics: Topics,
         rules: CompiledRules,
-        letters: int,
+        dead_letter_limit: int,
         decoder: Decoder,
         book: RulesInForce | None = None,
         number: int = 0,
@@ -78,19 +61,18 @@ class LeadsFold:
         self._topics = topics
         self._number = number
         self._rules = rules
-        self._letters = self._letters_left = letters
-        self._letters_from: datetime | None = None
+        self._dead_letters = DeadLetters(topics, dead_letter_limit)
         self._decoder = decoder
         self._book = book
         self._is_restored = False
         self._unreadable: set[str] = set()
-        self._teller = HeatEncoder(rules)
+        self._encoder = HeatEncoder(rules)
         self._leads: dict[str, Lead] = {}
         self._packed = PackedLeads()
         self._ties: dict[str, Ties] = {}
         self._timers = TimerWheel()
         self._changed: list[Lead] = []
-        self._told: list[Output] = []
+        self._outputs: list[Output] = []
         self._fired: list[CrossingEvent] = []
         self._heat_topic = topics.name(HEAT.name)
         self._state_topic = topics.name(SCORING_STATE.name)
@@ -173,7 +155,7 @@ class LeadsFold:
     ) -> Iterator[int]:
         """Put all leads under some rules, a few hundred at a time."""
         self._rules = rules
-        self._teller = HeatEncoder(rules)
+        self._encoder = HeatEncoder(rules)
         for lead_id in sorted(self._unreadable):
             lead = self._unpack(lead_id)
             if shadow is not None:
@@ -197,7 +179,7 @@ class LeadsFold:
 
     def fold(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         if self._fired:
-            self._tell_rung(now)
+            self._emit_fired(now)
         short = self._topics.short(topic)
         if short == SCORING_MEMBERS.name:
             self._join(records, now)
@@ -222,13 +204,14 @@ class LeadsFold:
     ) -> None:
         """Fold records of a topic (its short name); `place` is where a record stood that is sent back."""
         leads, rules = self._leads, self._rules
-        duplicates = letters = 0
+        duplicates = dead_letters = 0
         facts = self._decoder.read_all([record.value or b"" for record in records])
         for at, new in enumerate(facts):
             if isinstance(new, Undecodable):
-                letters += 1
+                dead_letters += 1
                 record = records[at]
-                self._put_aside(topic, place or (self._number, record.offset), record, new, now)
+                origin = (topic, *(place or (self._number, record.offset)))
+                self._outputs.append(self._dead_letters.put_aside(origin, record, new, now))
                 continue
             lead = leads.get(new.lead_id) or self._unpack(new.lead_id)
             is_new, crossings = take_in(lead, new, rules)
@@ -237,13 +220,13 @@ class LeadsFold:
                 self._changed.append(lead)
             if crossings:
                 for crossing in crossings:
-                    self._tell(crossing, now)
+                    self._emit(crossing, now)
             if not is_new:
                 duplicates += 1
         for outcome, count in (
-            ("handled", len(records) - duplicates - letters),
+            ("handled", len(records) - duplicates - dead_letters),
             ("duplicate", duplicates),
-            ("dead_letter", letters),
+            ("dead_letter", dead_letters),
         ):
             if count:
                 metrics.CONSUMED.labels(CONSUMER, topic, outcome).inc(count)
@@ -252,13 +235,14 @@ class LeadsFold:
         """Take in what members count."""
         for record in records:
             try:
-                lead_id, member, part = told_in(record.key, record.value)
+                lead_id, member, part = read_member(record.key, record.value)
             except Undecodable as error:
-                self._put_aside(SCORING_MEMBERS.name, (self._number, record.offset), record, error, now)
+                origin = SCORING_MEMBERS.name, self._number, record.offset
+                self._outputs.append(self._dead_letters.put_aside(origin, record, error, now))
                 continue
             lead = self.lead(lead_id)
             for crossing in take_part(lead, member, part, self._rules):
-                self._tell(crossing, now)
+                self._emit(crossing, now)
             self._list(lead)
         metrics.CONSUMED.labels(CONSUMER, SCORING_MEMBERS.name, "handled").inc(len(records))
 
@@ -266,31 +250,31 @@ class LeadsFold:
         until_ms = milliseconds(until)
         due = self._timers.due(until_ms, FIRED_AT_ONCE)
         for key, second in due:
-            self._wake(key, second, until_ms)
+            self._fire(key, second, until_ms)
         if len(due) < FIRED_AT_ONCE and self._fired:
-            self._tell_rung(now)
+            self._emit_fired(now)
         return len(due)
 
     def take(self, now: datetime) -> Sequence[Output]:
         if self._fired:
-            self._tell_rung(now)
-        outputs, self._told = self._told, []
+            self._emit_fired(now)
+        outputs, self._outputs = self._outputs, []
         changed, self._changed = self._changed, []
         recorded, now_ms = rfc3339(now), milliseconds(now)
-        teller, heat_topic, state_topic = self._teller, self._heat_topic, self._state_topic
+        encoder, heat_topic, state_topic = self._encoder, self._heat_topic, self._state_topic
         for lead in changed:
             key = lead.id.encode()
             if lead.ties is not None:
-                outputs += self._tell_ties(lead, lead.ties)
+                outputs += self._outputs_of(lead, lead.ties)
             if lead.has_news:
-                lead.told += 1
-                outputs.append(Output(heat_topic, key, teller.record(lead, recorded)))
+                lead.heat_sequence += 1
+                outputs.append(Output(heat_topic, key, encoder.record(lead, recorded)))
             lead.record = lead.encode()
             outputs.append(Output(state_topic, key, lead.record))
             lead.is_changed = lead.is_listed = lead.has_news = False
-            self._set_alarm(lead, now_ms)
+            self._set_timer(lead, now_ms)
         if len(self._leads) > UNPACKED:
-            self._rest()
+            self._pack()
         return outputs
 
     def _unpack(self, lead_id: str) -> Lead:
@@ -308,20 +292,20 @@ class LeadsFold:
         self._leads[lead_id] = lead
         return lead
 
-    def _rest(self) -> None:
-        """Let the leads rest that were unpacked first: half of them."""
+    def _pack(self) -> None:
+        """Pack the leads that were unpacked first: half of them."""
         for lead_id, lead in list(self._leads.items())[: len(self._leads) // 2]:
             if not lead.is_listed:
                 del self._leads[lead_id]
                 if lead.record:  # something of it was new
                     self._packed.put(key_of(lead_id), lead.record, lead.wakes)
 
-    def _set_alarm(self, lead: Lead, now_ms: int) -> None:
+    def _set_timer(self, lead: Lead, now_ms: int) -> None:
         """Wake up for a lead at its timer, unless that is going to happen before anyway."""
         if lead.timer_ms < NEVER and lead.timer_ms // 1000 < lead.wakes:
             lead.wakes = self._timers.set(key_of(lead.id), lead.timer_ms, now_ms)
 
-    def _wake(self, key: Key, second: int, until_ms: int) -> None:
+    def _fire(self, key: Key, second: int, until_ms: int) -> None:
         found = self._leads.get(id_of(key))
         if found is not None:
             if found.wakes != second:
@@ -337,7 +321,7 @@ class LeadsFold:
             found = self._unpack(id_of(key))
         found.wakes = NO_WAKE
         crossings = settle(found, until_ms, self._rules)
-        self._set_alarm(found, until_ms)
+        self._set_timer(found, until_ms)
         if found.is_changed:
             self._list(found)
         self._fired += crossings
@@ -347,20 +331,20 @@ class LeadsFold:
             lead.is_listed = True
             self._changed.append(lead)
 
-    def _tell_rung(self, now: datetime) -> None:
-        """Tell what time alone has brought about, in its order."""
+    def _emit_fired(self, now: datetime) -> None:
+        """Send what time alone has brought about, in its order."""
         fired, self._fired = self._fired, []
         for crossing in sorted(fired, key=lambda each: each.at):
-            self._tell(crossing, now)
+            self._emit(crossing, now)
 
-    def _tell(self, crossing: CrossingEvent, now: datetime) -> None:
+    def _emit(self, crossing: CrossingEvent, now: datetime) -> None:
         recorded = Recorded(crossing_id(crossing), crossing, now, crossing.episode, crossing.aggregate)
-        self._told.append(
+        self._outputs.append(
             Output(self._topics.name(crossing.topic), crossing.lead_id.encode(), encode(recorded))
         )
 
-    def _tell_ties(self, lead: Lead, ties: Ties) -> Iterator[Output]:
-        """The record of a lead's ties, and what it tells its survivor; of a quiet lead nothing else is told."""
+    def _outputs_of(self, lead: Lead, ties: Ties) -> Iterator[Output]:
+        """The record of a lead's ties, and what it tells its survivor; of a quiet lead nothing else is sent."""
         self._ties[lead.id] = ties
         yield Output(self._state_topic, f"{lead.id}{TIES}".encode(), ties.encode())
         for survivor in ties.left:
@@ -372,29 +356,6 @@ class LeadsFold:
         ties.is_history = None
         if ties.is_quiet(lead.rules):
             lead.has_news = False
-
-    def _put_aside(
-        self, topic: str, place: tuple[int, int], record: Record, error: Undecodable, now: datetime
-    ) -> None:
-        partition, offset = place
-        if self._letters_from is None or now - self._letters_from > LETTERS_WINDOW:
-            self._letters_from, self._letters_left = now, self._letters
-        if self._letters_left == 0:
-            raise Unavailable(
-                "too-many-dead-letters",
-                f"too many dead letters (the next: {topic}/{partition}/{offset}, {error.slug}: {error.sentence}); "
-                "the worker starts anew, with pauses; see `ascua dlq list` and mend the cause",
-            )
-        self._letters_left -= 1
-        letter = dead_letter(
-            CONSUMER, topic, partition, offset, record.key, record.value, error.slug, error.sentence, now
-        )
-        logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
-        metrics.DEAD_LETTERS.labels(CONSUMER, letter.reason).inc()
-        aside = letter.to_record()
-        self._told.append(
-            Output(self._topics.name(aside.topic), aside.key.encode(), aside.value, 0, aside.headers)
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from services.scoring.processor.crossings import Crossings
+from services.scoring.processor.decisions import take_in, take_part
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Crossings, Lead, take_in, take_part
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import MERGED, Part
 
@@ -22,7 +22,7 @@ class Merged:
         self._rules = rules
 
     def take_in(self, fact: MappedFact) -> Crossings:
-        """Fold a fact of any of them; the crossings of the lead to tell."""
+        """Fold a fact of any of them; the crossings of the lead."""
         if fact.lead_id == self.lead.id:
             return take_in(self.lead, fact, self._rules)[1]
         other = self.others.get(fact.lead_id) or self.others.setdefault(
@@ -32,15 +32,15 @@ class Merged:
         ties = other.ties
         if ties is None:
             return ()
-        told: Crossings = ()
+        crossings: Crossings = ()
         if self.lead.id in ties.left:
-            told = take_part(self.lead, other.id, None, self._rules)
+            crossings = take_part(self.lead, other.id, None, self._rules)
         ties.left.clear()
         if ties.survivor == self.lead.id:
             part = Part.decode(other.part().encode())  # as it is now, whatever comes later
-            told = [*told, *take_part(self.lead, other.id, part, self._rules)]
+            crossings = [*crossings, *take_part(self.lead, other.id, part, self._rules)]
         ties.is_history = None
-        return told
+        return crossings
 
     def heat(self, at_ms: int) -> float:
         whole = self.lead.whole

@@ -1,4 +1,4 @@
-"""Leads at rest: of each its state record, the second for which its alarm is set, and little else. Pure."""
+"""Leads as they are packed: of each its state record, the second for which its timer is set, and little else. Pure."""
 
 from __future__ import annotations
 

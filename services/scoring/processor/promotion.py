@@ -13,16 +13,11 @@ from typing import Protocol
 
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.lead import Lead
-from services.scoring.runtime.transport import Record
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
+from services.scoring.processor.protocols import Record
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import TYING, Ties, told_in
-from services.scoring.scorecard.model import (
-    Rules,
-)
+from services.scoring.scorecard.members import TYING, Ties, read_member
+from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.record import Reader
 from shared.bus.dead_letters import replayed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS
@@ -77,7 +72,7 @@ class Shadow:
         self._unpacked: list[str] = []
         self.ties: dict[str, Ties] = {}
         """The ties of the leads that were forgotten."""
-        self._told: dict[str, tuple[int, list[CrossingEvent]]] = {}
+        self._sent: dict[str, tuple[int, list[CrossingEvent]]] = {}
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
         """Fold records of a topic (its short name); those that cannot be decoded are dead letters already."""
@@ -99,21 +94,21 @@ class Shadow:
     def _join(self, records: Sequence[Record]) -> None:
         for record in records:
             try:
-                lead_id, member, part = told_in(record.key, record.value)
+                lead_id, member, part = read_member(record.key, record.value)
             except Undecodable:
                 continue
             if lead_id in self._forgotten:
                 self.ties.setdefault(lead_id, Ties()).take(member, part)
 
     def remind(self, record: Record) -> None:
-        """Learn from what was told of a lead how often, and with what band, that was done."""
+        """Learn from what was sent of a lead the sequence of its heat and its band."""
         lead_id = (record.key or b"").decode()
         if lead_id not in self._forgotten or not record.value:
             return
         recorded = decode(record.value)
-        told, crossings = self._told.setdefault(lead_id, (0, []))
+        sequence, crossings = self._sent.setdefault(lead_id, (0, []))
         if isinstance(recorded.event, HeatChanged):
-            self._told[lead_id] = max(told, recorded.sequence or 0), crossings
+            self._sent[lead_id] = max(sequence, recorded.sequence or 0), crossings
         elif isinstance(recorded.event, CrossingEvent):
             crossings.append(recorded.event)
 
@@ -127,9 +122,9 @@ class Shadow:
         return state
 
     def remembered(self, lead: Lead) -> None:
-        """Give a lead whose record could not be read what is known to have been told of it."""
-        told, crossings = self._told.get(lead.id, (0, []))
-        lead.told = told
+        """Give a lead whose record could not be read what is known to have been sent of it."""
+        sequence, crossings = self._sent.get(lead.id, (0, []))
+        lead.heat_sequence = sequence
         for crossing in sorted(crossings, key=lambda crossing: crossing.episode):
             lead.resume(crossing)
 
@@ -137,13 +132,13 @@ class Shadow:
         state = self._states.get(lead_id)
         if not isinstance(state, LeadState):
             if len(self._unpacked) == UNPACKED:
-                self._rest()
+                self._pack()
             state = LeadState() if state is None else LeadState.unpack(Reader(state, 0, len(state)))
             self._states[lead_id] = state
             self._unpacked.append(lead_id)
         return state
 
-    def _rest(self) -> None:
+    def _pack(self) -> None:
         for lead_id in self._unpacked:
             state = self._states.get(lead_id)
             if isinstance(state, LeadState):

@@ -1,7 +1,7 @@
 """When to look at which lead again: a timing wheel that costs some bytes a lead, however far ahead. Pure.
 
 A timer far ahead waits in a coarse slot and moves into finer ones as it comes near. What is set is never taken out:
-whoever is woken looks at the lead's own alarm and may find that it has moved.
+whoever is woken looks at the lead's own timer and may find that it has moved.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Faust hands over one record at a time, two tasks each, and commits what its agents acknowledged. Here every fetched
 batch of a partition goes to `Folding` in one call, and the positions belong to the transactions of
-`services.scoring.runtime.state`; Faust's own commits, seeks and flow control do nothing.
+`services.scoring.runtime.partition`; Faust's own commits, seeks and flow control do nothing.
 
 What holds a stalled or late worker apart from the next owner:
 - revocation ends the fold, waits for it, and lets go of the partitions' memory before the group moves on;
@@ -27,6 +27,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.app import App
 from faust.transport.drivers import aiokafka as driver
 
+from services.scoring.processor.protocols import Record
 from shared.errors import Refused
 from shared.logs import logger
 from shared.tasks import ended
@@ -40,22 +41,6 @@ a partition follows each other, the more of its leads are still in the processor
 
 MOST_RECORDS = 1_000
 """How many records are folded before others may work."""
-
-
-class Record(Protocol):
-    """A record as it comes out of a batch; whose it is the batch says."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
-    @property
-    def timestamp(self) -> int:
-        """When it was written (ms)."""
 
 
 class Folding(Protocol):

@@ -15,7 +15,10 @@ from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 
-from services.scoring.runtime.state import GRACE, Fold, Log, OwnedPartitions, Partition
+from services.scoring.processor.protocols import Fold
+from services.scoring.runtime.log import Log
+from services.scoring.runtime.owned_partitions import OwnedPartitions
+from services.scoring.runtime.partition import GRACE, Partition
 from services.scoring.runtime.transport import BatchConsumer, BatchTransport
 from shared.clock import Clock, utc_now
 from shared.errors import Refused, Unavailable

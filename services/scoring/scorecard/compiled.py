@@ -10,10 +10,7 @@ from typing import Final, NamedTuple
 from services.scoring.scorecard.band_bounds import BandBounds, Sure
 from services.scoring.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, scale
 from services.scoring.scorecard.fit import fit_terms
-from services.scoring.scorecard.model import (
-    KindRule,
-    Scorecard,
-)
+from services.scoring.scorecard.model import KindRule, Scorecard
 
 _MOST_HALVINGS: Final = 960  # of what a float may hold, a sum of units is far below the rest
 # After so many half-lives every count is 0.0 as a float, however many facts it holds.

@@ -10,10 +10,7 @@ from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import QUALIFIED, WON
 from services.scoring.scorecard.members import TYING
-from services.scoring.scorecard.model import (
-    Counter,
-    Rules,
-)
+from services.scoring.scorecard.model import Counter, Rules
 from shared.errors import Refused
 
 _KINDS_KEPT: Final = 10_000

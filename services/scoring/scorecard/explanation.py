@@ -12,20 +12,11 @@ from heapq import heappush, heappushpop, nsmallest
 from math import fsum
 from typing import Final
 
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.counts import DecayedCounts, decay
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.fit import (
-    FitTerm,
-    fit_terms,
-)
-from services.scoring.scorecard.model import (
-    HEAT,
-    KindRule,
-    Rules,
-)
+from services.scoring.scorecard.fit import FitTerm, fit_terms
+from services.scoring.scorecard.model import HEAT, KindRule, Rules
 
 LISTED: Final = 100
 """How many terms are listed, when nobody asks for more or fewer."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.scoring.scorecard.model import (
-    Scorecard,
-)
+from services.scoring.scorecard.model import Scorecard
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.model import (
-    Counter,
-)
+from services.scoring.scorecard.model import Counter
 from services.scoring.scorecard.record import Reader, UnreadableRecord
 from shared.errors import Refused
 

@@ -89,7 +89,7 @@ def member_key(survivor: str, member: str) -> bytes:
     return f"{survivor}/{member}".encode()
 
 
-def told_in(key: bytes | None, value: bytes | None) -> tuple[str, str, Part | None]:
+def read_member(key: bytes | None, value: bytes | None) -> tuple[str, str, Part | None]:
     """Survivor, member and part of a record; no part when the member has left. Raises `Undecodable`."""
     survivor, _, member = (key or b"").decode(errors="replace").partition("/")
     if not (_LEAD(survivor) and _LEAD(member)):

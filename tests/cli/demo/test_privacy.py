@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.demo.script import entered_texts
-from shared.bus import Topics
-from shared.bus.topics import ALL, admin
+from shared.bus.cluster import admin
+from shared.bus.topics import ALL, Topics
 from tests.cli.demo.conftest import Run
 from tests.conftest import System
 

@@ -24,7 +24,8 @@ from services.scoring.scorecard.defaults import (
 from services.scoring.scorecard.parser import (
     parse_rules,
 )
-from shared.bus.topics import FACTS, Topics, admin
+from shared.bus.cluster import admin
+from shared.bus.topics import FACTS, Topics
 from shared.events import Recorded, encode
 from shared.events.base import Event
 from shared.events.rules import RulesPublished

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.explanation import Explanation, Tally, explained
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.model import (
-    Rules,
-)
+from services.scoring.scorecard.model import Rules
 
 
 def explain(

@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.scorecard.counts import (
-    LONGEST_HALF_LIFE_MS,
-    DecayedCounts,
-    decay,
-    power_of_two,
-    scale,
-)
+from services.scoring.scorecard.counts import LONGEST_HALF_LIFE_MS, DecayedCounts, decay, power_of_two, scale
 from services.scoring.scorecard.record import UnreadableRecord
 
 DAY = 86_400_000

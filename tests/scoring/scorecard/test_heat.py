@@ -10,27 +10,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.counts import DecayedCounts, decay
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.explanation import Cap, Term
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.fit import (
-    FitTerm,
-    fit_terms,
-)
+from services.scoring.scorecard.fit import FitTerm, fit_terms
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.model import (
-    KindRule,
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.model import KindRule, Rules
+from services.scoring.scorecard.parser import parse_rules
 from tests.scoring.scorecard.explaining import explain
 
 DAY = 86_400_000
@@ -284,7 +272,7 @@ def test_a_change_is_the_first_millisecond_outside_the_band(
 
 @deterministic
 @given(facts_of_a_lead, facts_of_a_lead, st.integers(DAY, 20 * DAY), ANY_RULES)
-def test_a_score_stays_in_its_band_up_to_the_alarm_whatever_comes_within_the_outlook(
+def test_a_score_stays_in_its_band_up_to_the_timer_whatever_comes_within_its_bounds(
     facts: list[Fact], more: list[Fact], over: int, rules: Rules
 ) -> None:
     compiled = compile_rules(rules).heat

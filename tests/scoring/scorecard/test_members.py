@@ -9,12 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.scorecard.counts import DecayedCounts
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, told_in
+from services.scoring.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, read_member
 from services.scoring.scorecard.record import UnreadableRecord
 from shared.errors import Undecodable
 
@@ -189,9 +187,9 @@ def test_records_that_are_damaged_are_never_taken_for_something_else() -> None:
 
 
 def test_a_record_names_its_survivor_and_member() -> None:
-    lead, member, found = told_in(member_key("ana", "eva"), part(3).encode())
+    lead, member, found = read_member(member_key("ana", "eva"), part(3).encode())
     assert (lead, member, found and found.turn) == ("ana", "eva", 3)
-    assert told_in(b"ana/eva", None) == ("ana", "eva", None)
+    assert read_member(b"ana/eva", None) == ("ana", "eva", None)
     for key in (None, b"", b"ana", b"ana/", b"/eva", b"ana/eva/lea", b"an a/eva", b"\xff/eva"):
         with pytest.raises(Undecodable):
-            told_in(key, None)
+            read_member(key, None)

@@ -11,25 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scoring.processor.fact_mapping import kind_of
-from services.scoring.scorecard.compiled_rules import (
-    compile_rules,
-)
+from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.counts import DecayedCounts
-from services.scoring.scorecard.defaults import (
-    DEFAULTS,
-    default_rules,
-    default_text,
-)
-from services.scoring.scorecard.model import (
-    BandRule,
-    Condition,
-    GroupRule,
-    in_words,
-)
-from services.scoring.scorecard.parser import (
-    RulesError,
-    parse_rules,
-)
+from services.scoring.scorecard.defaults import DEFAULTS, default_rules, default_text
+from services.scoring.scorecard.model import BandRule, Condition, GroupRule, in_words
+from services.scoring.scorecard.parser import RulesError, parse_rules
 from services.scoring.scorecard.vocabulary import SIGNALS, events
 from shared.events import followup, known_events
 from shared.yaml_lines import MOST_BYTES, MOST_NAMES

@@ -1,4 +1,4 @@
-"""Leads at rest keep their ids, whatever these look like, and take little more than their records."""
+"""Packed leads keep their ids, whatever these look like, and take little more than their records."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Leads under any rules, and what is told of their heat: for all who decay it."""
+"""Leads under any rules, and the heat that is sent of them: for all who decay it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from services.scoring.processor.decisions import take_in
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead, take_in
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.processor.lead import Lead
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.events import decode
 from shared.events.scoring import HeatChanged
 
@@ -59,8 +55,8 @@ def any_rules(draw: st.DrawFn) -> CompiledRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A lead as scoring has it, and the event that was told of it."""
+class SentHeat:
+    """A lead as scoring has it, and the event that was sent of it."""
 
     rules: CompiledRules
     lead: Lead
@@ -73,7 +69,7 @@ class Told:
 
 
 @st.composite
-def anything_told(draw: st.DrawFn) -> Told:
+def any_sent_heat(draw: st.DrawFn) -> SentHeat:
     rules, lead = draw(any_rules()), Lead.new("ana")
     story = draw(
         st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 3 * DAY)), min_size=1, max_size=12)
@@ -86,11 +82,11 @@ def anything_told(draw: st.DrawFn) -> Told:
     for number, (kind, step) in enumerate(story):
         at += step
         take_in(lead, MappedFact(f"fact-{number}", kind, at, lead_id="ana", effect_ms=at), rules)
-    lead.told += 1
+    lead.heat_sequence += 1
     event = decode(HeatEncoder(rules).record(lead, "2026-11-23T10:00:00.000Z")).event
     assert isinstance(event, HeatChanged)
-    return Told(rules, lead, event)
+    return SentHeat(rules, lead, event)
 
 
 later = st.one_of(st.integers(0, 60 * DAY), st.sampled_from([0, 1, HOUR, 365 * DAY]))
-"""Milliseconds after it was told."""
+"""Milliseconds after it was sent."""

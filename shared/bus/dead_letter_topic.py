@@ -1,0 +1,102 @@
+"""The topic of the dead letters: which are open, and how they are sent back or discarded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared import metrics
+from shared.bus.dead_letters import DeadLetter
+from shared.bus.publisher import Publisher
+from shared.bus.topics import DEAD_LETTERS, Topics
+from shared.errors import AscuaError
+from shared.logs import logger
+from shared.tasks import ended
+
+LOOK_SECONDS = 30.0
+
+
+async def open_dead_letters(topics: Topics, consumer: str | None = None) -> list[DeadLetter]:
+    """The dead letters neither sent back nor discarded yet, in the order of their log positions."""
+    dead_letters: dict[str, DeadLetter] = {}
+    async for record in _read(topics):
+        name, headers = record.key.decode(), dict(record.headers)
+        if "letter" in headers:
+            dead_letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
+        elif name in dead_letters and dead_letters[name].at == headers["sent"].decode():
+            del dead_letters[name]
+    chosen = [letter for letter in dead_letters.values() if consumer in (None, letter.consumer)]
+    return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
+
+
+async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
+    """Send dead letters back to their consumers, in order, and mark each as sent. One that fails again comes back."""
+    count = 0
+    for letter in letters:
+        await publisher.publish(letter.to_replay())
+        await publisher.publish(letter.to_mark())
+        count += 1
+    return count
+
+
+async def discard(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
+    """Close dead letters without sending them back; the records stay in the log where they stood."""
+    count = 0
+    for letter in letters:
+        await publisher.publish(letter.to_mark())
+        count += 1
+    return count
+
+
+class OpenDeadLetters:
+    """Says in a metric how many are open, by consumer, as a part of a process: a look every half a minute."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._open: Counter[str] = Counter()
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self._run(), name="open dead letters")
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            await ended(self.task)
+
+    async def check(self) -> None:
+        """Nothing hangs on it."""
+
+    def status(self) -> dict[str, object]:
+        return {"open": dict(self._open)}
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                found = Counter(letter.consumer for letter in await open_dead_letters(self._topics))
+                for consumer in self._open | found:
+                    metrics.DEAD_LETTERS_OPEN.labels(consumer).set(found[consumer])
+                self._open = found
+            except (AscuaError, KafkaError) as error:
+                logger().warning("dead_letters_not_counted", because=type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
+    partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        while await consumer.position(partition) < end:
+            for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
+                yield record
+    finally:
+        await consumer.stop()
