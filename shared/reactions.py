@@ -16,9 +16,10 @@ from typing import Any, Generic, TypeVar
 
 from shared.bus import Received
 from shared.bus.topics import compacted
-from shared.documents import Decision, Documents, Look, Seen, Step, settled
+from shared.documents import Decision, Documents, Look, Step, settled
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
+from shared.guards import Seen
 
 T = TypeVar("T")
 React = Callable[[T, Recorded[Any]], Decision[T]]

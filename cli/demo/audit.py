@@ -26,16 +26,20 @@ from aiokafka.errors import KafkaError
 
 from cli.demo.player import AT_ONCE, Door, Keys, Played
 from shared.bus.topics import FACTS, HEAT, Topics, admin
-from shared.commands import (
+from shared.commands.followup import (
+    LogActivity,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
-    LogActivity,
     LoseLead,
     OfferLead,
+    WinLead,
+)
+from shared.commands.tickets import (
     OpenTicket,
     ReplyTicket,
     ResolveTicket,
-    WinLead,
 )
 from shared.errors import Unavailable
 from shared.events.base import Event, Recorded, decode

@@ -13,17 +13,19 @@ from services.followup.domain.followup import FollowUp
 from services.followup.handlers import Effect
 from services.followup.store import Books, FollowUps
 from shared.clock import Clock
-from shared.commands import (
+from shared.commands.followup import (
     ActivityOutcomes,
     AssignLead,
-    HistoryRows,
     LogActivities,
     LogActivity,
     PlanStep,
     PublishPlaybooks,
-    RowOutcomes,
     Worked,
     WorkedSpans,
+)
+from shared.commands.history import (
+    HistoryRows,
+    RowOutcomes,
 )
 from shared.events.followup import Id
 from shared.web import IdempotencyKey, LeadPath

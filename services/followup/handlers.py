@@ -18,24 +18,24 @@ from services.followup.store import SHELF, Books, Edition, FollowUps, Shelf
 from shared import business_time
 from shared.bus import Received
 from shared.clock import Clock, clamp, new_id
-from shared.commands import (
-    Activity,
+from shared.commands.followup import (
     ActivityOutcome,
     ActivityOutcomes,
     AssignLead,
-    HistoryRow,
-    HistoryRows,
     LogActivities,
     LogActivity,
-    Person,
     PlanStep,
     PublishPlaybooks,
-    RowOutcomes,
     Worked,
     WorkedBeyond,
     WorkedSpans,
-    derived_id,
-    idempotency,
+)
+from shared.commands.history import (
+    Activity,
+    HistoryRow,
+    HistoryRows,
+    Person,
+    RowOutcomes,
 )
 from shared.documents import Decision, Outcome, Step
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
@@ -54,7 +54,13 @@ from shared.events.leads import (
 )
 from shared.events.signals import SignalReceived
 from shared.events.tickets import Author, TicketCategory, TicketOpened, TicketReplied, TicketResolved
+from shared.guards import (
+    idempotency,
+)
 from shared.history import take_history
+from shared.ids import (
+    derived_id,
+)
 from shared.reactions import Reactions
 
 SUBSCRIBES = ("leads", "tickets", "signals")

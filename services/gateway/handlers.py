@@ -24,20 +24,25 @@ from services.gateway.store import Imports, Trails, Views, order_of
 from services.gateway.views.view import TEAM, LeadView, follow
 from shared.bus import Outgoing, Publisher, Received
 from shared.clock import Clock, clamp, new_id
-from shared.commands import (
-    Activity,
+from shared.commands.followup import (
     ActivityOutcome,
     ActivityOutcomes,
+    LogActivities,
+)
+from shared.commands.history import (
+    Activity,
     HistoryRow,
     HistoryRows,
-    LogActivities,
     Person,
-    Profile,
     RowOutcome,
     RowOutcomes,
-    SendSignal,
     Signal,
-    derived_id,
+)
+from shared.commands.leads import (
+    Profile,
+)
+from shared.commands.signals import (
+    SendSignal,
 )
 from shared.documents import Decision, Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
@@ -45,6 +50,9 @@ from shared.events.base import Event, Recorded, encode
 from shared.events.leads import LeadCaptured
 from shared.events.scoring import Band
 from shared.events.signals import Automated, SignalReceived
+from shared.ids import (
+    derived_id,
+)
 from shared.logs import current_trace
 from shared.reactions import Reactions
 from shared.tasks import Pace

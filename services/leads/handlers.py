@@ -11,37 +11,46 @@ from services.leads.domain.lead import Lead, Told
 from services.leads.store import Leads
 from shared.bus import Handle, Received
 from shared.clock import Clock, clamp, new_id
-from shared.commands import (
-    Captured,
-    CaptureLead,
-    ChangeStage,
+from shared.commands.base import (
     Command,
-    FieldWarning,
+)
+from shared.commands.history import (
+    Captured,
     HistoryRow,
     HistoryRows,
+    Lost,
+    Offered,
+    Person,
+    RowOutcomes,
+    StageChanged,
+    Won,
+)
+from shared.commands.leads import (
+    CaptureLead,
+    ChangeStage,
+    FieldWarning,
     LeadForm,
     LoseLead,
-    Lost,
     MergeLeads,
-    Offered,
     OfferLead,
-    Person,
     Profile,
     QualifyLead,
-    RowOutcomes,
     SplitLead,
-    StageChanged,
     WinLead,
     WithdrawConsent,
-    Won,
-    derived_id,
-    idempotency,
 )
-from shared.documents import Seen, Step
+from shared.documents import Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Trace
 from shared.events.leads import LeadsMerged, LeadSplit
+from shared.guards import (
+    Seen,
+    idempotency,
+)
 from shared.history import take_history
+from shared.ids import (
+    derived_id,
+)
 
 GROUP = "leads"
 

@@ -10,9 +10,22 @@ from services.tickets.domain import ticket as domain
 from services.tickets.domain.ticket import Ticket, Told
 from services.tickets.store import Tickets
 from shared.clock import Clock, clamp, new_id
-from shared.commands import Command, OpenTicket, ReplyTicket, ResolveTicket, derived_id, idempotency
+from shared.commands.base import (
+    Command,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.documents import Step
 from shared.errors import NotFound
+from shared.guards import (
+    idempotency,
+)
+from shared.ids import (
+    derived_id,
+)
 
 _DECISIONS: dict[type[Command], Callable[..., Told]] = {
     ReplyTicket: domain.reply,

@@ -14,7 +14,12 @@ from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp
 from services.followup.handlers import reactions
 from shared.bus import Received
-from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+    PlannedStep,
+    PlanStep,
+)
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityKind, ActivityResult, Direction

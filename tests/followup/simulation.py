@@ -19,7 +19,10 @@ from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, FollowUps, followups
 from shared.bus import Outgoing, Received
-from shared.commands import LeadActivity, LogActivities
+from shared.commands.followup import (
+    LeadActivity,
+    LogActivities,
+)
 from shared.documents import Documents, Outcome, Step
 from shared.errors import Refused, Unavailable
 from shared.events.base import Event, Recorded, decode

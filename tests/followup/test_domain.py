@@ -14,7 +14,9 @@ from services.followup.domain.playbook_parser import default_book
 from services.followup.handlers import reactions
 from services.gateway.views.view import LeadView, follow
 from shared.bus import Received
-from shared.commands import LogActivity
+from shared.commands.followup import (
+    LogActivity,
+)
 from shared.documents import Decision
 from shared.errors import Refused
 from shared.events.base import Event, Recorded

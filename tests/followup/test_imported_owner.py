@@ -9,7 +9,10 @@ import pytest
 from services.followup.domain import followup as domain
 from services.followup.domain.followup import FollowUp
 from services.followup.domain.playbook_parser import default_book
-from shared.commands import AssignLead, LogActivity
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+)
 from shared.events.followup import ActivityKind, OwnerChanged
 from shared.events.leads import Channel, LeadCaptured
 

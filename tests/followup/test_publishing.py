@@ -8,7 +8,13 @@ from services.followup import handlers
 from services.followup.domain.followup import FollowUp
 from services.followup.store import Books, followups
 from shared.bus import Received
-from shared.commands import ActivityOutcome, LeadActivity, LogActivities, LogActivity, PublishPlaybooks
+from shared.commands.followup import (
+    ActivityOutcome,
+    LeadActivity,
+    LogActivities,
+    LogActivity,
+    PublishPlaybooks,
+)
 from shared.documents import Documents, Step
 from shared.events.base import Recorded
 from shared.events.followup import ActivityKind

@@ -18,15 +18,22 @@ from services.gateway.views.view import LeadView
 from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
 from services.tickets.store import tickets
-from shared.archive import MARKS_KEPT
 from shared.bus import Received
-from shared.commands import LeadActivity, LogActivities, OpenTicket, ReplyTicket
-from shared.documents import Decision, Documents, Key, Seen, Step
+from shared.commands.followup import (
+    LeadActivity,
+    LogActivities,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+)
+from shared.documents import Decision, Documents, Step
 from shared.errors import Refused
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityKind
 from shared.events.leads import Channel, LeadCaptured
 from shared.events.tickets import Author, Priority, TicketCategory, TicketOpened, TicketResolved
+from shared.guards import MARKS_KEPT, Key, Seen
 from shared.mongo import Mongo
 from tests.integration.kit import Diary, diaries
 from tests.integration.test_documents import says

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from services.gateway.views.view import LeadView, follow
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead, Status, Told
-from shared.commands import CaptureLead, ChangeStage, Command, LoseLead, OfferLead, Profile, WinLead
+from shared.commands.base import (
+    Command,
+)
+from shared.commands.leads import (
+    CaptureLead,
+    ChangeStage,
+    LoseLead,
+    OfferLead,
+    Profile,
+    WinLead,
+)
 from shared.errors import AscuaError, Conflict, NotFound, Refused
 from shared.events.leads import Channel, LeadCaptured, LeadOffered, LeadStageChanged, Money, Stage
 

@@ -22,7 +22,12 @@ from services.followup.domain.playbooks import (
     Playbook,
     Step,
 )
-from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+    PlannedStep,
+    PlanStep,
+)
 from shared.errors import Conflict, Refused
 from shared.events.base import Event, Instant
 from shared.events.followup import (

@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from services.gateway.views.promises import effect
-from shared.commands import Profile
+from shared.commands.leads import (
+    Profile,
+)
 from shared.events.base import Event, Instant
 from shared.events.followup import (
     ActivityKind,

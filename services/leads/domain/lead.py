@@ -8,13 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.commands import (
+from shared.commands.history import (
+    Person,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
     LoseLead,
     MergeLeads,
     OfferLead,
-    Person,
     Profile,
     QualifyLead,
     SplitLead,

@@ -7,7 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Instant
 from shared.events.tickets import (

@@ -15,7 +15,9 @@ from cli.imports.readers import Source
 from cli.imports.rows import Ready, understand
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead
-from shared.commands import HistoryRow
+from shared.commands.history import (
+    HistoryRow,
+)
 
 ROOT = Path(__file__).parents[3]
 REAL_LOG = ROOT.parent / "shared/data/bpi12_first_half.csv.gz"
