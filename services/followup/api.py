@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.followup import handlers
+from services.followup import handlers, publications
 from services.followup.domain.experiments import Trial
-from services.followup.domain.followup import FollowUp
-from services.followup.handlers import Effect
+from services.followup.domain.model import FollowUp
+from services.followup.publications import Effect
 from services.followup.store import Books, FollowUps
 from shared.clock import Clock
 from shared.commands.followup import (
@@ -88,14 +88,14 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
 
     @api.post("/playbooks/preview")
     async def preview(command: PublishPlaybooks) -> Effect:
-        return await handlers.preview(followups, books, command.text, command.source)
+        return await publications.preview(followups, books, command.text, command.source)
 
     @api.post("/playbooks")
     async def publish(command: PublishPlaybooks) -> Effect:
-        return await handlers.publish(followups, books, command, clock)
+        return await publications.publish(followups, books, command, clock)
 
     @api.get("/playbooks/{name}/trial")
     async def trial(name: LeadPath) -> Trial:
-        return await handlers.report(followups, books, name, clock)
+        return await publications.report(followups, books, name, clock)
 
     return api

@@ -7,9 +7,9 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.followup.api import router
-from services.followup.handlers import SUBSCRIBES, follow
+from services.followup.handlers import timers
+from services.followup.reactions import SUBSCRIBES, follow
 from services.followup.store import Books, followups
-from services.followup.timers import Timers
 from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.mongo import Mongo
@@ -40,9 +40,9 @@ def app(settings: Settings) -> FastAPI:
         "store": mongo,
         "publisher": publisher,
         "relay": Relay("followup", store, publisher, "followup"),
-        "playbooks": Relay("followup-playbooks", books.shelves, publisher, "playbooks"),
+        "playbooks": Relay("followup-playbooks", books.publications, publisher, "playbooks"),
         "consumer": consumer,
-        "timers": Timers(store, books, utc_now),
+        "timers": timers(store, books, utc_now),
     }
     return service_app("followup", parts, [router(store, books, utc_now)])
 

@@ -78,7 +78,7 @@ async def project(
         received.event.lead_id for received in batch if isinstance(received.event.event, LeadCaptured)
     ]
     profiles = await backends.profiles(captured) if captured else {}
-    return await Reactions(LeadView, otherwise=partial(_follow, profiles, clock())).handle(views, batch)
+    return await Reactions(LeadView, partial(_follow, profiles, clock())).handle(views, batch)
 
 
 def _follow(
@@ -115,7 +115,7 @@ async def _place(views: Views, lead_ids: Sequence[str], now: datetime) -> None:
 
 async def follow_trails(trails: Trails, keeper: Keeper, batch: Sequence[Received]) -> list[AscuaError | None]:
     """Take a batch of events into the trails of their leads, and the trails into the board that is kept."""
-    tracing = Reactions(Trail, otherwise=_traced)
+    tracing = Reactions(Trail, _traced)
     outcomes = await trails.apply([tracing.step(received) for received in batch])
     await keeper.take([outcome.state for outcome in outcomes if outcome.state is not None])
     return [outcome.error for outcome in outcomes]

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import bson
 import pytest
 
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp, Run
+from services.followup import handlers, reactions
+from services.followup.domain.model import Enrolment, FollowUp
 from services.followup.store import Books, followups, of_playbook
 from services.gateway.handlers import project
 from services.gateway.store import Views
@@ -140,7 +140,7 @@ async def test_an_experiment_counts_the_ways_that_have_left(mongo: Mongo) -> Non
     own, lead = followups(mongo, KEPT), drawn()
     await mongo.start()
     runs = [
-        Run(playbook, NOON + timedelta(days=day), "a", ended_at=NOON + timedelta(days=day, hours=1))
+        Enrolment(playbook, NOON + timedelta(days=day), "a", ended_at=NOON + timedelta(days=day, hours=1))
         for day in range(40)
         for playbook in ("web", "store" if day == 0 else "web2")
     ]
@@ -281,7 +281,7 @@ async def test_other_leads_are_served_while_one_cannot_be_kept(mongo: Mongo) -> 
         event = LeadCaptured(lead_id=lead, at=NOON, channel=Channel.WEB)
         batch.append(Received(Recorded(drawn(), event, NOON, 1, event.aggregate), "leads", 0, number))
 
-    errors = await handlers.follow(own, books, batch)
+    errors = await reactions.follow(own, books, batch)
 
     assert [error.slug for error in errors if error is not None] == ["too-large"]
     kept = await own.get_many(others)

@@ -21,13 +21,13 @@ from services.followup.domain.playbooks import (
     TEAM,
     UNSUBSCRIBED,
     Book,
-    Deed,
     Delay,
     Entry,
     Owners,
     Playbook,
     Rep,
     Step,
+    Task,
     Within,
 )
 from shared.business_time import ALWAYS, Calendar, Holidays, NeverOpen, Span, next_open
@@ -115,12 +115,12 @@ class _Reader:
             escalate_after=self._delay(promises["escalate_after"]),
             playbooks=playbooks,
             afterwards={
-                result: self._deed(afterwards[result], f"afterwards {result}") for result in ActivityResult
+                result: self._task(afterwards[result], f"afterwards {result}") for result in ActivityResult
             },
-            otherwise=self._deed(afterwards["otherwise"], "afterwards otherwise"),
-            replied=self._deed(promises["replied"], "replied"),
-            unsubscribed=self._deed(promises["unsubscribed"], "unsubscribed"),
-            paused=self._deed(promises["paused"], "paused"),
+            otherwise=self._task(afterwards["otherwise"], "afterwards otherwise"),
+            replied=self._task(promises["replied"], "replied"),
+            unsubscribed=self._task(promises["unsubscribed"], "unsubscribed"),
+            paused=self._task(promises["paused"], "paused"),
             reply_signals=self._words(sections["replies"], "replies")
             if "replies" in sections
             else frozenset(),
@@ -279,7 +279,10 @@ class _Reader:
         for variant, _ in variants or [("", 0)]:
             if playbook.first(variant) is None:
                 raise self._at.error(fields["steps"], f"variant {variant} has no step; give it one")
-        return replace(playbook, digest=sha256(_canonical(asdict(playbook)).encode()).hexdigest()[:16])
+        content = asdict(playbook)
+        for step in content["steps"]:
+            step["deed"] = step.pop("task")  # as digests that are kept with follow-ups were made
+        return replace(playbook, digest=sha256(_canonical(content).encode()).hexdigest()[:16])
 
     def _entry(self, node: Node) -> Entry:
         on_node = {key.text: value for key, value in self._at.items(node, "enter")}.get("on")
@@ -337,7 +340,7 @@ class _Reader:
                 follows[ActivityResult(result.text)] = name
         return Step(
             name=names[place],
-            deed=self._of_deed(fields),
+            task=self._of_task(fields),
             automatic=automatic,
             template=self._name(fields["template"], "template") if "template" in fields else None,
             follows=follows,
@@ -347,11 +350,11 @@ class _Reader:
             ),
         )
 
-    def _deed(self, node: Node, what: str) -> Deed:
-        return self._of_deed(self._at.fields(node, what, {"do", "after"}, {"hours", "grace"}))
+    def _task(self, node: Node, what: str) -> Task:
+        return self._of_task(self._at.fields(node, what, {"do", "after"}, {"hours", "grace"}))
 
-    def _of_deed(self, fields: Mapping[str, Node]) -> Deed:
-        return Deed(
+    def _of_task(self, fields: Mapping[str, Node]) -> Task:
+        return Task(
             ActivityKind(self._at.choice(fields["do"], "channel", _KINDS)),
             self._delay(fields["after"]),
             cast(
