@@ -174,14 +174,14 @@ def _judge_view(
 
 
 def _stage(told: Sequence[Recorded[Event]]) -> Stage:
-    stages, stage = list(Stage), Stage.NEW
+    stage = Stage.NEW
     of_lead = [each for each in told if each.event.topic == LeadCaptured.topic]
     for each in sorted(of_lead, key=lambda each: each.sequence or 0):
         match each.event:
             case LeadCaptured(stage=now) | LeadStageChanged(stage=now):
                 stage = now
-            case LeadOffered():
-                stage = max(stage, Stage.PROPOSAL, key=stages.index)
+            case LeadOffered() as offered:
+                stage = offered.stage_after(stage)
     return stage
 
 

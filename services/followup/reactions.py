@@ -78,9 +78,7 @@ def stage_changed(followup: FollowUp, event: Recorded[LeadStageChanged], book: B
 
 
 def offered(followup: FollowUp, event: Recorded[LeadOffered], book: Book) -> Decision:
-    stages = [str(stage) for stage in Stage]
-    further = max(followup.stage or Stage.NEW.value, Stage.PROPOSAL.value, key=stages.index)
-    return decisions.move_stage(followup, further)
+    return decisions.move_stage(followup, event.event.stage_after(Stage(followup.stage or Stage.NEW)).value)
 
 
 def opened(followup: FollowUp, event: Recorded[TicketOpened], book: Book) -> Decision:

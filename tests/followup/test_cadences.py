@@ -35,7 +35,16 @@ from shared.events.followup import (
     StepEscalated,
     StepOverdue,
 )
-from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadsMerged, LeadSplit, LeadWon
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadLost,
+    LeadOffered,
+    LeadsMerged,
+    LeadSplit,
+    LeadWon,
+    Stage,
+)
 from shared.events.signals import SignalReceived
 from shared.events.tickets import (
     Author,
@@ -544,3 +553,11 @@ def test_an_automatic_step_that_is_due_with_the_one_before_is_told_at_the_next_l
 
     story.waits(NOON)
     assert story.kinds()[0] == "StepDue"
+
+
+def test_an_offer_leads_where_its_owner_says_and_one_of_old_to_the_proposal() -> None:
+    assert lead().hears(LeadOffered, after(hours=1)).state.stage == Stage.PROPOSAL.value
+    assert (
+        lead().hears(LeadOffered, after(hours=1), stage=Stage.NEGOTIATION).state.stage
+        == Stage.NEGOTIATION.value
+    )

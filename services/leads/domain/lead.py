@@ -145,9 +145,8 @@ def change_stage(lead: Lead | None, command: ChangeStage, at: datetime) -> Told:
 def offer(lead: Lead | None, command: OfferLead, at: datetime) -> Told:
     """Record an offer: the lead is at the proposal stage at least."""
     lead = _open(lead)
-    stages = list(Stage)
-    stage = max(lead.stage, Stage.PROPOSAL, key=stages.index)
-    return replace(lead, stage=stage), [LeadOffered(lead_id=lead.id, at=at, value=command.value)]
+    stage = lead.stage.at_least(Stage.PROPOSAL)
+    return replace(lead, stage=stage), [LeadOffered(lead_id=lead.id, at=at, value=command.value, stage=stage)]
 
 
 def win(lead: Lead | None, command: WinLead, at: datetime) -> Told:
