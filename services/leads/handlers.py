@@ -52,8 +52,6 @@ from shared.ids import (
     derived_id,
 )
 
-GROUP = "leads"
-
 _DECISIONS: dict[type[Command], Callable[..., Told]] = {
     ChangeStage: domain.change_stage,
     OfferLead: domain.offer,
