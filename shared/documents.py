@@ -156,6 +156,12 @@ class Documents(Generic[T]):
             raise outcome.error
         return outcome
 
+    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
+        """The state that a command's step leaves, or has left before; raises its error when it is refused."""
+        outcome = await self.change(step, look)
+        assert outcome.state is not None
+        return outcome.state
+
     async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.
 

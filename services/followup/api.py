@@ -53,13 +53,13 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
 
     @api.post("/leads/{lead_id}/next-step")
     async def plan(lead_id: LeadPath, command: PlanStep, idempotency_key: IdempotencyKey = None) -> FollowUp:
-        return await handlers.plan(followups, books, lead_id, command, idempotency_key, clock)
+        return await handlers.change(followups, books, lead_id, command, idempotency_key, clock)
 
     @api.post("/leads/{lead_id}/owner")
     async def assign(
         lead_id: LeadPath, command: AssignLead, idempotency_key: IdempotencyKey = None
     ) -> FollowUp:
-        return await handlers.assign(followups, books, lead_id, command, idempotency_key, clock)
+        return await handlers.change(followups, books, lead_id, command, idempotency_key, clock)
 
     @api.get("/leads/{lead_id}")
     async def get(lead_id: LeadPath) -> FollowUp:

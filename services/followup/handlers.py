@@ -13,6 +13,7 @@ from services.followup.domain.playbooks import Book
 from services.followup.store import Books, FollowUps
 from shared import business_time
 from shared.clock import Clock, clamp, new_id
+from shared.commands.base import Command
 from shared.commands.followup import (
     ActivityOutcome,
     ActivityOutcomes,
@@ -32,6 +33,11 @@ from shared.guards import idempotency
 from shared.history import take_history
 from shared.ids import derived_id
 from shared.timers import DocumentTimers
+
+_DECISIONS: dict[type[Command], Callable[..., Decision]] = {
+    PlanStep: decisions.plan,
+    AssignLead: assignment.assign,
+}
 
 
 async def log(
@@ -62,22 +68,17 @@ async def log_many(
     )
 
 
-async def plan(
-    followups: FollowUps, books: Books, lead_id: str, command: PlanStep, key: str | None, clock: Clock
+async def change(
+    followups: FollowUps, books: Books, lead_id: str, command: Command, key: str | None, clock: Clock
 ) -> FollowUp:
-    now = clock()
-    decide = under_playbooks(lambda followup, book: decisions.plan(followup, command, now, book), now, books)
-    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command)), books.look))
-
-
-async def assign(
-    followups: FollowUps, books: Books, lead_id: str, command: AssignLead, key: str | None, clock: Clock
-) -> FollowUp:
-    now = clock()
-    decide = under_playbooks(
-        lambda followup, book: assignment.assign(followup, command, now, book), now, books
+    """Carry out a command on the follow-up of a lead that was heard of."""
+    decide, now = _DECISIONS[type(command)], clock()
+    step = Step(
+        lead_id,
+        under_playbooks(lambda followup, book: decide(followup, command, now, book), now, books),
+        idempotency(key, command),
     )
-    return _state(await followups.change(Step(lead_id, decide, idempotency(key, command)), books.look))
+    return await followups.state_after(step, books.look)
 
 
 async def get(followups: FollowUps, lead_id: str) -> FollowUp:
@@ -200,8 +201,3 @@ def known(state: FollowUp | None) -> FollowUp:
     if state is None:
         raise NotFound("followup-not-found", "there is no such follow-up")
     return state
-
-
-def _state(outcome: Outcome[FollowUp]) -> FollowUp:
-    assert outcome.state is not None
-    return outcome.state

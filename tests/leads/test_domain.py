@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway.views.view import LeadView, follow
 from services.leads.domain import lead as domain
-from services.leads.domain.lead import Lead, Status, Told
+from services.leads.domain.lead import Decision, Lead, Status
 from shared.commands.base import (
     Command,
 )
@@ -116,7 +116,7 @@ DECISIONS = {
 }
 
 
-def _decide(lead: Lead | None, command: Command, at: datetime) -> Told:
+def _decide(lead: Lead | None, command: Command, at: datetime) -> Decision:
     match command:
         case CaptureLead():
             return domain.capture(lead, "ana", command, at)

@@ -47,7 +47,7 @@ def test_no_row_of_the_real_log_is_rejected_neither_here_nor_by_the_domain() -> 
 
 
 ACTION = re.compile(rb'"action":"([a-z]+)"')
-DECISIONS: dict[str, Callable[[Any, Any], domain.Told]] = {
+DECISIONS: dict[str, Callable[[Any, Any], domain.Decision]] = {
     "captured": lambda lead, row: domain.capture(lead, row.lead_id, row.what, row.at),
     "stage": lambda lead, row: domain.change_stage(lead, row.what, row.at),
     "offered": lambda lead, row: domain.offer(lead, row.what, row.at),
