@@ -21,10 +21,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from bench.imports import found
 from bench.tables import Row, keep, row
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp
+from services.followup import reactions
+from services.followup.domain.model import FollowUp
+from services.followup.handlers import timers as timers_of
 from services.followup.store import Books, followups
-from services.followup.timers import Timers
 from shared.bus.cluster import Cluster
 from shared.bus.publisher import Publisher
 from shared.bus.received import Received
@@ -64,7 +64,7 @@ class Office:
                 event = LeadCaptured(lead_id=f"lead-{number}", at=due - PROMISE, channel=Channel.WEB)
                 recorded = Recorded(f"e{number}", event, due - PROMISE, 1, event.aggregate)
                 batch.append(Received(recorded, "leads", 0, number))
-            await handlers.follow(self.followups, self.books, batch)
+            await reactions.follow(self.followups, self.books, batch)
 
     async def quiet(self) -> None:
         """Return once every outbox is empty."""
@@ -138,7 +138,7 @@ async def lateness(servers: Servers, count: int, minute: timedelta) -> list[floa
         await own.quiet()
         async with own.listening() as reader:
             ahead = first - (utc_now() + timedelta(seconds=3))
-            timers = Timers(own.followups, own.books, lambda: utc_now() + ahead)
+            timers = timers_of(own.followups, own.books, lambda: utc_now() + ahead)
             await timers.start()
             heard = await told(reader, count, 600)
             await timers.stop()
@@ -158,7 +158,7 @@ async def after_a_stop(servers: Servers, count: int) -> float:
         await own.quiet()
         async with own.listening() as reader:
             started = time.perf_counter()
-            timers = Timers(own.followups, own.books, later)
+            timers = timers_of(own.followups, own.books, later)
             await timers.start()
             heard = await told(reader, count, 600)
             seconds = time.perf_counter() - started

@@ -28,7 +28,10 @@ from services.scoring.scorecard.defaults import (
     default_rules,
 )
 from shared.bus.received import Received
-from shared.commands import CaptureLead, Profile
+from shared.commands.leads import (
+    CaptureLead,
+    Profile,
+)
 from shared.documents import Decision, Documents, Step
 from shared.events.base import Event, Recorded
 from shared.events.followup import (

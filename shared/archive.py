@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo import UpdateOne
 
+from shared.guards import Mark
 from shared.mongo import Collection, Document, Index, Mongo, keep_new, named, reaching
 
 BY_KEY = Index((("key", 1),))
 AT_ONCE = 500
-MARKS_KEPT = 32
-"""Marks of a kind that stay in a document once it has more than twice as many."""
-
-M = TypeVar("M", int, str)
-Mark = int | str
-"""The last sequence applied of an aggregate, or the fingerprint of a request under its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +65,3 @@ class Archive:
             for some in named(keys):
                 async for document in self._collection.find({"key": {"$in": some}}):
                     yield document["owner"], document["_id"], document["content"]
-
-
-def thinned(marks: dict[str, M], asked: set[str], kind: str) -> tuple[dict[str, M], dict[str, M]]:
-    """The marks that stay in a document, and those that leave it, as `kind/name`: the oldest that nobody asks for."""
-    if len(marks) <= 2 * MARKS_KEPT:
-        return marks, {}
-    oldest = list(marks)[:-MARKS_KEPT]
-    old = {f"{kind}/{name}": marks[name] for name in oldest if f"{kind}/{name}" not in asked}
-    return {name: mark for name, mark in marks.items() if f"{kind}/{name}" not in old}, old

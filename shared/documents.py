@@ -23,10 +23,11 @@ from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
-from shared.archive import MARKS_KEPT, Archive, Entry, Mark, thinned
+from shared.archive import Archive, Entry
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
+from shared.guards import Guard, Mark, Marks, mark_name
 from shared.logs import current_trace, logger
 from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
 from shared.tasks import Pace
@@ -34,48 +35,11 @@ from shared.tasks import Pace
 T = TypeVar("T")
 
 WAITING_MOST = 1_000
-ROWS_KEPT = 5_000
-"""Rows of an import that a document remembers: as many as can be on their way to it at once, which is one piece."""
-IMPORTS_KEPT = 4
 ROUNDS = 20
 ON_CONFLICT = 0.004
 
 Decision = tuple[T, Sequence[Event]]
 """What a decision leaves: the new state and the facts to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Guard by sequence: what is not above the last one applied of this aggregate is a duplicate.
-
-    `gapless` sequences are 1, 2, 3…; one that comes too early waits as a dead letter behind its missing predecessor.
-    """
-
-    aggregate: str
-    sequence: int
-    gapless: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Guard by idempotency key: the same key with the same request is answered as the first time."""
-
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Guard by the row of an import: what was applied of it is not applied again, what was refused may be tried again.
-
-    Only the last `ROWS_KEPT` are remembered: who sends the pieces of an import remembers those that are done.
-    """
-
-    import_id: str
-    row: int
-
-
-Guard = Seen | Key | Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +78,12 @@ class _Held(Generic[T]):
     state: T | None = None
     version: int = 0
     sequence: int = 0
-    seen: dict[str, int] = field(default_factory=dict)
-    answers: dict[str, str] = field(default_factory=dict)
-    is_thinned: bool = False
-    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """The rows that were applied, by import."""
+    marks: Marks = field(default_factory=Marks)
     waiting: tuple[JsonObject, ...] = ()
     told: tuple[JsonObject, ...] = ()
     changed: bool = False
     leaving: tuple[Entry, ...] = ()
     leaving_marks: Mapping[str, Mark] = field(default_factory=dict)
-
-    def lacks(self, guard: Guard | None) -> bool:
-        """Whether the mark of a guard may have left for the archive; those of rows stay here."""
-        if isinstance(guard, Seen):
-            return guard.aggregate not in self.seen
-        return isinstance(guard, Key) and guard.key not in self.answers
 
 
 class Documents(Generic[T]):
@@ -202,6 +156,12 @@ class Documents(Generic[T]):
             raise outcome.error
         return outcome
 
+    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
+        """The state that a command's step leaves, or has left before; raises its error when it is refused."""
+        outcome = await self.change(step, look)
+        assert outcome.state is not None
+        return outcome.state
+
     async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.
 
@@ -244,7 +204,7 @@ class Documents(Generic[T]):
 
     def _decide(self, held: _Held[T], step: Step[T]) -> tuple[_Held[T], Outcome[T]]:
         try:
-            if _is_known(held, step.guard):
+            if held.marks.know(step.guard):
                 return held, Outcome("known", held.state)
             state, facts = step.decide(held.state)
             if facts and len(held.waiting) >= WAITING_MOST:
@@ -264,23 +224,11 @@ class Documents(Generic[T]):
             to_cloudevent(Recorded(new_id(), fact, now, held.sequence + number, fact.aggregate, trace))
             for number, fact in enumerate(facts, 1)
         )
-        seen, answers, rows = dict(held.seen), dict(held.answers), held.rows
-        if isinstance(step.guard, Seen):
-            seen.pop(step.guard.aggregate, None)  # the last one used stands last
-            seen[step.guard.aggregate] = step.guard.sequence
-        elif isinstance(step.guard, Key):
-            answers[step.guard.key] = step.guard.fingerprint
-            if self.archive is None:  # only the last ones are known again
-                answers = dict(list(answers.items())[-MARKS_KEPT:])
-        elif isinstance(step.guard, Row):
-            rows = _with_row(rows, step.guard)
         return replace(
             held,
             state=state,
             sequence=held.sequence + len(facts),
-            seen=seen,
-            answers=answers,
-            rows=rows,
+            marks=held.marks.applied(step.guard, is_archived=self.archive is not None),
             told=held.told + told,
             changed=True,
         )
@@ -294,7 +242,7 @@ class Documents(Generic[T]):
         if self.archive is not None:
             guards: dict[str, set[str]] = {}
             for step in steps:
-                guards.setdefault(step.id, set()).add(_mark(step.guard))
+                guards.setdefault(step.id, set()).add(mark_name(step.guard))
             found = {id: self._packed(held, guards[id]) for id, held in found.items()}
             await self._recall(self.archive, found, steps)
         return {step.id: found[step.id] for step in steps if step.id in found}
@@ -303,35 +251,26 @@ class Documents(Generic[T]):
         """The document as it is without what is old in it, and without the marks that these guards do not ask for."""
         assert held.state is not None
         state, old = self.pack(held.state)
-        seen, old_seen = thinned(held.seen, guards, "seen")
-        answers, old_answers = thinned(held.answers, guards, "answer")
-        marks: dict[str, Mark] = {f"{held.id}/{name}": mark for name, mark in old_seen.items()}
-        marks |= {f"{held.id}/{name}": mark for name, mark in old_answers.items()}
+        marks, leaving = held.marks.thinned(guards)
         return replace(
             held,
             state=state,
-            seen=seen,
-            answers=answers,
-            is_thinned=held.is_thinned or bool(marks),
+            marks=marks,
             leaving=tuple(old),
-            leaving_marks=marks,
+            leaving_marks={f"{held.id}/{name}": mark for name, mark in leaving.items()},
         )
 
-    async def _recall(
-        self, archive: Archive, found: Mapping[str, _Held[T]], steps: Sequence[Step[T]]
-    ) -> None:
+    async def _recall(self, archive: Archive, found: dict[str, _Held[T]], steps: Sequence[Step[T]]) -> None:
         """Bring back the marks that steps ask for and that have left their documents."""
         missing = {}
         for step in steps:
             held = found.get(step.id)
-            if held is not None and held.is_thinned and held.lacks(step.guard):
-                missing[f"{step.id}/{_mark(step.guard)}"] = step
+            if held is not None and held.marks.may_lack(step.guard):
+                missing[f"{step.id}/{mark_name(step.guard)}"] = step
         for id, mark in (await archive.marks(list(missing))).items():
-            held, guard = found[missing[id].id], missing[id].guard
-            if isinstance(guard, Seen):
-                held.seen[guard.aggregate] = int(mark)
-            elif isinstance(guard, Key):
-                held.answers[guard.key] = str(mark)
+            step = missing[id]
+            held = found[step.id]
+            found[step.id] = replace(held, marks=held.marks.recalled(step.guard, mark))
 
     async def _archive(self, documents: Sequence[_Held[T]]) -> None:
         """Write what leaves these documents with the save that follows."""
@@ -351,10 +290,12 @@ class Documents(Generic[T]):
             self._adapter.validate_python(doc["state"]),
             doc["version"],
             doc["sequence"],
-            doc["seen"],
-            dict(doc["answers"]),
-            doc.get("is_thinned", False),
-            {import_id: tuple(rows) for import_id, rows in doc.get("rows", {}).items()},
+            Marks(
+                doc["seen"],
+                dict(doc["answers"]),
+                {import_id: tuple(rows) for import_id, rows in doc.get("rows", {}).items()},
+                doc.get("is_thinned", False),
+            ),
             tuple(doc["outbox"]),
         )
 
@@ -406,17 +347,18 @@ class Documents(Generic[T]):
 
     def _write(self, held: _Held[T], stamp: str) -> InsertOne[Document] | UpdateOne:
         assert held.state is not None
+        marks = held.marks
         fields: Document = {
             "state": self._adapter.dump_python(held.state),
             "version": held.version + 1,
             "sequence": held.sequence,
-            "seen": dict(held.seen),
-            "answers": list(held.answers.items()),
+            "seen": dict(marks.seen),
+            "answers": list(marks.answers.items()),
         }
-        if held.is_thinned:
+        if marks.is_thinned:
             fields["is_thinned"] = True
-        if held.rows:
-            fields["rows"] = {import_id: list(rows) for import_id, rows in held.rows.items()}
+        if marks.rows:
+            fields["rows"] = {import_id: list(rows) for import_id, rows in marks.rows.items()}
         if held.version == 0:
             return InsertOne({"_id": held.id, **fields, "outbox": list(held.told), "stamps": [stamp]})
         # The stamps tell, after a bulk write that was only partly ours, which documents we did write.
@@ -432,36 +374,3 @@ def settled(outcomes: Sequence[Outcome[T]]) -> Sequence[Outcome[T]]:
         if isinstance(outcome.error, Unavailable):
             raise outcome.error
     return outcomes
-
-
-def _mark(guard: Guard | None) -> str:
-    """What a guard's mark is called in the archive, behind its document."""
-    if isinstance(guard, Seen):
-        return f"seen/{guard.aggregate}"
-    return f"answer/{guard.key}" if isinstance(guard, Key) else ""
-
-
-def _with_row(rows: Mapping[str, tuple[int, ...]], applied: Row) -> dict[str, tuple[int, ...]]:
-    others = [(id, each) for id, each in rows.items() if id != applied.import_id]
-    now = (*rows.get(applied.import_id, ()), applied.row)[-ROWS_KEPT:]
-    return dict([*others, (applied.import_id, now)][-IMPORTS_KEPT:])
-
-
-def _is_known(held: _Held[T], guard: Guard | None) -> bool:
-    if isinstance(guard, Seen):
-        last = held.seen.get(guard.aggregate, 0)
-        if guard.gapless and guard.sequence > last + 1:
-            raise Refused(
-                "sequence-gap",
-                f"{guard.aggregate} has come to {last} here; {guard.sequence} waits for the next",
-            )
-        return guard.sequence <= last
-    if isinstance(guard, Row):
-        return guard.row in held.rows.get(guard.import_id, ())
-    if isinstance(guard, Key) and guard.key in held.answers:
-        if held.answers[guard.key] != guard.fingerprint:
-            raise Refused(
-                "idempotency-key-reused", "this Idempotency-Key was used before with another request"
-            )
-        return True
-    return False

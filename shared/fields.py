@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -126,6 +126,9 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guarded_as: ClassVar[str | None] = None
+    """What its idempotency keys call it, if not by its class: a key holds through the years, a name may change."""
 
     @model_validator(mode="before")
     @classmethod

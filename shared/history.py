@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.commands import HistoryRow, HistoryRows, Person, RowOutcome, RowOutcomes
-from shared.documents import Decision, Documents, Look, Outcome, Row, Seen, Step, settled
+from shared.commands.history import (
+    HistoryRow,
+    HistoryRows,
+    Person,
+    RowOutcome,
+    RowOutcomes,
+)
+from shared.documents import Decision, Documents, Look, Outcome, Step, settled
+from shared.guards import Row, Seen
 
 T = TypeVar("T")
 

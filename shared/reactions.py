@@ -1,12 +1,9 @@
-"""How a document follows events: a pure reaction per event type, applied once and in order.
+"""How a document follows events: a pure reaction, applied once and in order.
 
-    reactions = Reactions(begin=FollowUp)
+    await Reactions(FollowUp, react).handle(documents, batch)
 
-    @reactions.on(LeadWon)
-    def close(followup: FollowUp, event: Recorded[LeadWon]) -> Decision[FollowUp]: ...
-
-The document is the one of the event's lead. Every event of a topic moves the document's `seen` on, also those nobody
-reacts to, so that a hole in a sequence is noticed.
+The document is the one of the event's lead. Every event of a topic moves the document's `seen` on, also those that
+change nothing, so that a hole in a sequence is noticed.
 """
 
 from __future__ import annotations
@@ -16,36 +13,27 @@ from typing import Any, Generic, TypeVar
 
 from shared.bus.received import Received
 from shared.bus.topics import compacted
-from shared.documents import Decision, Documents, Look, Seen, Step, settled
+from shared.documents import Decision, Documents, Look, Step, settled
 from shared.errors import AscuaError
-from shared.events.base import Event, Recorded
+from shared.events.base import Recorded
+from shared.guards import Seen
 
 T = TypeVar("T")
 React = Callable[[T, Recorded[Any]], Decision[T]]
 
 
 class Reactions(Generic[T]):
-    """Reactions of one kind of document: `begin` makes the empty one, `otherwise` takes the other events."""
+    """Reactions of one kind of document: `begin` makes the empty one of a lead, `react` takes every event."""
 
-    def __init__(self, begin: Callable[[str], T], otherwise: React[T] | None = None) -> None:
-        self._begin = begin
-        self._otherwise = otherwise or _nothing
-        self._by_type: dict[type[Event], React[T]] = {}
-
-    def on(self, *types: type[Event]) -> Callable[[React[T]], React[T]]:
-        def register(react: React[T]) -> React[T]:
-            self._by_type.update(dict.fromkeys(types, react))
-            return react
-
-        return register
+    def __init__(self, begin: Callable[[str], T], react: React[T]) -> None:
+        self._begin, self._react = begin, react
 
     def step(self, received: Received) -> Step[T]:
         """The guarded step that an event takes on its lead's document."""
         recorded = received.event
-        react = self._by_type.get(type(recorded.event), self._otherwise)
 
         def decide(state: T | None) -> Decision[T]:
-            return react(self._begin(recorded.lead_id) if state is None else state, recorded)
+            return self._react(self._begin(recorded.lead_id) if state is None else state, recorded)
 
         guard = None
         if recorded.aggregate is not None and recorded.sequence is not None:
@@ -58,7 +46,3 @@ class Reactions(Generic[T]):
         """Apply a batch; say for each event why it could not be, or None. Raises `Unavailable`: apply it again."""
         outcomes = await documents.apply([self.step(received) for received in batch], look)
         return [outcome.error for outcome in settled(outcomes)]
-
-
-def _nothing(state: T, _: Recorded[Any]) -> Decision[T]:
-    return state, ()

@@ -27,16 +27,20 @@ from aiokafka.errors import KafkaError
 from cli.demo.player import AT_ONCE, Door, Keys, Played
 from shared.bus.cluster import admin
 from shared.bus.topics import FACTS, HEAT, Topics
-from shared.commands import (
+from shared.commands.followup import (
+    LogActivity,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
-    LogActivity,
     LoseLead,
     OfferLead,
+    WinLead,
+)
+from shared.commands.tickets import (
     OpenTicket,
     ReplyTicket,
     ResolveTicket,
-    WinLead,
 )
 from shared.errors import Unavailable
 from shared.events.base import Event, Recorded, decode
@@ -171,14 +175,14 @@ def _judge_view(
 
 
 def _stage(told: Sequence[Recorded[Event]]) -> Stage:
-    stages, stage = list(Stage), Stage.NEW
+    stage = Stage.NEW
     of_lead = [each for each in told if each.event.topic == LeadCaptured.topic]
     for each in sorted(of_lead, key=lambda each: each.sequence or 0):
         match each.event:
             case LeadCaptured(stage=now) | LeadStageChanged(stage=now):
                 stage = now
-            case LeadOffered():
-                stage = max(stage, Stage.PROPOSAL, key=stages.index)
+            case LeadOffered() as offered:
+                stage = offered.stage_after(stage)
     return stage
 
 

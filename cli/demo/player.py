@@ -16,17 +16,23 @@ import stamina
 from pydantic import TypeAdapter
 
 from cli.demo.script import Beat
-from shared.commands import (
+from shared.commands.followup import (
+    LogActivity,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
-    LogActivity,
     LoseLead,
     OfferLead,
+    WinLead,
+)
+from shared.commands.signals import (
+    SendSignal,
+)
+from shared.commands.tickets import (
     OpenTicket,
     ReplyTicket,
     ResolveTicket,
-    SendSignal,
-    WinLead,
 )
 from shared.errors import AscuaError, Refused, Unavailable
 

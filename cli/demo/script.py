@@ -15,20 +15,28 @@ from itertools import count
 from random import Random
 from typing import Final
 
-from shared.commands import (
+from shared.commands.base import (
+    Command,
+)
+from shared.commands.followup import (
+    LogActivity,
+    PlannedStep,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
-    Command,
-    LogActivity,
     LoseLead,
     OfferLead,
-    OpenTicket,
-    PlannedStep,
     Profile,
+    WinLead,
+)
+from shared.commands.signals import (
+    SendSignal,
+)
+from shared.commands.tickets import (
+    OpenTicket,
     ReplyTicket,
     ResolveTicket,
-    SendSignal,
-    WinLead,
 )
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 from shared.events.leads import Channel, Money, Stage

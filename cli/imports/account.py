@@ -13,7 +13,9 @@ from typing import TextIO
 from pydantic import BaseModel, ConfigDict
 
 from cli.imports.rows import Ready, Reject
-from shared.commands import RowOutcomes
+from shared.commands.history import (
+    RowOutcomes,
+)
 from shared.errors import Refused
 
 

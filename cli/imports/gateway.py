@@ -13,7 +13,9 @@ import stamina
 from pydantic import ValidationError
 
 from cli.imports.rows import Ready
-from shared.commands import RowOutcomes
+from shared.commands.history import (
+    RowOutcomes,
+)
 from shared.errors import Forbidden, Refused, Unavailable
 
 _TIMEOUT: Final = httpx.Timeout(60, connect=5)

@@ -56,7 +56,15 @@ from cli.imports import times
 from cli.imports.amounts import Sign
 from cli.imports.people import Leads, Names
 from cli.imports.text import same
-from shared.commands import Activity, Captured, Lost, Offered, Signal, StageChanged, Won
+from shared.commands.history import (
+    Activity,
+    Captured,
+    Lost,
+    Offered,
+    Signal,
+    StageChanged,
+    Won,
+)
 
 
 class ValuedSignal(Signal):

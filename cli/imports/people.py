@@ -37,7 +37,9 @@ from pydantic import (
 )
 
 from cli.imports.text import same
-from shared.commands import PersonId
+from shared.commands.followup import (
+    PersonId,
+)
 from shared.events.base import Slug
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Channel, Stage

@@ -21,7 +21,14 @@ from cli.imports.tables import lacking
 from cli.imports.text import same
 from cli.imports.times import instant
 from shared.clock import milliseconds
-from shared.commands import End, LastActivity, Person, Profile
+from shared.commands.history import (
+    End,
+    LastActivity,
+    Person,
+)
+from shared.commands.leads import (
+    Profile,
+)
 from shared.events.base import rfc3339
 from shared.events.leads import Channel, Money, Stage
 

@@ -13,7 +13,14 @@ from cli.imports.amounts import amount
 from cli.imports.meaning import Ignored, Mapping, ValuedSignal, What
 from cli.imports.raw import Raw
 from shared.clock import AHEAD, milliseconds, utc_now
-from shared.commands import Activity, Captured, Lost, Offered, Signal, Won
+from shared.commands.history import (
+    Activity,
+    Captured,
+    Lost,
+    Offered,
+    Signal,
+    Won,
+)
 from shared.events.base import rfc3339
 from shared.events.leads import Money
 from shared.events.signals import LARGEST_NUMBER

@@ -7,23 +7,25 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.followup import handlers
+from services.followup import handlers, publications
 from services.followup.domain.experiments import Trial
-from services.followup.domain.followup import FollowUp
-from services.followup.handlers import Effect
+from services.followup.domain.model import FollowUp
+from services.followup.publications import Effect
 from services.followup.store import Books, FollowUps
 from shared.clock import Clock
-from shared.commands import (
+from shared.commands.followup import (
     ActivityOutcomes,
     AssignLead,
-    HistoryRows,
     LogActivities,
     LogActivity,
     PlanStep,
     PublishPlaybooks,
-    RowOutcomes,
     Worked,
     WorkedSpans,
+)
+from shared.commands.history import (
+    HistoryRows,
+    RowOutcomes,
 )
 from shared.events.followup import Id
 from shared.web import IdempotencyKey, LeadPath
@@ -51,13 +53,13 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
 
     @api.post("/leads/{lead_id}/next-step")
     async def plan(lead_id: LeadPath, command: PlanStep, idempotency_key: IdempotencyKey = None) -> FollowUp:
-        return await handlers.plan(followups, books, lead_id, command, idempotency_key, clock)
+        return await handlers.change(followups, books, lead_id, command, idempotency_key, clock)
 
     @api.post("/leads/{lead_id}/owner")
     async def assign(
         lead_id: LeadPath, command: AssignLead, idempotency_key: IdempotencyKey = None
     ) -> FollowUp:
-        return await handlers.assign(followups, books, lead_id, command, idempotency_key, clock)
+        return await handlers.change(followups, books, lead_id, command, idempotency_key, clock)
 
     @api.get("/leads/{lead_id}")
     async def get(lead_id: LeadPath) -> FollowUp:
@@ -86,14 +88,14 @@ def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
 
     @api.post("/playbooks/preview")
     async def preview(command: PublishPlaybooks) -> Effect:
-        return await handlers.preview(followups, books, command.text, command.source)
+        return await publications.preview(followups, books, command.text, command.source)
 
     @api.post("/playbooks")
     async def publish(command: PublishPlaybooks) -> Effect:
-        return await handlers.publish(followups, books, command, clock)
+        return await publications.publish(followups, books, command, clock)
 
     @api.get("/playbooks/{name}/trial")
     async def trial(name: LeadPath) -> Trial:
-        return await handlers.report(followups, books, name, clock)
+        return await publications.report(followups, books, name, clock)
 
     return api

@@ -7,15 +7,11 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.followup.api import router
-from services.followup.handlers import SUBSCRIBES, follow
+from services.followup.handlers import timers
+from services.followup.reactions import SUBSCRIBES, follow
 from services.followup.store import Books, followups
-from services.followup.timers import Timers
-from shared.bus.cluster import Cluster
-from shared.bus.consumer import Consumer
-from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
+from shared.bootstrap import Owner
 from shared.clock import utc_now
-from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings
@@ -26,26 +22,13 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
-    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_followup")
-    publisher = Publisher(topics)
-    store, books = followups(mongo), Books(mongo)
-    consumer = Consumer(
-        topics,
-        publisher,
-        "followup",
-        SUBSCRIBES,
-        partial(follow, store, books),
-        dead_letter_limit=settings.dead_letter_limit,
-    )
+    owner = Owner("followup", settings)
+    store, books = followups(owner.mongo), Books(owner.mongo)
     parts: dict[str, Part] = {
-        "topics": Cluster(topics),
-        "store": mongo,
-        "publisher": publisher,
-        "relay": Relay("followup", store, publisher, "followup"),
-        "playbooks": Relay("followup-playbooks", books.shelves, publisher, "playbooks"),
-        "consumer": consumer,
-        "timers": Timers(store, books, utc_now),
+        **owner.parts(store),
+        "playbooks": Relay("followup-playbooks", books.publications, owner.publisher, "playbooks"),
+        "consumer": owner.consumer(SUBSCRIBES, partial(follow, store, books)),
+        "timers": timers(store, books, utc_now),
     }
     return service_app("followup", parts, [router(store, books, utc_now)])
 

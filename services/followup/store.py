@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 from pydantic import TypeAdapter
 
-from services.followup.domain.followup import KEPT, FollowUp, Run, pack
+from services.followup.domain.model import KEPT, Enrolment, FollowUp, pack
 from services.followup.domain.playbook_parser import default_book, default_text, read
 from services.followup.domain.playbooks import Book
 from shared.archive import Archive, Entry
@@ -21,9 +20,8 @@ from shared.outbox import OUTBOX_INDEX
 FollowUps = Documents[FollowUp]
 
 TIMER_INDEX = Index((("state.timer", 1),))
-_BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001  (as the store keeps instants: UTC, unsaid)
-EDITIONS_KEPT = 1_000
-_RUN: TypeAdapter[Run] = TypeAdapter(Run)
+PUBLICATIONS_KEPT = 1_000
+_ENROLMENT: TypeAdapter[Enrolment] = TypeAdapter(Enrolment)
 
 
 def followups(mongo: Mongo, kept: int = KEPT) -> FollowUps:
@@ -70,16 +68,6 @@ async def notes(followups: FollowUps, lead_id: str, activity_ids: Sequence[str])
     return {id: note for id, note in found.items() if note}
 
 
-async def due(followups: FollowUps, now: datetime) -> list[str]:
-    """Leads of whose step something is to be told by now, the oldest first."""
-    with reaching():
-        cursor = followups.collection.find(
-            {"state.timer": {"$gt": _BEGINNING, "$lte": now}}, {"state.timer": 1}
-        )
-        found = [(document["state"]["timer"], document["_id"]) async for document in cursor]
-    return [lead_id for _, lead_id in sorted(found)]
-
-
 async def on_their_way(followups: FollowUps) -> list[str]:
     """Leads that are in a cadence. Looks at all: publishing playbooks is rare."""
     with reaching():
@@ -92,15 +80,15 @@ async def of_playbook(followups: FollowUps, playbook: str) -> list[FollowUp]:
     found = dict(await followups.find({"state.runs.playbook": playbook}))
     if followups.archive is not None:
         async for lead_id, _, content in followups.archive.find([_of_runs(playbook)]):
-            followup, run = found[lead_id], _RUN.validate_python(content)
+            followup, run = found[lead_id], _ENROLMENT.validate_python(content)
             if run not in followup.runs:  # it is here and there until the next change
                 found[lead_id] = replace(followup, runs=(run, *followup.runs))
     return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
-    """A publication: the playbooks in force from then on."""
+class Publication:
+    """The playbooks in force from then on."""
 
     version: str
     published_at: Instant
@@ -110,17 +98,16 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class PublicationLog:
     """The last publications (all are on the log), the one in force last; their texts are kept beside, by version."""
 
-    editions: tuple[Edition, ...] = ()
+    editions: tuple[Publication, ...] = ()
 
-    def with_one(self, edition: Edition) -> Shelf:
-        return Shelf((*self.editions, edition)[-EDITIONS_KEPT:])
+    def with_one(self, publication: Publication) -> PublicationLog:
+        return PublicationLog((*self.editions, publication)[-PUBLICATIONS_KEPT:])
 
 
-Shelves = Documents[Shelf]
-SHELF = "playbooks"
+PUBLICATIONS = "playbooks"
 
 
 class Books:
@@ -131,7 +118,9 @@ class Books:
     """
 
     def __init__(self, mongo: Mongo) -> None:
-        self.shelves: Shelves = Documents(mongo.collection("playbooks", (OUTBOX_INDEX,)), Shelf)
+        self.publications: Documents[PublicationLog] = Documents(
+            mongo.collection("playbooks", (OUTBOX_INDEX,)), PublicationLog
+        )
         self._texts: Collection[Document] = mongo.collection("playbook_texts")
         self._read: dict[str, Book] = {}
         self._default = self.now = default_book()
@@ -140,14 +129,14 @@ class Books:
         self.now = await self.current()
 
     async def current(self) -> Book:
-        shelf = await self.shelves.get(SHELF)
-        if shelf is None or not shelf.editions:
+        log = await self.publications.get(PUBLICATIONS)
+        if log is None or not log.editions:
             return self._default
-        return await self._book(shelf.editions[-1].version)
+        return await self._book(log.editions[-1].version)
 
-    async def editions(self) -> tuple[Edition, ...]:
-        shelf = await self.shelves.get(SHELF)
-        return shelf.editions if shelf is not None else ()
+    async def editions(self) -> tuple[Publication, ...]:
+        log = await self.publications.get(PUBLICATIONS)
+        return log.editions if log is not None else ()
 
     async def text(self, version: str) -> str:
         """What was published, as it was written; the default's, where nothing was."""

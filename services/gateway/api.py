@@ -23,35 +23,45 @@ from services.gateway.clients import Backends
 from services.gateway.intake.automated import Arrivals
 from services.gateway.live import Live, decode_position
 from services.gateway.quick_log import Language, Proposal, parse
+from services.gateway.quick_log.commands import (
+    ReadLine,
+)
 from services.gateway.store import Imports, Views
 from services.gateway.views.view import LeadView
 from shared.bus.lag import lag
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.clock import Clock, clamp, in_utc
-from shared.commands import (
+from shared.commands.followup import (
     ActivityOutcomes,
     AssignLead,
-    ChangeStage,
-    HistoryRows,
-    LeadForm,
     LogActivities,
     LogActivity,
+    PlanStep,
+    PublishPlaybooks,
+)
+from shared.commands.history import (
+    HistoryRows,
+    RowOutcomes,
+)
+from shared.commands.leads import (
+    ChangeStage,
+    LeadForm,
     LoseLead,
     MergeLeads,
     OfferLead,
-    OpenTicket,
-    PlanStep,
-    PublishPlaybooks,
     QualifyLead,
-    ReadLine,
-    ReplyTicket,
-    ResolveTicket,
-    RowOutcomes,
-    SendSignal,
     SplitLead,
     WinLead,
     WithdrawConsent,
+)
+from shared.commands.signals import (
+    SendSignal,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
 )
 from shared.errors import Refused
 from shared.events.base import Instant, LeadId, rfc3339

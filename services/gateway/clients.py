@@ -9,7 +9,17 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
-from shared.commands import HistoryRows, Profile, RowOutcomes, Worked, WorkedSpans
+from shared.commands.followup import (
+    Worked,
+    WorkedSpans,
+)
+from shared.commands.history import (
+    HistoryRows,
+    RowOutcomes,
+)
+from shared.commands.leads import (
+    Profile,
+)
 from shared.errors import AscuaError, NotFound, Unavailable
 from shared.logs import current_trace
 from shared.web import STATUS

@@ -26,20 +26,25 @@ from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.received import Received
 from shared.clock import Clock, clamp, new_id
-from shared.commands import (
-    Activity,
+from shared.commands.followup import (
     ActivityOutcome,
     ActivityOutcomes,
+    LogActivities,
+)
+from shared.commands.history import (
+    Activity,
     HistoryRow,
     HistoryRows,
-    LogActivities,
     Person,
-    Profile,
     RowOutcome,
     RowOutcomes,
-    SendSignal,
     Signal,
-    derived_id,
+)
+from shared.commands.leads import (
+    Profile,
+)
+from shared.commands.signals import (
+    SendSignal,
 )
 from shared.documents import Decision, Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
@@ -47,6 +52,9 @@ from shared.events.base import Event, Recorded, encode
 from shared.events.leads import LeadCaptured
 from shared.events.scoring import Band
 from shared.events.signals import Automated, SignalReceived
+from shared.ids import (
+    derived_id,
+)
 from shared.logs import current_trace
 from shared.reactions import Reactions
 from shared.tasks import Pace
@@ -72,7 +80,7 @@ async def project(
         received.event.lead_id for received in batch if isinstance(received.event.event, LeadCaptured)
     ]
     profiles = await backends.profiles(captured) if captured else {}
-    return await Reactions(LeadView, otherwise=partial(_follow, profiles, clock())).handle(views, batch)
+    return await Reactions(LeadView, partial(_follow, profiles, clock())).handle(views, batch)
 
 
 def _follow(
@@ -109,7 +117,7 @@ async def _place(views: Views, lead_ids: Sequence[str], now: datetime) -> None:
 
 async def follow_trails(trails: Trails, keeper: Keeper, batch: Sequence[Received]) -> list[AscuaError | None]:
     """Take a batch of events into the trails of their leads, and the trails into the board that is kept."""
-    tracing = Reactions(Trail, otherwise=_traced)
+    tracing = Reactions(Trail, _traced)
     outcomes = await trails.apply([tracing.step(received) for received in batch])
     await keeper.take([outcome.state for outcome in outcomes if outcome.state is not None])
     return [outcome.error for outcome in outcomes]

@@ -12,17 +12,19 @@ from services.leads import handlers
 from services.leads.domain.lead import Lead
 from services.leads.store import Leads
 from shared.clock import Clock
-from shared.commands import (
+from shared.commands.history import (
+    HistoryRows,
+    RowOutcomes,
+)
+from shared.commands.leads import (
     ChangeStage,
     FieldWarning,
-    HistoryRows,
     LeadForm,
     LoseLead,
     MergeLeads,
     OfferLead,
     Profile,
     QualifyLead,
-    RowOutcomes,
     SplitLead,
     WinLead,
     WithdrawConsent,

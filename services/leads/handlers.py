@@ -7,45 +7,52 @@ from datetime import datetime
 
 from services.leads.domain import lead as domain
 from services.leads.domain.forms import USUAL_REGION, understand
-from services.leads.domain.lead import Lead, Told
+from services.leads.domain.lead import Decision, Lead
 from services.leads.store import Leads
 from shared.bus.received import Handle, Received
 from shared.clock import Clock, clamp, new_id
-from shared.commands import (
-    Captured,
-    CaptureLead,
-    ChangeStage,
+from shared.commands.base import (
     Command,
-    FieldWarning,
+)
+from shared.commands.history import (
+    Captured,
     HistoryRow,
     HistoryRows,
+    Lost,
+    Offered,
+    Person,
+    RowOutcomes,
+    StageChanged,
+    Won,
+)
+from shared.commands.leads import (
+    CaptureLead,
+    ChangeStage,
+    FieldWarning,
     LeadForm,
     LoseLead,
-    Lost,
     MergeLeads,
-    Offered,
     OfferLead,
-    Person,
     Profile,
     QualifyLead,
-    RowOutcomes,
     SplitLead,
-    StageChanged,
     WinLead,
     WithdrawConsent,
-    Won,
-    derived_id,
-    idempotency,
 )
-from shared.documents import Seen, Step
+from shared.documents import Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Trace
 from shared.events.leads import LeadsMerged, LeadSplit
+from shared.guards import (
+    Seen,
+    idempotency,
+)
 from shared.history import take_history
+from shared.ids import (
+    derived_id,
+)
 
-GROUP = "leads"
-
-_DECISIONS: dict[type[Command], Callable[..., Told]] = {
+_DECISIONS: dict[type[Command], Callable[..., Decision]] = {
     ChangeStage: domain.change_stage,
     OfferLead: domain.offer,
     WinLead: domain.win,
@@ -69,20 +76,20 @@ async def capture(
     lead_id = command.lead_id or (derived_id("lead", key) if key else new_id())
     at = clamp(command.at, clock())
 
-    def decide(lead: Lead | None) -> Told:
+    def decide(lead: Lead | None) -> Decision:
         return domain.capture(lead, lead_id, command, at)
 
-    outcome = await leads.change(Step(lead_id, decide, idempotency(key, form)))
-    assert outcome.state is not None
-    lead, _ = domain.capture(None, lead_id, command, outcome.state.captured_at)
+    kept = await leads.state_after(Step(lead_id, decide, idempotency(key, form)))
+    lead, _ = domain.capture(None, lead_id, command, kept.captured_at)
     return lead, warnings
 
 
 async def change(leads: Leads, lead_id: str, command: Command, key: str | None, clock: Clock) -> Lead:
     """Carry out a command on a lead that exists."""
-    outcome = await leads.change(Step(lead_id, _decision(command, clock), idempotency(key, command)))
-    assert outcome.state is not None
-    return outcome.state
+    decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
+    return await leads.state_after(
+        Step(lead_id, lambda lead: decide(lead, command, at), idempotency(key, command))
+    )
 
 
 async def merge(leads: Leads, lead_id: str, command: MergeLeads, key: str | None, clock: Clock) -> Lead:
@@ -130,7 +137,7 @@ async def _follow_merge(
 ) -> AscuaError | None:
     """Let `member` become part of the survivor; return why it cannot, once the survivor has taken that back."""
 
-    def absorb(lead: Lead | None) -> Told:
+    def absorb(lead: Lead | None) -> Decision:
         return domain.absorb(lead, survivor, turn, at)
 
     try:
@@ -146,7 +153,7 @@ async def _follow_merge(
 async def _follow_split(
     leads: Leads, survivor: str, member: str, turn: int, at: datetime, trace: Trace | None = None
 ) -> None:
-    def release(lead: Lead | None) -> Told:
+    def release(lead: Lead | None) -> Decision:
         return domain.release(lead, survivor, turn, at)
 
     await leads.change(Step(member, release, _turn(survivor, turn), trace))
@@ -185,14 +192,9 @@ async def take_rows(
     )
 
 
-def _decision(command: Command, clock: Clock) -> Callable[[Lead | None], Told]:
-    decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
-    return lambda lead: decide(lead, command, at)
-
-
 def _of_row(
     row: HistoryRow, forms: Mapping[int, tuple[CaptureLead, list[FieldWarning]]], clock: Clock
-) -> Callable[[Lead | None], Told]:
+) -> Callable[[Lead | None], Decision]:
     at, what = clamp(row.at, clock()), row.what
     match what:
         case Person():

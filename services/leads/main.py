@@ -9,16 +9,11 @@ from pydantic import AfterValidator
 
 from services.leads.api import router
 from services.leads.domain.forms import USUAL_REGION
-from services.leads.handlers import GROUP, follower
+from services.leads.handlers import follower
 from services.leads.store import leads
-from shared.bus.cluster import Cluster
-from shared.bus.consumer import Consumer
-from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
+from shared.bootstrap import Owner
 from shared.clock import utc_now
 from shared.contacts import REGIONS
-from shared.mongo import Mongo
-from shared.outbox import Relay
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings
 
@@ -36,23 +31,11 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
-    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_leads")
-    publisher = Publisher(topics)
-    store = leads(mongo)
+    owner = Owner("leads", settings)
+    store = leads(owner.mongo)
     parts: dict[str, Part] = {
-        "topics": Cluster(topics),
-        "store": mongo,
-        "publisher": publisher,
-        "relay": Relay("leads", store, publisher, "leads"),
-        "consumer": Consumer(
-            topics,
-            publisher,
-            GROUP,
-            ["leads"],
-            follower(store),
-            dead_letter_limit=settings.dead_letter_limit,
-        ),
+        **owner.parts(store),
+        "consumer": owner.consumer(["leads"], follower(store)),
     }
     return service_app("leads", parts, [router(store, settings.region, utc_now)])
 

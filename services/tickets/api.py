@@ -11,7 +11,11 @@ from services.tickets import handlers
 from services.tickets.domain.ticket import Ticket
 from services.tickets.store import Tickets
 from shared.clock import Clock
-from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.events.base import Instant, LeadId
 from shared.web import IdempotencyKey
 

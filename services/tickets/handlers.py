@@ -7,14 +7,27 @@ from datetime import datetime
 
 from services.tickets import store
 from services.tickets.domain import ticket as domain
-from services.tickets.domain.ticket import Ticket, Told
+from services.tickets.domain.ticket import Decision, Ticket
 from services.tickets.store import Tickets
 from shared.clock import Clock, clamp, new_id
-from shared.commands import Command, OpenTicket, ReplyTicket, ResolveTicket, derived_id, idempotency
+from shared.commands.base import (
+    Command,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.documents import Step
 from shared.errors import NotFound
+from shared.guards import (
+    idempotency,
+)
+from shared.ids import (
+    derived_id,
+)
 
-_DECISIONS: dict[type[Command], Callable[..., Told]] = {
+_DECISIONS: dict[type[Command], Callable[..., Decision]] = {
     ReplyTicket: domain.reply,
     ResolveTicket: domain.resolve,
 }
@@ -28,21 +41,19 @@ async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Cl
     ticket_id = derived_id("ticket", key) if key else new_id()
     at = clamp(command.at, clock())
 
-    def decide(ticket: Ticket | None) -> Told:
+    def decide(ticket: Ticket | None) -> Decision:
         return domain.open(ticket, ticket_id, command, at)
 
-    outcome = await tickets.change(Step(ticket_id, decide, idempotency(key, command)))
-    assert outcome.state is not None
-    return domain.open(None, ticket_id, command, outcome.state.opened_at)[0]
+    kept = await tickets.state_after(Step(ticket_id, decide, idempotency(key, command)))
+    return domain.open(None, ticket_id, command, kept.opened_at)[0]
 
 
 async def change(tickets: Tickets, ticket_id: str, command: Command, key: str | None, clock: Clock) -> Ticket:
     """Carry out a command on a ticket that exists."""
     decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
-    step = Step(ticket_id, lambda ticket: decide(ticket, command, at), idempotency(key, command))
-    outcome = await tickets.change(step)
-    assert outcome.state is not None
-    return outcome.state
+    return await tickets.state_after(
+        Step(ticket_id, lambda ticket: decide(ticket, command, at), idempotency(key, command))
+    )
 
 
 async def get(tickets: Tickets, ticket_id: str) -> Ticket:

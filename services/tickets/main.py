@@ -6,13 +6,9 @@ from fastapi import FastAPI
 
 from services.tickets.api import router
 from services.tickets.store import tickets
-from shared.bus.cluster import Cluster
-from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
+from shared.bootstrap import Owner
 from shared.clock import utc_now
-from shared.mongo import Mongo
-from shared.outbox import Relay
-from shared.service import Part, serve, service_app
+from shared.service import serve, service_app
 from shared.settings import Port, ServiceSettings
 
 
@@ -21,17 +17,9 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
-    mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_tickets")
-    publisher = Publisher(topics)
-    store = tickets(mongo)
-    parts: dict[str, Part] = {
-        "topics": Cluster(topics),
-        "store": mongo,
-        "publisher": publisher,
-        "relay": Relay("tickets", store, publisher, "tickets"),
-    }
-    return service_app("tickets", parts, [router(store, utc_now)])
+    owner = Owner("tickets", settings)
+    store = tickets(owner.mongo)
+    return service_app("tickets", owner.parts(store), [router(store, utc_now)])
 
 
 def main() -> None:

@@ -30,6 +30,10 @@ class Stage(StrEnum):
     PROPOSAL = "proposal"
     NEGOTIATION = "negotiation"
 
+    def at_least(self, stage: Stage) -> Stage:
+        """The further one of both."""
+        return max(self, stage, key=list(Stage).index)
+
 
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
 """A time zone by its IANA name: `Europe/Madrid`."""
@@ -94,6 +98,12 @@ class LeadOffered(LeadEvent, type="ascua.lead.offered", version=1):
     """An offer went out; the lead is at the proposal stage, or stays where it was if that is further."""
 
     value: Money | None = None
+    stage: Stage | None = None
+    """The stage it leads to."""
+
+    def stage_after(self, before: Stage) -> Stage:
+        """The stage of the lead after it; of an offer from before it was told, the proposal's at least."""
+        return self.stage or before.at_least(Stage.PROPOSAL)
 
 
 class LeadWon(LeadEvent, type="ascua.lead.won", version=1):

@@ -10,11 +10,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.followup.domain import followup as domain
-from services.followup.domain.followup import FollowUp
-from services.followup.handlers import reactions
-from shared.bus.received import Received
-from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
+from services.followup.domain import assignment, decisions, transition
+from services.followup.domain.model import FollowUp
+from services.followup.reactions import react
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+    PlannedStep,
+    PlanStep,
+)
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityKind, ActivityResult, Direction
@@ -90,9 +94,7 @@ class Making:
         told = event(lead_id=self.followup.lead_id, at=at or self.now, **data)
         number = None if event is SignalReceived else self.number
         record = Recorded(f"e{self.number}", told, self.now, number, told.aggregate if number else None)
-        step = reactions(lambda: self.book).step(Received(record, "t", 0, 0))
-        before = self.followup if self.moments else None
-        self.followup, facts = step.decide(before)
+        self.followup, facts = react(self.followup, record, self.book)
         self.moments.append(Moment([told, *facts], self.followup))
 
     def told(self, event: type[Event], **data: Any) -> None:
@@ -102,7 +104,7 @@ class Making:
 
     def asked(self, decide: Any, *given: Any) -> None:
         try:
-            state, brought = domain.bring_up(self.followup, self.now, self.book)
+            state, brought = transition.bring_up(self.followup, self.now, self.book)
             self.followup, facts = decide(state, *given, self.book)
         except AscuaError:
             return
@@ -126,12 +128,12 @@ class Making:
                     next=agreed if rng.random() < 0.2 else None,
                 )  # fmt: skip
                 id = f"{self.followup.lead_id}-a{self.number}"
-                self.asked(lambda state, book: domain.log(state, id, command, at, at, book))
+                self.asked(lambda state, book: decisions.log(state, id, command, at, at, book))
             case "plan":
                 due = self.now + timedelta(hours=rng.randint(1, 200))
-                self.asked(domain.plan, PlanStep(action=ActivityKind.CALL, due=due), self.now)
+                self.asked(decisions.plan, PlanStep(action=ActivityKind.CALL, due=due), self.now)
             case "assign":
-                self.asked(domain.assign, AssignLead(rep=rng.choice(REPS)), self.now)
+                self.asked(assignment.assign, AssignLead(rep=rng.choice(REPS)), self.now)
             case "signal":
                 self.heard(SignalReceived, kind=rng.choice(SIGNALS))
             case "complaint" | "ticket":
@@ -163,7 +165,7 @@ class Making:
                 until = self.now + timedelta(hours=rng.choice([1, 5, 30, 200, 1_500]))
                 while (timer := self.followup.timer) is not None and timer <= until:
                     self.now = max(timer, self.now)
-                    self.asked(domain.fire, self.now)
+                    self.asked(decisions.fire, self.now)
                 self.now = until
             case "publish":
                 self.edition = (self.edition + 1) % len(BOOKS)

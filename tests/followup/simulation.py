@@ -15,12 +15,16 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp
+from services.followup import handlers, publications, reactions
+from services.followup.domain.model import FollowUp
 from services.followup.store import Books, FollowUps, followups
 from shared.bus.outgoing import Outgoing
 from shared.bus.received import Received
-from shared.commands import LeadActivity, LogActivities
+from shared.commands.followup import (
+    LeadActivity,
+    LogActivities,
+    PublishPlaybooks,
+)
 from shared.documents import Documents, Outcome, Step
 from shared.errors import Refused, Unavailable
 from shared.events.base import Event, Recorded, decode
@@ -193,10 +197,10 @@ class World:
         Books(self.mongo)
         await self.mongo.start()
         await self._begin(kept)
-        await handlers.publish(
+        await publications.publish(
             self.followups,
             self.books,
-            handlers.PublishPlaybooks(text=self.text, source="simulation"),
+            PublishPlaybooks(text=self.text, source="simulation"),
             self.clock,
         )
         end = BEGIN + timedelta(days=self.days)
@@ -266,7 +270,7 @@ class World:
             batch += log[first:]
             upto[topic] = len(log)
         for some in (batch[at : at + 500] for at in range(0, len(batch), 500)):
-            errors = await handlers.follow(self.followups, self.books, some)
+            errors = await reactions.follow(self.followups, self.books, some)
             assert errors == [None] * len(some), [error for error in errors if error]
         self.taken.update(Counter({topic: upto[topic] - self.taken[topic] for topic in upto}))
 
@@ -287,7 +291,7 @@ class World:
         self.calls = []
 
     async def _fire(self) -> None:
-        self.fired += (await handlers.fire(self.followups, self.books, self.clock)).leads
+        self.fired += await handlers.timers(self.followups, self.books, self.clock).fire()
 
     # --- what happens
 

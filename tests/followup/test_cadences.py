@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.followup.domain import followup as domain
-from services.followup.domain.followup import FollowUp
+from services.followup.domain import assignment, decisions, model, transition
+from services.followup.domain.model import FollowUp
 from services.followup.domain.playbooks import Book
-from services.followup.handlers import reactions
-from shared.bus.received import Received
-from shared.commands import AssignLead, LogActivity, PlannedStep, PlanStep
+from services.followup.reactions import react
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+    PlannedStep,
+    PlanStep,
+)
 from shared.errors import Conflict, Refused
 from shared.events.base import Event, Recorded
 from shared.events.followup import (
@@ -30,7 +35,16 @@ from shared.events.followup import (
     StepEscalated,
     StepOverdue,
 )
-from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadsMerged, LeadSplit, LeadWon
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadLost,
+    LeadOffered,
+    LeadsMerged,
+    LeadSplit,
+    LeadWon,
+    Stage,
+)
 from shared.events.signals import SignalReceived
 from shared.events.tickets import (
     Author,
@@ -65,22 +79,22 @@ class Story:
         told = event(lead_id=self.state.lead_id, at=at, **data)
         number = self.count if event is not SignalReceived else None
         record = Recorded(f"e{self.count}", told, recorded or at, number, told.aggregate if number else None)
-        self.state, facts = reactions(lambda: self.book).step(Received(record, "t", 0, 0)).decide(self.state)
+        self.state, facts = react(self.state, record, self.book)
         self.facts = list(facts)
         return self
 
     def logs(self, at: datetime, result: ActivityResult = NO_ANSWER, **fields: Any) -> Story:
         self.count += 1
         command = LogActivity(kind=fields.pop("kind", ActivityKind.CALL), result=result, **fields)
-        self.state, self.facts = domain.log(self.state, f"a{self.count}", command, at, at, self.book)
+        self.state, self.facts = decisions.log(self.state, f"a{self.count}", command, at, at, self.book)
         return self
 
     def waits(self, until: datetime) -> Story:
-        self.state, self.facts = domain.fire(self.state, until, self.book)
+        self.state, self.facts = decisions.fire(self.state, until, self.book)
         return self
 
     @property
-    def step(self) -> domain.NextStep:
+    def step(self) -> model.NextStep:
         assert self.state.step is not None
         return self.state.step
 
@@ -329,9 +343,9 @@ def test_a_signal_heard_twice_brings_nobody_in_twice() -> None:
     story = Story("ana", always).hears(LeadCaptured, NOON, channel=Channel.WEB).hears(LeadWon, NOON)
     event = SignalReceived(lead_id="ana", at=after(hours=1), kind="upgrade_viewed")
     record: Recorded[Event] = Recorded("s1", event, event.at)
-    hear = reactions(lambda: always).step(Received(record, "signals", 0, 0)).decide
+    hear = partial(react, event=record, book=always)
     state, _ = hear(story.state)
-    state, _ = domain.log(
+    state, _ = decisions.log(
         state, "a", LogActivity(kind=ActivityKind.CALL), after(hours=2), after(hours=2), always
     )
 
@@ -391,15 +405,15 @@ def test_a_step_is_logged_once_by_its_owner_and_not_for_a_closed_lead() -> None:
 
 def test_handing_a_lead_over_hands_its_step_over() -> None:
     story = lead(channel=Channel.STORE)
-    state, (fact,) = domain.assign(story.state, AssignLead(rep="pedro"), NOON, BOOK)
+    state, (fact,) = assignment.assign(story.state, AssignLead(rep="pedro"), NOON, BOOK)
 
     assert isinstance(fact, OwnerChanged)
     assert state.step is not None
     assert (state.owner, state.step.owner, state.step.id) == ("pedro", "pedro", story.step.id)
     with pytest.raises(Refused, match="already"):
-        domain.assign(state, AssignLead(rep="pedro"), NOON, BOOK)
+        assignment.assign(state, AssignLead(rep="pedro"), NOON, BOOK)
     with pytest.raises(Conflict, match="on its way"):
-        domain.assign(None, AssignLead(rep="pedro"), NOON, BOOK)
+        assignment.assign(None, AssignLead(rep="pedro"), NOON, BOOK)
 
 
 # --- a person's own next step
@@ -431,7 +445,7 @@ def test_a_next_step_lies_ahead() -> None:
     with pytest.raises(Refused, match="lies ahead"):
         lead().logs(after(minutes=3), next=PlannedStep(action=ActivityKind.CALL, due=NOON))
     with pytest.raises(Refused, match="calendar"):
-        domain.plan(
+        decisions.plan(
             lead().state,
             PlanStep(
                 action=ActivityKind.CALL, due=datetime(9999, 12, 31, tzinfo=ZoneInfo("America/New_York"))
@@ -492,22 +506,22 @@ def test_those_on_their_way_stay_move_or_end_and_each_is_said_before() -> None:
     gone = book((f"  web:\n    {enter}", f"  web2:\n    {enter}"))
 
     others = (same, sooner, without, gone)
-    assert [domain.moves(story.state, other) for other in others] == ["stay", "move", "end", "end"]
-    stayed, nothing = domain.bring_up(story.state, NOON, same)
+    assert [transition.moves(story.state, other) for other in others] == ["stay", "move", "end", "end"]
+    stayed, nothing = transition.bring_up(story.state, NOON, same)
     assert (stayed, nothing) == (story.state, [])
-    moved, nothing = domain.bring_up(story.state, NOON, sooner)
+    moved, nothing = transition.bring_up(story.state, NOON, sooner)
     assert (moved.step, nothing) == (story.state.step, [])
-    assert domain.moves(moved, sooner) == "stay"
-    ended, facts = domain.bring_up(story.state, after(hours=1), gone)
+    assert transition.moves(moved, sooner) == "stay"
+    ended, facts = transition.bring_up(story.state, after(hours=1), gone)
     assert [type(fact) for fact in facts] == [CadenceStopped, NextStepScheduled]
     assert ended.step is not None
     assert (ended.step.because, ended.step.due) == ("after_no_answer", after(hours=5))
-    assert domain.moves(ended, gone) is None
+    assert transition.moves(ended, gone) is None
 
 
 def test_one_in_no_cadence_is_not_on_the_way() -> None:
     state = replace(lead().state, place=None)
-    assert domain.moves(state, BOOK) is None
+    assert transition.moves(state, BOOK) is None
 
 
 def test_a_machine_answers_nobody_and_begins_nothing_but_an_unsubscription_holds() -> None:
@@ -522,3 +536,28 @@ def test_a_machine_answers_nobody_and_begins_nothing_but_an_unsubscription_holds
 
     story.hears(SignalReceived, after(minutes=2), kind="unsubscribed", automated="burst")
     assert story.state.unsubscribed
+
+
+def test_an_automatic_step_that_is_due_with_the_one_before_is_told_at_the_next_look() -> None:
+    at_once = book(
+        (
+            "handover: {do: call, after: 2d, hours: any}",
+            "handover: {do: email, after: 0m, automatic: true, hours: any}",
+        )
+    )
+    story = Story("ana", at_once).hears(LeadCaptured, NOON, channel=Channel.WEB).hears(LeadWon, NOON)
+
+    story.waits(NOON)
+    assert story.kinds() == ["StepDue", "NextStepScheduled"]
+    assert (story.step.step, story.state.timer) == ("handover", NOON)
+
+    story.waits(NOON)
+    assert story.kinds()[0] == "StepDue"
+
+
+def test_an_offer_leads_where_its_owner_says_and_one_of_old_to_the_proposal() -> None:
+    assert lead().hears(LeadOffered, after(hours=1)).state.stage == Stage.PROPOSAL.value
+    assert (
+        lead().hears(LeadOffered, after(hours=1), stage=Stage.NEGOTIATION).state.stage
+        == Stage.NEGOTIATION.value
+    )

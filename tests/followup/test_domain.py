@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.followup.domain import followup as domain
-from services.followup.domain.followup import FollowUp
+from services.followup.domain import decisions
+from services.followup.domain.model import FollowUp
 from services.followup.domain.playbook_parser import default_book
-from services.followup.handlers import reactions
+from services.followup.reactions import react
 from services.gateway.views.view import LeadView, follow
-from shared.bus.received import Received
-from shared.commands import LogActivity
+from shared.commands.followup import (
+    LogActivity,
+)
 from shared.documents import Decision
 from shared.errors import Refused
 from shared.events.base import Event, Recorded
@@ -30,7 +31,7 @@ from shared.events.followup import (
 from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadStageChanged, LeadWon, Stage
 
 BOOK = default_book()
-AFTER = {result: (deed.action, deed.after.length) for result, deed in BOOK.afterwards.items()}
+AFTER = {result: (task.action, task.after.length) for result, task in BOOK.afterwards.items()}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CAPTURED = LeadCaptured(lead_id="ana", at=NOON, channel=Channel.WEB)
 
@@ -41,7 +42,7 @@ def after(**delta: float) -> datetime:
 
 def hear(followup: FollowUp | None, event: Event, recorded_at: datetime | None = None) -> Decision[FollowUp]:
     recorded = Recorded(f"e-{event.at}", event, recorded_at or event.at, 1, event.aggregate)
-    return reactions(lambda: BOOK).step(Received(recorded, "leads", 0, 0)).decide(followup)
+    return react(followup or FollowUp(event.lead_id), recorded, BOOK)
 
 
 def log(
@@ -52,7 +53,7 @@ def log(
     note: str | None = None,
 ) -> Decision[FollowUp]:
     command = LogActivity(kind=kind, result=result, note=note)
-    return domain.log(followup, f"a{len(followup.activities)}", command, at, at, BOOK)
+    return decisions.log(followup, f"a{len(followup.activities)}", command, at, at, BOOK)
 
 
 def test_a_lead_from_the_web_is_called_within_minutes_and_one_from_the_shop_the_same_day() -> None:
@@ -130,8 +131,8 @@ def test_an_imported_lead_has_the_same_step_whether_its_capture_or_its_calls_are
     imported = after(days=400)
     call = LogActivity(kind=ActivityKind.CALL, result=ActivityResult.ANSWERED)
     capture_first, _ = hear(None, CAPTURED, recorded_at=imported)
-    capture_first, facts = domain.log(capture_first, "a1", call, after(hours=1), imported, BOOK)
-    call_first, _ = domain.log(FollowUp("ana"), "a1", call, after(hours=1), imported, BOOK)
+    capture_first, facts = decisions.log(capture_first, "a1", call, after(hours=1), imported, BOOK)
+    call_first, _ = decisions.log(FollowUp("ana"), "a1", call, after(hours=1), imported, BOOK)
     call_first, _ = hear(call_first, CAPTURED, recorded_at=imported)
 
     assert capture_first == call_first
@@ -199,4 +200,4 @@ def test_whatever_comes_in_whatever_order_an_open_lead_has_one_next_step_and_a_c
 def test_an_objection_goes_with_the_result_objection() -> None:
     command = LogActivity(kind=ActivityKind.CALL, result=ActivityResult.DONE, objection=Objection.PRICE)
     with pytest.raises(Refused, match="goes with the result objection"):
-        domain.log(FollowUp("ana"), "a-1", command, NOON, NOON, BOOK)
+        decisions.log(FollowUp("ana"), "a-1", command, NOON, NOON, BOOK)

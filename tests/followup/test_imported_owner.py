@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.followup.domain import followup as domain
-from services.followup.domain.followup import FollowUp
+from services.followup.domain import assignment, decisions
+from services.followup.domain.model import FollowUp
 from services.followup.domain.playbook_parser import default_book
-from shared.commands import AssignLead, LogActivity
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+)
 from shared.events.followup import ActivityKind, OwnerChanged
 from shared.events.leads import Channel, LeadCaptured
 
@@ -20,11 +23,11 @@ CAPTURED = LeadCaptured(lead_id="ana", at=LONG_AGO, channel=Channel.WEB)
 
 
 def captured(followup: FollowUp) -> FollowUp:
-    return domain.captured(followup, CAPTURED, NOON, BOOK)[0]
+    return decisions.captured(followup, CAPTURED, NOON, BOOK)[0]
 
 
 def brought_in(followup: FollowUp) -> tuple[FollowUp, list[OwnerChanged]]:
-    followup, facts = domain.bring_in(followup, "carla", LONG_AGO, BOOK)
+    followup, facts = assignment.bring_in(followup, "carla", LONG_AGO, BOOK)
     return followup, [fact for fact in facts if isinstance(fact, OwnerChanged)]
 
 
@@ -45,8 +48,8 @@ def test_who_has_it_since_keeps_it(is_claimed: bool) -> None:
     followup = captured(FollowUp("ana"))
     if is_claimed:
         command = LogActivity(kind=ActivityKind.CALL, rep="ben")
-        followup, _ = domain.log(followup, "a1", command, NOON, NOON, BOOK)
+        followup, _ = decisions.log(followup, "a1", command, NOON, NOON, BOOK)
     else:
-        followup, _ = domain.assign(followup, AssignLead(rep="ben"), NOON, BOOK)
+        followup, _ = assignment.assign(followup, AssignLead(rep="ben"), NOON, BOOK)
 
     assert brought_in(followup) == (followup, [])

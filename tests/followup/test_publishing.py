@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp
+from services.followup import handlers, publications, reactions
+from services.followup.domain.model import FollowUp
 from services.followup.store import Books, followups
 from shared.bus.received import Received
-from shared.commands import ActivityOutcome, LeadActivity, LogActivities, LogActivity, PublishPlaybooks
+from shared.commands.followup import (
+    ActivityOutcome,
+    LeadActivity,
+    LogActivities,
+    LogActivity,
+    PublishPlaybooks,
+)
 from shared.documents import Documents, Step
 from shared.events.base import Recorded
 from shared.events.followup import ActivityKind
@@ -28,7 +34,7 @@ def clock() -> datetime:
 async def heard(own: Documents[FollowUp], books: Books, lead: str) -> None:
     event = LeadCaptured(lead_id=lead, at=NOON, channel=Channel.WEB)
     record = Recorded(drawn(), event, NOON, 1, event.aggregate)
-    assert await handlers.follow(own, books, [Received(record, "leads", 0, 0)]) == [None]
+    assert await reactions.follow(own, books, [Received(record, "leads", 0, 0)]) == [None]
 
 
 async def test_a_decision_that_was_overtaken_by_a_publication_is_made_under_what_is_in_force(
@@ -36,7 +42,7 @@ async def test_a_decision_that_was_overtaken_by_a_publication_is_made_under_what
 ) -> None:
     own, others, mine, theirs, lead = followups(mongo), followups(mongo), Books(mongo), Books(mongo), drawn()
     await mongo.start()
-    await handlers.publish(own, mine, PublishPlaybooks(text=TEXT), clock)
+    await publications.publish(own, mine, PublishPlaybooks(text=TEXT), clock)
     await own.change(Step(lead, lambda _: (FollowUp(lead), ())))
     overtaken = False
     save = own._save
@@ -46,7 +52,7 @@ async def test_a_decision_that_was_overtaken_by_a_publication_is_made_under_what
         nonlocal overtaken
         if not overtaken:
             overtaken = True
-            await handlers.publish(others, theirs, PublishPlaybooks(text=OTHER), clock)
+            await publications.publish(others, theirs, PublishPlaybooks(text=OTHER), clock)
             await heard(others, theirs, lead)
         return await save(documents)  # type: ignore[arg-type]
 

@@ -86,7 +86,7 @@ def test_comments_and_layout_are_no_change_and_a_weight_is() -> None:
 
 def test_the_default_calls_who_wrote_within_minutes() -> None:
     first = {
-        name: playbook.steps[0].deed.after.seconds for name, playbook in default_book().playbooks.items()
+        name: playbook.steps[0].task.after.seconds for name, playbook in default_book().playbooks.items()
     }
     assert first == {"web": 300, "social": 1_800, "phone": 3_600, "store": 14_400}
 
@@ -99,3 +99,7 @@ def test_the_example_in_the_docs_can_be_used() -> None:
         "lost",
         "signal",
     }
+
+
+def test_a_playbook_has_the_digest_under_which_people_are_on_their_way_in_it() -> None:
+    assert default_book().playbooks["web"].digest == "5dcd3012a2f2bc43"

@@ -10,10 +10,10 @@ from time import monotonic
 
 import pytest
 
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp
+from services.followup import reactions
+from services.followup.domain.model import FollowUp
+from services.followup.handlers import timers as timers_of
 from services.followup.store import Books, followups
-from services.followup.timers import Timers
 from shared.bus.outgoing import Outgoing
 from shared.bus.received import Received
 from shared.documents import Decision, Documents, Look, Outcome, Step
@@ -58,7 +58,7 @@ async def captured(own: Documents[FollowUp], books: Books, first_dues: Sequence[
         event = LeadCaptured(lead_id=f"lead-{number}", at=due - PROMISE, channel=Channel.WEB)
         recorded = Recorded(f"e{number}", event, event.at, 1, event.aggregate)
         batch.append(Received(recorded, "leads", 0, number))
-    assert await handlers.follow(own, books, batch) == [None] * len(batch)
+    assert await reactions.follow(own, books, batch) == [None] * len(batch)
 
 
 async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_first(
@@ -73,7 +73,7 @@ async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_fi
     await until(lambda: len(log.facts) == 301)
 
     now = STOPPED + timedelta(minutes=10) - timedelta(seconds=1)
-    timers = Timers(kept, books, lambda: now)
+    timers = timers_of(kept, books, lambda: now)
     await timers.start()
     await until(lambda: len(log.due()) == 300)
     now += timedelta(seconds=1)
@@ -93,7 +93,7 @@ async def test_two_processes_that_look_at_once_tell_each_step_once(
     log, relays, timers = Log(), [], []
     for own in (Documents(kept.collection, FollowUp) for _ in range(2)):
         relays.append(Relay("followup", own, log, "followup"))  # type: ignore[arg-type]
-        timers.append(Timers(own, books, lambda: STOPPED))
+        timers.append(timers_of(own, books, lambda: STOPPED))
     for part in (*relays, *timers):
         await part.start()
     await until(lambda: len(log.due()) == 250)
@@ -126,7 +126,7 @@ async def test_a_timer_that_is_refused_rests_is_not_counted_and_keeps_nobody_wai
                 [broken(step) if step.id == "lead-3" else step for step in steps], look
             )
 
-    timers = Timers(Watched(kept.collection, FollowUp), books, lambda: STOPPED)
+    timers = timers_of(Watched(kept.collection, FollowUp), books, lambda: STOPPED)
     await timers.start()
     await until(lambda: timers.status()["fired"] == 4)
     await until(lambda: looks["lead-3"] == 2)

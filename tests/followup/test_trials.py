@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.followup.domain.experiments import Rate, newcombe, trial, wilson
-from services.followup.domain.followup import FollowUp, Run
+from services.followup.domain.model import Enrolment, FollowUp
 from tests.followup.books import book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ def entered(number: int, variant: str, replied: int, age: timedelta = timedelta(
     return [
         FollowUp(
             f"{variant}-{each}",
-            runs=(Run("web", at, variant, at + timedelta(days=1) if each < replied else None),),
+            runs=(Enrolment("web", at, variant, at + timedelta(days=1) if each < replied else None),),
         )
         for each in range(number)
     ]
@@ -46,7 +46,9 @@ def test_a_difference_is_told_only_with_enough_leads() -> None:
 
 def test_young_leads_and_late_answers_do_not_count() -> None:
     old, young = entered(120, "mail", 20), entered(50, "mail", 50, timedelta(days=2))
-    late = [FollowUp("late", runs=(Run("web", NOW - timedelta(days=60), "mail", NOW - timedelta(days=1)),))]
+    late = [
+        FollowUp("late", runs=(Enrolment("web", NOW - timedelta(days=60), "mail", NOW - timedelta(days=1)),))
+    ]
     found = trial(WEB, old + young + late, NOW)
 
     assert (found.rates["mail"]["replied"].count, found.rates["mail"]["replied"].of) == (20, 121)

@@ -6,7 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from services.followup import handlers
 from services.followup.domain.playbooks import Book
-from shared.commands import WorkedBeyond, WorkedSpan, WorkedSpans
+from shared.commands.followup import (
+    WorkedBeyond,
+    WorkedSpan,
+    WorkedSpans,
+)
 from tests.followup.books import book
 
 

@@ -18,7 +18,9 @@ from services.scoring.scorecard.defaults import (
     default_rules,
 )
 from shared.clock import milliseconds
-from shared.commands import SendSignal
+from shared.commands.signals import (
+    SendSignal,
+)
 from shared.events import Event, Recorded
 from shared.events.leads import LeadCaptured
 from shared.events.signals import Automated, SignalReceived

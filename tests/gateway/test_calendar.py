@@ -15,7 +15,9 @@ from services.gateway.calendars.ical import calendar
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.view import LeadView, NextStep, Status
-from shared.commands import Profile
+from shared.commands.leads import (
+    Profile,
+)
 from shared.events.followup import ActivityKind
 from shared.mongo import Mongo
 from tests.conftest import System

@@ -143,6 +143,9 @@ def test_a_view_that_has_not_heard_of_the_capture_says_so_and_keeps_what_it_has_
 def test_an_offer_never_sets_the_view_back() -> None:
     captured = LeadCaptured(lead_id="ana", at=NOON, channel=Channel.WEB, stage=Stage.NEGOTIATION)
     assert view_of([captured, LeadOffered(lead_id="ana", at=NOON)]).stage is Stage.NEGOTIATION
+    assert (
+        view_of([captured, LeadOffered(lead_id="ana", at=NOON, stage=Stage.PROPOSAL)]).stage is Stage.PROPOSAL
+    )
 
 
 def test_heat_decays_from_where_it_was_told_and_never_rises_by_itself() -> None:

@@ -17,7 +17,10 @@ from services.gateway.handlers import follow_trails
 from services.gateway.store import Trails
 from shared.bus.received import Received
 from shared.clock import milliseconds
-from shared.commands import Worked, WorkedSpans
+from shared.commands.followup import (
+    Worked,
+    WorkedSpans,
+)
 from shared.errors import Unavailable
 from shared.events.base import Event, Recorded
 from shared.mongo import Mongo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from services.followup.domain.followup import KEPT
+from services.followup.domain.model import KEPT
 from tests.conftest import System
 from tests.names import drawn
 from tests.waiting import until

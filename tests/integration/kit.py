@@ -45,7 +45,7 @@ def write(diary: Diary, recorded: Recorded[Event]) -> Decision[Diary]:
     return replace(diary, lines=(*diary.lines, line(recorded))), ()
 
 
-writing = Reactions(Diary, otherwise=write)
+writing = Reactions(Diary, write)
 
 
 class Whim:

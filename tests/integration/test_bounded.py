@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import bson
 import pytest
 
-from services.followup import handlers
-from services.followup.domain.followup import FollowUp, Run
+from services.followup import handlers, reactions
+from services.followup.domain.model import Enrolment, FollowUp
 from services.followup.store import Books, followups, of_playbook
 from services.gateway.handlers import project
 from services.gateway.store import Views
@@ -18,15 +18,22 @@ from services.gateway.views.view import LeadView
 from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
 from services.tickets.store import tickets
-from shared.archive import MARKS_KEPT
 from shared.bus.received import Received
-from shared.commands import LeadActivity, LogActivities, OpenTicket, ReplyTicket
-from shared.documents import Decision, Documents, Key, Seen, Step
+from shared.commands.followup import (
+    LeadActivity,
+    LogActivities,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+)
+from shared.documents import Decision, Documents, Step
 from shared.errors import Refused
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityKind
 from shared.events.leads import Channel, LeadCaptured
 from shared.events.tickets import Author, Priority, TicketCategory, TicketOpened, TicketResolved
+from shared.guards import MARKS_KEPT, Key, Seen
 from shared.mongo import Mongo
 from tests.integration.kit import Diary, diaries
 from tests.integration.test_documents import says
@@ -133,7 +140,7 @@ async def test_an_experiment_counts_the_ways_that_have_left(mongo: Mongo) -> Non
     own, lead = followups(mongo, KEPT), drawn()
     await mongo.start()
     runs = [
-        Run(playbook, NOON + timedelta(days=day), "a", ended_at=NOON + timedelta(days=day, hours=1))
+        Enrolment(playbook, NOON + timedelta(days=day), "a", ended_at=NOON + timedelta(days=day, hours=1))
         for day in range(40)
         for playbook in ("web", "store" if day == 0 else "web2")
     ]
@@ -274,7 +281,7 @@ async def test_other_leads_are_served_while_one_cannot_be_kept(mongo: Mongo) -> 
         event = LeadCaptured(lead_id=lead, at=NOON, channel=Channel.WEB)
         batch.append(Received(Recorded(drawn(), event, NOON, 1, event.aggregate), "leads", 0, number))
 
-    errors = await handlers.follow(own, books, batch)
+    errors = await reactions.follow(own, books, batch)
 
     assert [error.slug for error in errors if error is not None] == ["too-large"]
     kept = await own.get_many(others)

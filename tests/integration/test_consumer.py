@@ -128,9 +128,7 @@ async def test_what_stands_behind_a_parked_event_is_parked_too(topics: Topics, m
     whim = Whim("lead:ana/2")
     async with publishing(topics) as publisher:
         await published(publisher, [*facts("ana", 4), *facts("leo", 4)])
-        async with consuming(
-            topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, documents), batch=2
-        ):
+        async with consuming(topics, publisher, partial(Reactions(Diary, whim).handle, documents), batch=2):
             await hears(documents, "leo", 4)
             await until(partial(caught_up, topics))
         letters = await open_dead_letters(topics)
@@ -168,7 +166,7 @@ async def test_what_waits_behind_a_parked_fact_uses_up_no_allowance_nor_does_a_v
     topics: Topics, mongo: Mongo
 ) -> None:
     documents, whim = diaries(mongo), Whim("lead:ana/1")
-    handle = partial(Reactions(Diary, otherwise=whim).handle, documents)
+    handle = partial(Reactions(Diary, whim).handle, documents)
     async with publishing(topics) as publisher:
         await published(publisher, facts("ana", 30))
         async with consuming(topics, publisher, handle, dead_letter_limit=1) as consumer:

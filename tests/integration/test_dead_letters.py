@@ -38,8 +38,8 @@ async def test_letters_replayed_after_the_cause_is_mended_bring_what_a_sound_con
     whim, sound = Whim("lead:ana/2", "lead:leo/1"), Whim()
     async with (
         publishing(topics) as publisher,
-        consuming(topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, documents)),
-        consuming(topics, publisher, partial(Reactions(Diary, otherwise=sound).handle, others), "other"),
+        consuming(topics, publisher, partial(Reactions(Diary, whim).handle, documents)),
+        consuming(topics, publisher, partial(Reactions(Diary, sound).handle, others), "other"),
     ):
         await published(publisher, [*facts("ana", 4), *facts("leo", 3), *facts("eva", 2)])
         await until(partial(caught_up, topics, "diary", "other"))
@@ -72,7 +72,7 @@ async def test_a_letter_that_fails_again_comes_back(topics: Topics, mongo: Mongo
     whim = Whim("lead:ana/1")
     async with (
         publishing(topics) as publisher,
-        consuming(topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, diaries(mongo))),
+        consuming(topics, publisher, partial(Reactions(Diary, whim).handle, diaries(mongo))),
     ):
         await published(publisher, facts("ana", 1))
 
@@ -95,7 +95,7 @@ async def test_a_letter_that_came_back_before_the_first_was_marked_as_sent_stays
     whim = Whim("lead:ana/1")
     async with (
         publishing(topics) as publisher,
-        consuming(topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, diaries(mongo))),
+        consuming(topics, publisher, partial(Reactions(Diary, whim).handle, diaries(mongo))),
     ):
         await published(publisher, facts("ana", 1))
 
@@ -118,7 +118,7 @@ async def test_letters_sent_back_twice_double_nothing(topics: Topics, mongo: Mon
     documents, whim = diaries(mongo), Whim("lead:ana/1")
     async with (
         publishing(topics) as publisher,
-        consuming(topics, publisher, partial(Reactions(Diary, otherwise=whim).handle, documents)) as consumer,
+        consuming(topics, publisher, partial(Reactions(Diary, whim).handle, documents)) as consumer,
     ):
         await published(publisher, facts("ana", 3))
 

@@ -10,11 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.clock import utc_now
-from shared.commands import OfferLead, WinLead, idempotency
-from shared.documents import Decision, Documents, Key, Outcome, Seen, Step
+from shared.commands.leads import (
+    OfferLead,
+    WinLead,
+)
+from shared.documents import Decision, Documents, Outcome, Step
 from shared.embedded.home import free_port
 from shared.errors import NotFound, Refused, Unavailable
 from shared.events.leads import LeadWon
+from shared.guards import (
+    Key,
+    Seen,
+    idempotency,
+)
 from shared.mongo import Mongo
 from tests.integration.kit import Diary, diaries
 from tests.names import drawn

@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 
 from services.gateway.views.view import LeadView, follow
 from services.leads.domain import lead as domain
-from services.leads.domain.lead import Lead, Status, Told
-from shared.commands import CaptureLead, ChangeStage, Command, LoseLead, OfferLead, Profile, WinLead
+from services.leads.domain.lead import Decision, Lead, Status
+from shared.commands.base import (
+    Command,
+)
+from shared.commands.leads import (
+    CaptureLead,
+    ChangeStage,
+    LoseLead,
+    OfferLead,
+    Profile,
+    WinLead,
+)
 from shared.errors import AscuaError, Conflict, NotFound, Refused
 from shared.events.leads import Channel, LeadCaptured, LeadOffered, LeadStageChanged, Money, Stage
 
@@ -58,12 +68,25 @@ def test_a_lead_does_not_move_to_where_it_stands() -> None:
 
 def test_an_offer_never_sets_a_lead_back() -> None:
     proposed, (fact,) = domain.offer(captured(), OfferLead(value=Money(minor=9)), NOON)
-    negotiating, _ = domain.offer(captured(Stage.NEGOTIATION), OfferLead(), NOON)
+    negotiating, (further,) = domain.offer(captured(Stage.NEGOTIATION), OfferLead(), NOON)
 
     assert proposed.stage is Stage.PROPOSAL
     assert isinstance(fact, LeadOffered)
     assert fact.value == Money(minor=9)
     assert negotiating.stage is Stage.NEGOTIATION
+    assert isinstance(further, LeadOffered)
+    assert (fact.stage, further.stage) == (Stage.PROPOSAL, Stage.NEGOTIATION)
+
+
+def test_an_offer_from_before_its_stage_was_told_leads_to_the_proposal_at_least() -> None:
+    old = LeadOffered(lead_id="ana", at=NOON)
+    told = LeadOffered(lead_id="ana", at=NOON, stage=Stage.QUALIFIED)
+
+    assert [old.stage_after(before) for before in (Stage.NEW, Stage.NEGOTIATION)] == [
+        Stage.PROPOSAL,
+        Stage.NEGOTIATION,
+    ]
+    assert told.stage_after(Stage.NEGOTIATION) is Stage.QUALIFIED
 
 
 def test_a_closed_lead_stays_as_it_is() -> None:
@@ -93,7 +116,7 @@ DECISIONS = {
 }
 
 
-def _decide(lead: Lead | None, command: Command, at: datetime) -> Told:
+def _decide(lead: Lead | None, command: Command, at: datetime) -> Decision:
     match command:
         case CaptureLead():
             return domain.capture(lead, "ana", command, at)

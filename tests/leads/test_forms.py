@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.leads.domain.forms import understand
-from shared.commands import CaptureLead, LeadForm, Profile, idempotency
+from shared.commands.leads import (
+    CaptureLead,
+    LeadForm,
+    Profile,
+)
 from shared.events.leads import Channel, Money, Stage
+from shared.guards import (
+    idempotency,
+)
 
 PAT = Profile(name="Pat")
 NOVEMBER = datetime(2025, 11, 28, 16, tzinfo=UTC)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from services.leads import handlers
 from services.leads.store import leads
 from shared.clock import utc_now
-from shared.commands import HistoryRows, Profile
+from shared.commands.history import (
+    HistoryRows,
+)
+from shared.commands.leads import (
+    Profile,
+)
 from shared.mongo import Mongo
 
 

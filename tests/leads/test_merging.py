@@ -17,7 +17,7 @@ from services.leads import handlers
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead
 from shared.bus.received import Received
-from shared.commands import (
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
     LeadForm,

@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from services.gateway.calendars.commands import OpenCalendar
 from services.gateway.main import Settings, app
-from shared import commands
+from services.gateway.quick_log.commands import ReadLine
+from shared.commands.followup import LogActivity
+from shared.commands.leads import ChangeStage, LoseLead
+from shared.commands.signals import SendSignal
+from shared.commands.tickets import ReplyTicket
 from shared.fields import NO_NUMBER
 from shared.text import NOTHING, SOMETHING
 from shared.wording import PATTERNS, in_words
@@ -36,24 +41,24 @@ def test_whatever_form_the_api_asks_for_is_said_in_words() -> None:
 @pytest.mark.parametrize(
     ("model", "given", "said"),
     [
-        (commands.LoseLead, {"reason": "No budget!"}, "write a short word such as no_budget"),
-        (commands.LoseLead, {}, "this is missing"),
-        (commands.LoseLead, {"reason": ["x"]}, "write text"),
+        (LoseLead, {"reason": "No budget!"}, "write a short word such as no_budget"),
+        (LoseLead, {}, "this is missing"),
+        (LoseLead, {"reason": ["x"]}, "write text"),
         (
-            commands.ChangeStage,
+            ChangeStage,
             {"stage": "x"},
             "write one of new, contacted, qualified, proposal, negotiation",
         ),
-        (commands.ReplyTicket, {"author": "agent", "text": "\u200b"}, "write something"),
-        (commands.ReplyTicket, {"author": "agent", "text": "x" * 10_001}, "write at most 10,000 characters"),
-        (commands.LogActivity, {"kind": "call", "duration_seconds": True}, "write a whole number"),
-        (commands.LogActivity, {"kind": "call", "duration_seconds": -1}, "write 0 or more"),
-        (commands.LogActivity, {"kind": "call", "at": 20261128}, "a number is a time only as seconds"),
-        (commands.LogActivity, {"kind": "call", "at": "2026-11-21"}, "write a time with its zone"),
-        (commands.LogActivity, {"kind": "call", "at": "soon"}, "write a time with its zone"),
-        (commands.OpenCalendar, {"names": 1}, "write true or false"),
-        (commands.ReadLine, {"line": "x", "zone": "Madrid"}, "no such IANA time zone"),
-        (commands.SendSignal, {"lead_id": "a", "kind": "k", "attributes": {"a": "x123456"}}, "a run of six"),
+        (ReplyTicket, {"author": "agent", "text": "\u200b"}, "write something"),
+        (ReplyTicket, {"author": "agent", "text": "x" * 10_001}, "write at most 10,000 characters"),
+        (LogActivity, {"kind": "call", "duration_seconds": True}, "write a whole number"),
+        (LogActivity, {"kind": "call", "duration_seconds": -1}, "write 0 or more"),
+        (LogActivity, {"kind": "call", "at": 20261128}, "a number is a time only as seconds"),
+        (LogActivity, {"kind": "call", "at": "2026-11-21"}, "write a time with its zone"),
+        (LogActivity, {"kind": "call", "at": "soon"}, "write a time with its zone"),
+        (OpenCalendar, {"names": 1}, "write true or false"),
+        (ReadLine, {"line": "x", "zone": "Madrid"}, "no such IANA time zone"),
+        (SendSignal, {"lead_id": "a", "kind": "k", "attributes": {"a": "x123456"}}, "a run of six"),
     ],
 )
 def test_each_mistake_has_its_words(model: type[BaseModel], given: dict[str, Any], said: str) -> None:
@@ -72,7 +77,7 @@ def test_an_optional_field_that_is_empty_is_absent(nothing: str | None) -> None:
         "at": nothing,
         "next": nothing,
     }
-    assert commands.LogActivity.model_validate(given) == commands.LogActivity(kind="call")  # type: ignore[arg-type]
+    assert LogActivity.model_validate(given) == LogActivity(kind="call")  # type: ignore[arg-type]
 
 
 def test_what_a_signal_says_is_tidied_like_any_text() -> None:
@@ -81,4 +86,4 @@ def test_what_a_signal_says_is_tidied_like_any_text() -> None:
         "kind": "page_viewed",
         "attributes": {"page": " pricing\u200b", "tab": "\u200b"},
     }
-    assert commands.SendSignal.model_validate(given).attributes == {"page": "pricing"}
+    assert SendSignal.model_validate(given).attributes == {"page": "pricing"}

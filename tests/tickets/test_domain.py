@@ -8,7 +8,11 @@ import pytest
 
 from services.tickets.domain import ticket as domain
 from services.tickets.domain.ticket import Message, Status, Ticket
-from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.tickets import (
     Author,

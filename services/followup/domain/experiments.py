@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Final, Literal
 
-from services.followup.domain.followup import FollowUp, Run
+from services.followup.domain.model import Enrolment, FollowUp
 from services.followup.domain.playbooks import Playbook
 
 Z: Final = 1.959963984540054
@@ -99,7 +99,7 @@ def newcombe(one: Rate, other: Rate) -> Interval:
     )
 
 
-def _within(run: Run, at: datetime | None) -> bool:
+def _within(run: Enrolment, at: datetime | None) -> bool:
     return at is not None and timedelta() <= at - run.entered_at <= RIPE
 
 

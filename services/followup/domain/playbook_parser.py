@@ -6,13 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Set
 from dataclasses import asdict, replace
-from datetime import date
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, cast
-from zoneinfo import ZoneInfo, available_timezones
-
-import holidays
 
 from services.followup.domain.playbooks import (
     COMPLAINT,
@@ -21,21 +17,21 @@ from services.followup.domain.playbooks import (
     TEAM,
     UNSUBSCRIBED,
     Book,
-    Deed,
     Delay,
     Entry,
     Owners,
     Playbook,
     Rep,
     Step,
+    Task,
     Within,
 )
-from shared.business_time import ALWAYS, Calendar, Holidays, NeverOpen, Span, next_open
-from shared.clock import from_milliseconds
+from shared.business_time import Calendar
+from shared.calendars import calendar
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Channel, Stage
 from shared.events.tickets import TicketCategory
-from shared.yaml_lines import LineError, Lines, Listing, Names, Node, Scalar
+from shared.yaml_lines import Lines, Listing, Names, Node, Scalar
 
 MOST_PLAYBOOKS: Final = 100
 MOST_STEPS: Final = 50
@@ -43,7 +39,6 @@ LONGEST_DELAY: Final = 3_650
 """Days."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _KINDS: Final = {str(kind) for kind in ActivityKind}
 _RESULTS: Final = {str(result) for result in ActivityResult}
 _OF_LEAD: Final = {"channel", "stage", "segment", "tier", "origin", "campaign"}
@@ -91,7 +86,7 @@ class _Reader:
             {"replies"},
         )
         for key, node in self._at.items(sections["calendars"], "calendars"):
-            self._calendars[key.text] = self._calendar(node)
+            self._calendars[key.text] = calendar(self._at, node)
         reps = {
             self._name(key, "rep"): self._rep(key.text, node)
             for key, node in self._at.items(sections["reps"], "reps")
@@ -115,12 +110,12 @@ class _Reader:
             escalate_after=self._delay(promises["escalate_after"]),
             playbooks=playbooks,
             afterwards={
-                result: self._deed(afterwards[result], f"afterwards {result}") for result in ActivityResult
+                result: self._task(afterwards[result], f"afterwards {result}") for result in ActivityResult
             },
-            otherwise=self._deed(afterwards["otherwise"], "afterwards otherwise"),
-            replied=self._deed(promises["replied"], "replied"),
-            unsubscribed=self._deed(promises["unsubscribed"], "unsubscribed"),
-            paused=self._deed(promises["paused"], "paused"),
+            otherwise=self._task(afterwards["otherwise"], "afterwards otherwise"),
+            replied=self._task(promises["replied"], "replied"),
+            unsubscribed=self._task(promises["unsubscribed"], "unsubscribed"),
+            paused=self._task(promises["paused"], "paused"),
             reply_signals=self._words(sections["replies"], "replies")
             if "replies" in sections
             else frozenset(),
@@ -130,81 +125,6 @@ class _Reader:
         return replace(book, version=sha256(_plain(root).encode()).hexdigest()[:16])
 
     # --- who, and when they work
-
-    def _calendar(self, node: Node) -> Calendar:
-        fields = self._at.fields(node, "a calendar", {"zone"}, {"hours", "holidays"})
-        zone = self._at.text(fields["zone"])
-        if zone not in available_timezones():
-            raise self._at.error(fields["zone"], f"there is no zone {zone}; write it as Europe/Madrid")
-        days_off = self._holidays(fields["holidays"]) if "holidays" in fields else Holidays()
-        if "hours" not in fields:
-            if "holidays" in fields:
-                raise self._at.error(
-                    fields["holidays"], "holidays need hours; without hours it is always open"
-                )
-            return Calendar(ZoneInfo(zone))
-        shifts: list[tuple[Span, ...]] = [()] * 7
-        for key, spans in self._at.items(fields["hours"], "hours"):
-            for day in self._weekdays(key):
-                if shifts[day]:
-                    raise self._at.error(key, f"{_WEEKDAYS[day]} is given twice")
-                shifts[day] = self._shifts(spans)
-        calendar = Calendar(ZoneInfo(zone), tuple(shifts), days_off)
-        try:
-            next_open(calendar, from_milliseconds(1_767_225_600_000))
-        except NeverOpen:
-            raise self._at.error(node, "this calendar is never open; give it hours") from None
-        return calendar
-
-    def _weekdays(self, key: Node) -> range:
-        first, dash, last = self._at.text(key).partition("-")
-        last = last if dash else first
-        if first not in _WEEKDAYS or last not in _WEEKDAYS or _WEEKDAYS.index(first) > _WEEKDAYS.index(last):
-            raise self._at.error(key, "write days as mon, or mon-fri")
-        return range(_WEEKDAYS.index(first), _WEEKDAYS.index(last) + 1)
-
-    def _shifts(self, node: Node) -> tuple[Span, ...]:
-        spans: list[Span] = []
-        for each in self._at.list(node, "a day's hours"):
-            match = re.fullmatch(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", self._at.text(each))
-            begin, end = ((int(match[n]) * 60 + int(match[n + 1])) * 60_000 if match else 0 for n in (1, 3))
-            if match is None or begin >= end or end > 86_400_000:
-                raise self._at.error(
-                    each, 'write hours as "09:00-14:00", the later time last; a night as two days\' hours'
-                )
-            if spans and begin < spans[-1][1]:
-                raise self._at.error(each, "these hours overlap those before; write them in order and apart")
-            spans.append((begin, end))
-        return tuple(spans)
-
-    def _holidays(self, node: Node) -> Holidays:
-        fields = self._at.fields(node, "holidays", set(), {"country", "subdivision", "also", "worked"})
-        country = self._at.text(fields["country"]) if "country" in fields else None
-        subdivision = self._at.text(fields["subdivision"]) if "subdivision" in fields else None
-        if country is not None:
-            known = holidays.list_supported_countries()
-            if country not in known:
-                raise self._at.error(
-                    fields["country"], f"no holidays of {country} are known; write ES, DE, US…"
-                )
-            if subdivision is not None and subdivision not in known[country]:
-                some = ", ".join(known[country]) or "none"
-                raise self._at.error(fields["subdivision"], f"{country} has no {subdivision}; it has {some}")
-        elif subdivision is not None:
-            raise self._at.error(fields["subdivision"], "a subdivision needs its country")
-        also, worked = (
-            frozenset(self._date(each) for each in self._at.list(fields[name], name))
-            if name in fields
-            else frozenset()
-            for name in ("also", "worked")
-        )
-        return Holidays(country, subdivision, also, worked)
-
-    def _date(self, node: Node) -> date:
-        try:
-            return date.fromisoformat(self._at.text(node))
-        except ValueError:
-            raise self._at.error(node, "write a day as 2026-12-24") from None
 
     def _known_calendar(self, node: Node) -> Calendar:
         return self._calendars[self._at.choice(node, "calendar", set(self._calendars))]
@@ -279,7 +199,10 @@ class _Reader:
         for variant, _ in variants or [("", 0)]:
             if playbook.first(variant) is None:
                 raise self._at.error(fields["steps"], f"variant {variant} has no step; give it one")
-        return replace(playbook, digest=sha256(_canonical(asdict(playbook)).encode()).hexdigest()[:16])
+        content = asdict(playbook)
+        for step in content["steps"]:
+            step["deed"] = step.pop("task")  # as digests that are kept with follow-ups were made
+        return replace(playbook, digest=sha256(_canonical(content).encode()).hexdigest()[:16])
 
     def _entry(self, node: Node) -> Entry:
         on_node = {key.text: value for key, value in self._at.items(node, "enter")}.get("on")
@@ -337,7 +260,7 @@ class _Reader:
                 follows[ActivityResult(result.text)] = name
         return Step(
             name=names[place],
-            deed=self._of_deed(fields),
+            task=self._of_task(fields),
             automatic=automatic,
             template=self._name(fields["template"], "template") if "template" in fields else None,
             follows=follows,
@@ -347,11 +270,11 @@ class _Reader:
             ),
         )
 
-    def _deed(self, node: Node, what: str) -> Deed:
-        return self._of_deed(self._at.fields(node, what, {"do", "after"}, {"hours", "grace"}))
+    def _task(self, node: Node, what: str) -> Task:
+        return self._of_task(self._at.fields(node, what, {"do", "after"}, {"hours", "grace"}))
 
-    def _of_deed(self, fields: Mapping[str, Node]) -> Deed:
-        return Deed(
+    def _of_task(self, fields: Mapping[str, Node]) -> Task:
+        return Task(
             ActivityKind(self._at.choice(fields["do"], "channel", _KINDS)),
             self._delay(fields["after"]),
             cast(
@@ -421,6 +344,3 @@ def _plain(node: Node) -> str:
     if isinstance(node, Listing):
         return "[" + ",".join(map(_plain, node.parts)) + "]"
     return repr(node.text)
-
-
-__all__ = ["ALWAYS", "LineError", "default_book", "default_text", "read"]

@@ -1,4 +1,4 @@
-"""Playbooks: what is done for whom, when, and by whom. Read from YAML by `reading`."""
+"""Playbooks: what is done for whom, when, and by whom. Read from YAML by `playbook_parser`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Delay:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Task:
     """Something to do, and when."""
 
     action: ActivityKind
@@ -71,10 +71,10 @@ class Step:
     """A step of a playbook. `follows` says which step (or `end`) comes after which result."""
 
     name: str
-    deed: Deed
+    task: Task
     automatic: bool = False
     template: str | None = None
-    follows: Mapping[ActivityResult, str] = None  # type: ignore[assignment]  # always given by `reading`
+    follows: Mapping[ActivityResult, str] = None  # type: ignore[assignment]  # always given by `playbook_parser`
     variants: frozenset[str] = frozenset()
     """Those it belongs to; all, when empty."""
 
@@ -177,11 +177,11 @@ class Book:
     grace: Delay
     escalate_after: Delay
     playbooks: Mapping[str, Playbook]
-    afterwards: Mapping[ActivityResult, Deed]
-    otherwise: Deed
-    replied: Deed
-    unsubscribed: Deed
-    paused: Deed
+    afterwards: Mapping[ActivityResult, Task]
+    otherwise: Task
+    replied: Task
+    unsubscribed: Task
+    paused: Task
     reply_signals: frozenset[str]
 
     @cached_property
@@ -193,7 +193,7 @@ class Book:
                 kinds |= playbook.entry.conditions["kind"]
         return frozenset(kinds)
 
-    def entered_by(self, on: str, lead: Known, **said: str) -> Playbook | None:
+    def entered_by(self, on: str, lead: Known, said: Mapping[str, str]) -> Playbook | None:
         """The first playbook that what happened brings the lead into."""
         return next(
             (
@@ -216,19 +216,19 @@ class Book:
         """A rep; one who is not listed works as the team does."""
         return self.reps.get(name or TEAM) or self.reps[TEAM]
 
-    def due(self, deed: Deed, owner: str | None, zone: str | None, since: datetime) -> datetime:
-        """When a deed is due: after its delay, when those are open whom it asks for; the rep's hours, if they never
+    def due(self, task: Task, owner: str | None, zone: str | None, since: datetime) -> datetime:
+        """When a task is due: after its delay, when those are open whom it asks for; the rep's hours, if they never
         meet."""
         rep = self.rep(owner).calendar
         try:
-            return _after(self._hours(deed.hours, rep, zone), rep, deed.after, since)
+            return _after(self._hours(task.hours, rep, zone), rep, task.after, since)
         except NeverOpen:
-            return _after(rep, rep, deed.after, since)
+            return _after(rep, rep, task.after, since)
 
-    def late(self, deed: Deed | None, owner: str | None, due: datetime) -> tuple[datetime, datetime]:
+    def late(self, task: Task | None, owner: str | None, due: datetime) -> tuple[datetime, datetime]:
         """When a step due then is overdue, and when its owner's manager hears of it, by the owner's hours."""
         calendar = self.rep(owner).calendar
-        overdue = _after(calendar, calendar, (deed.grace if deed else None) or self.grace, due)
+        overdue = _after(calendar, calendar, (task.grace if task else None) or self.grace, due)
         return overdue, max(overdue, _after(calendar, calendar, self.escalate_after, due))
 
     def _hours(self, within: Within, rep: Calendar, zone: str | None) -> Hours:

@@ -14,12 +14,14 @@ from pydantic import BaseModel, Field
 from services.gateway.access.keys import Holder, KeyRing, Role, Scope
 from services.gateway.api import KeyFirst, admit
 from services.gateway.calendars import ical as agenda
+from services.gateway.calendars.commands import (
+    OpenCalendar,
+)
 from services.gateway.calendars.feeds import Feed, Feeds
 from services.gateway.quick_log import Language
 from services.gateway.store import Views
 from services.gateway.text import catalogue
 from shared.clock import Clock
-from shared.commands import OpenCalendar
 from shared.errors import Forbidden, NotFound, Refused
 from shared.events.base import Instant
 

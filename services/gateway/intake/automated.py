@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.clock import clamp
-from shared.commands import SendSignal
+from shared.commands.signals import (
+    SendSignal,
+)
 from shared.events.base import HISTORY_AFTER
 from shared.events.signals import Automated
 

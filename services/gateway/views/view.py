@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from services.gateway.views.promises import effect
-from shared.commands import Profile
+from shared.commands.leads import (
+    Profile,
+)
 from shared.events.base import Event, Instant
 from shared.events.followup import (
     ActivityKind,
@@ -168,8 +170,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case LeadStageChanged():
             return replace(view, stage=event.stage)
         case LeadOffered():
-            stages = list(Stage)
-            stage = max(view.stage or Stage.NEW, Stage.PROPOSAL, key=stages.index)
+            stage = event.stage_after(view.stage or Stage.NEW)
             return replace(view, stage=stage, value=event.value or view.value)
         case LeadWon():
             return replace(view, status=Status.WON, closed_at=event.at, value=event.value or view.value)

@@ -11,7 +11,13 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from shared import contacts, text
 from shared.clock import from_number, in_utc
-from shared.commands import CaptureLead, FieldWarning, LeadForm, Profile, ProfileForm
+from shared.commands.leads import (
+    CaptureLead,
+    FieldWarning,
+    LeadForm,
+    Profile,
+    ProfileForm,
+)
 from shared.events.leads import Money, Stage
 from shared.fields import LINE_LENGTH
 

@@ -8,13 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.commands import (
+from shared.commands.history import (
+    Person,
+)
+from shared.commands.leads import (
     CaptureLead,
     ChangeStage,
     LoseLead,
     MergeLeads,
     OfferLead,
-    Person,
     Profile,
     QualifyLead,
     SplitLead,
@@ -80,10 +82,10 @@ class Lead:
     """The lead that this one was merged into."""
 
 
-Told = tuple[Lead, list[LeadEvent]]
+Decision = tuple[Lead, list[LeadEvent]]
 
 
-def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime) -> Told:
+def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime) -> Decision:
     """Begin a lead. Raises `Conflict("lead-exists")`."""
     if lead is not None:
         raise Conflict("lead-exists", f"lead {lead_id} was captured before")
@@ -115,7 +117,7 @@ def capture(lead: Lead | None, lead_id: str, command: CaptureLead, at: datetime)
     return lead, [captured]
 
 
-def bring_in(lead: Lead | None, lead_id: str, command: Person, at: datetime) -> Told:
+def bring_in(lead: Lead | None, lead_id: str, command: Person, at: datetime) -> Decision:
     """Begin a lead as another program has it, with the offer that is out or its end. Raises as `capture`."""
     lead, facts = capture(lead, lead_id, command, at)
     end, last = command.end, command.last_activity
@@ -132,7 +134,7 @@ def bring_in(lead: Lead | None, lead_id: str, command: Person, at: datetime) -> 
     return lead, facts
 
 
-def change_stage(lead: Lead | None, command: ChangeStage, at: datetime) -> Told:
+def change_stage(lead: Lead | None, command: ChangeStage, at: datetime) -> Decision:
     lead = _open(lead)
     if lead.stage is command.stage:
         raise Refused("stage-unchanged", f"lead {lead.id} is at stage {lead.stage} already")
@@ -140,27 +142,26 @@ def change_stage(lead: Lead | None, command: ChangeStage, at: datetime) -> Told:
     return replace(lead, stage=command.stage), [changed]
 
 
-def offer(lead: Lead | None, command: OfferLead, at: datetime) -> Told:
+def offer(lead: Lead | None, command: OfferLead, at: datetime) -> Decision:
     """Record an offer: the lead is at the proposal stage at least."""
     lead = _open(lead)
-    stages = list(Stage)
-    stage = max(lead.stage, Stage.PROPOSAL, key=stages.index)
-    return replace(lead, stage=stage), [LeadOffered(lead_id=lead.id, at=at, value=command.value)]
+    stage = lead.stage.at_least(Stage.PROPOSAL)
+    return replace(lead, stage=stage), [LeadOffered(lead_id=lead.id, at=at, value=command.value, stage=stage)]
 
 
-def win(lead: Lead | None, command: WinLead, at: datetime) -> Told:
+def win(lead: Lead | None, command: WinLead, at: datetime) -> Decision:
     lead = _open(lead)
     won = replace(lead, status=Status.WON, closed_at=at, value=command.value)
     return won, [LeadWon(lead_id=lead.id, at=at, value=command.value)]
 
 
-def lose(lead: Lead | None, command: LoseLead, at: datetime) -> Told:
+def lose(lead: Lead | None, command: LoseLead, at: datetime) -> Decision:
     lead = _open(lead)
     lost = replace(lead, status=Status.LOST, closed_at=at, lost_because=command.reason)
     return lost, [LeadLost(lead_id=lead.id, at=at, reason=command.reason)]
 
 
-def qualify(lead: Lead | None, command: QualifyLead, at: datetime) -> Told:
+def qualify(lead: Lead | None, command: QualifyLead, at: datetime) -> Decision:
     """Say what a lead is, also a closed one. Raises `Refused("consent-missing")`."""
     lead = _own(lead)
     consent = command.consent or lead.consent
@@ -175,7 +176,7 @@ def qualify(lead: Lead | None, command: QualifyLead, at: datetime) -> Told:
     return qualified, [_qualified(qualified, at)]
 
 
-def withdraw(lead: Lead | None, _: WithdrawConsent, at: datetime) -> Told:
+def withdraw(lead: Lead | None, _: WithdrawConsent, at: datetime) -> Decision:
     """Forget what concerns the person. Nothing is told when nothing was held."""
     lead = _own(lead)
     withdrawn = replace(lead, person={}, consent=None)
@@ -191,7 +192,7 @@ def _qualified(lead: Lead, at: datetime) -> LeadQualified:
     )
 
 
-def merge(lead: Lead | None, command: MergeLeads, at: datetime) -> Told:
+def merge(lead: Lead | None, command: MergeLeads, at: datetime) -> Decision:
     """Take another lead in. Whether that one comes is its own to say: see `absorb` and `keep_out`."""
     lead = _own(lead)
     if command.absorb == lead.id:
@@ -207,7 +208,7 @@ def merge(lead: Lead | None, command: MergeLeads, at: datetime) -> Told:
     return merged, [LeadsMerged(lead_id=lead.id, at=at, absorbed=command.absorb, turn=turn)]
 
 
-def split(lead: Lead | None, command: SplitLead, at: datetime) -> Told:
+def split(lead: Lead | None, command: SplitLead, at: datetime) -> Decision:
     """Let a merged lead go."""
     lead = _own(lead)
     if command.member not in lead.members:
@@ -215,7 +216,7 @@ def split(lead: Lead | None, command: SplitLead, at: datetime) -> Told:
     return _without(lead, command.member, at)
 
 
-def absorb(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
+def absorb(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Decision:
     """Become part of another lead, as the survivor has said. Raises `Conflict` when that cannot be."""
     if lead is None:
         raise NotFound("lead-not-found", "the lead to be merged does not exist; capture it first")
@@ -232,7 +233,7 @@ def absorb(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
     return replace(lead, survivor=survivor), [merged]
 
 
-def release(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
+def release(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Decision:
     """Stand alone again, as the survivor has said."""
     if lead is None:
         raise NotFound("lead-not-found", "the lead to be split off does not exist")
@@ -241,18 +242,18 @@ def release(lead: Lead | None, survivor: str, turn: int, at: datetime) -> Told:
     return replace(lead, survivor=None), [LeadSplit(lead_id=lead.id, at=at, survivor=survivor, turn=turn)]
 
 
-def keep_out(lead: Lead | None, member: str, turn: int, at: datetime) -> Told:
+def keep_out(lead: Lead | None, member: str, turn: int, at: datetime) -> Decision:
     """Take a merge back that the other lead could not follow, unless something happened to them since."""
     if lead is None:
         raise NotFound("lead-not-found", "the lead that was to survive does not exist")
     return _without(lead, member, at) if lead.members.get(member) == turn else (lead, [])
 
 
-def _without(lead: Lead, member: str, at: datetime) -> Told:
+def _without(lead: Lead, member: str, at: datetime) -> Decision:
     turn = lead.turns + 1
     members = {id: each for id, each in lead.members.items() if id != member}
-    told = LeadSplit(lead_id=lead.id, at=at, absorbed=member, turn=turn)
-    return replace(lead, turns=turn, members=members), [told]
+    parted = LeadSplit(lead_id=lead.id, at=at, absorbed=member, turn=turn)
+    return replace(lead, turns=turn, members=members), [parted]
 
 
 def _own(lead: Lead | None) -> Lead:

@@ -7,7 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.commands import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Instant
 from shared.events.tickets import (
@@ -54,7 +58,7 @@ class Ticket:
     resolution: str | None = None
 
 
-Told = tuple[Ticket, list[TicketEvent]]
+Decision = tuple[Ticket, list[TicketEvent]]
 
 
 def pack(ticket: Ticket, kept: int = KEPT) -> tuple[Ticket, tuple[Message, ...]]:
@@ -65,7 +69,7 @@ def pack(ticket: Ticket, kept: int = KEPT) -> tuple[Ticket, tuple[Message, ...]]
     return replace(ticket, messages=ticket.messages[-kept:], earlier=ticket.earlier + len(old)), old
 
 
-def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetime) -> Told:
+def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetime) -> Decision:
     if ticket is not None:
         raise Conflict("ticket-exists", f"ticket {ticket_id} was opened before")
     messages = (Message(Author.CUSTOMER, at, command.text),) if command.text else ()
@@ -82,13 +86,13 @@ def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetim
     return opened, [fact]
 
 
-def reply(ticket: Ticket | None, command: ReplyTicket, at: datetime) -> Told:
+def reply(ticket: Ticket | None, command: ReplyTicket, at: datetime) -> Decision:
     ticket = _open(ticket)
     replied = replace(ticket, messages=(*ticket.messages, Message(command.author, at, command.text)))
     return replied, [TicketReplied(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, author=command.author)]
 
 
-def resolve(ticket: Ticket | None, command: ResolveTicket, at: datetime) -> Told:
+def resolve(ticket: Ticket | None, command: ResolveTicket, at: datetime) -> Decision:
     ticket = _open(ticket)
     resolved = replace(ticket, status=Status.RESOLVED, resolved_at=at, resolution=command.resolution)
     fact = TicketResolved(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, resolution=command.resolution)

@@ -12,7 +12,18 @@ import pytest
 from cli.demo.audit import Shown, Verdict, judge
 from cli.demo.player import Played
 from cli.demo.script import Beat
-from shared.commands import CaptureLead, LogActivity, OpenTicket, SendSignal
+from shared.commands.followup import (
+    LogActivity,
+)
+from shared.commands.leads import (
+    CaptureLead,
+)
+from shared.commands.signals import (
+    SendSignal,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+)
 from shared.events.base import Event, Recorded, Trace
 from shared.events.followup import ActivityKind, ActivityLogged, ActivityResult, NextStepScheduled
 from shared.events.leads import Channel, LeadCaptured

@@ -5,7 +5,9 @@ from __future__ import annotations
 import httpx
 
 from cli.demo.performance import make_keys
-from shared.commands import CaptureLead
+from shared.commands.leads import (
+    CaptureLead,
+)
 from tests.cli.demo.conftest import Run
 from tests.conftest import System
 

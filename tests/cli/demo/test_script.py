@@ -11,7 +11,17 @@ from cli.demo.script import BEFORE, Beat, entered_texts, script
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
-from shared.commands import CaptureLead, LogActivity, OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.followup import (
+    LogActivity,
+)
+from shared.commands.leads import (
+    CaptureLead,
+)
+from shared.commands.tickets import (
+    OpenTicket,
+    ReplyTicket,
+    ResolveTicket,
+)
 from shared.events.base import HISTORY_AFTER
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

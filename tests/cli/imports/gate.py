@@ -12,7 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.commands import HistoryRow, HistoryRows, RowOutcome, RowOutcomes
+from shared.commands.history import (
+    HistoryRow,
+    HistoryRows,
+    RowOutcome,
+    RowOutcomes,
+)
 from shared.web import MAX_BODY_BYTES
 
 KEY = "a-key"

@@ -15,7 +15,10 @@ from cli.imports.mapping import MappingError, parse_mapping
 from cli.imports.ordering import by_lead
 from cli.imports.rows import Ready, understand
 from cli.imports.run import run
-from shared.commands import Offered, Won
+from shared.commands.history import (
+    Offered,
+    Won,
+)
 from shared.errors import Refused
 from tests.cli.imports.gate import KEY, Gate
 

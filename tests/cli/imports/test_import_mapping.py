@@ -10,7 +10,15 @@ from cli.imports.mapping import MappingError, parse_mapping
 from cli.imports.meaning import ValuedSignal
 from cli.imports.raw import Raw
 from cli.imports.rows import Reject, understand
-from shared.commands import Activity, Captured, HistoryRow, Lost, Signal, StageChanged, Won
+from shared.commands.history import (
+    Activity,
+    Captured,
+    HistoryRow,
+    Lost,
+    Signal,
+    StageChanged,
+    Won,
+)
 
 COLUMNS = "columns: {lead: deal, time: at, activity: step}\n"
 

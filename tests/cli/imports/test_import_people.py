@@ -19,7 +19,9 @@ from cli.imports.mapping import MappingError, load_mapping, parse_mapping
 from cli.imports.meaning import Mapping
 from cli.imports.preview import preview
 from cli.imports.run import run
-from shared.commands import Person
+from shared.commands.history import (
+    Person,
+)
 from shared.errors import Refused
 from tests.cli.imports.gate import KEY, Gate
 

@@ -15,7 +15,9 @@ from cli.imports.readers import Source
 from cli.imports.rows import Ready, understand
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead
-from shared.commands import HistoryRow
+from shared.commands.history import (
+    HistoryRow,
+)
 
 ROOT = Path(__file__).parents[3]
 REAL_LOG = ROOT.parent / "shared/data/bpi12_first_half.csv.gz"
@@ -45,7 +47,7 @@ def test_no_row_of_the_real_log_is_rejected_neither_here_nor_by_the_domain() -> 
 
 
 ACTION = re.compile(rb'"action":"([a-z]+)"')
-DECISIONS: dict[str, Callable[[Any, Any], domain.Told]] = {
+DECISIONS: dict[str, Callable[[Any, Any], domain.Decision]] = {
     "captured": lambda lead, row: domain.capture(lead, row.lead_id, row.what, row.at),
     "stage": lambda lead, row: domain.change_stage(lead, row.what, row.at),
     "offered": lambda lead, row: domain.offer(lead, row.what, row.at),

@@ -25,7 +25,9 @@ from cli.imports.progress import Progress
 from cli.imports.readers import Source
 from cli.imports.rows import Ready, understand
 from cli.imports.run import run
-from shared.commands import HistoryRow
+from shared.commands.history import (
+    HistoryRow,
+)
 from shared.errors import AscuaError, Forbidden, Refused, Unavailable
 from tests.cli.imports.gate import KEY, Gate, Killed
 

@@ -11,7 +11,16 @@ from cli.imports.readers import Source
 from cli.imports.rows import Reject, understand
 from cli.lab.histories import History, history
 from services.scoring.processor.fact_mapping import MappedFact, map_event
-from shared.commands import Activity, Captured, HistoryRow, Lost, Offered, Signal, StageChanged, Won
+from shared.commands.history import (
+    Activity,
+    Captured,
+    HistoryRow,
+    Lost,
+    Offered,
+    Signal,
+    StageChanged,
+    Won,
+)
 from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityLogged
 from shared.events.leads import LeadCaptured, LeadLost, LeadOffered, LeadStageChanged, LeadWon, Stage

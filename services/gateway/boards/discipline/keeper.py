@@ -24,7 +24,12 @@ from services.gateway.boards.discipline.trail import Trail
 from services.gateway.clients import Backends
 from services.gateway.store import Trails
 from shared.clock import milliseconds
-from shared.commands import Worked, WorkedBeyond, WorkedSpan, WorkedSpans
+from shared.commands.followup import (
+    Worked,
+    WorkedBeyond,
+    WorkedSpan,
+    WorkedSpans,
+)
 from shared.errors import AscuaError, Unavailable
 from shared.logs import logger
 from shared.tasks import ended
