@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
-from services.gateway.access.keys import Holder, KeyRing, Scope
+from services.gateway.access.admission import KeyFirst, admit
+from services.gateway.access.keys import KeyRing, Scope
 from services.gateway.boards.heat.standing import Turn
 from services.gateway.clients import Backends
 from services.gateway.intake.automated import Arrivals
@@ -58,7 +57,6 @@ from shared.events.scoring import Band, RulesVersion
 from shared.fields import Time
 from shared.web import IdempotencyKey, LeadPath
 
-COOKIE = "ascua_key"
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
@@ -104,44 +102,6 @@ class LeadNow(BaseModel):
     heat: float | None
     lead: LeadView
     position: str = Field(description="Where `GET /v1/stream?from=` takes over from this view.")
-
-
-_BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key that `ascua keys create` makes.")
-
-
-class Admission:
-    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
-
-    def __init__(self, keys: KeyRing, scope: Scope) -> None:
-        self._keys = keys
-        self._scope = scope
-
-    async def __call__(self, request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Holder:
-        admitted: dict[Scope, Holder] = request.scope.setdefault("ascua.admitted", {})
-        if self._scope not in admitted:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-            admitted[self._scope] = await self._keys.admit(key, self._scope)
-        return admitted[self._scope]
-
-
-def admit(keys: KeyRing, scope: Scope) -> Any:
-    return Depends(Admission(keys, scope))
-
-
-class KeyFirst(APIRoute):
-    """A route that asks for the key before it reads the body: who may not come in is not listened to."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-        asked = [each.call for each in self.dependant.dependencies if isinstance(each.call, Admission)]
-
-        async def answer(request: Request) -> Response:
-            for admission in asked:
-                await admission(request)
-            return await handle(request)
-
-        return answer
 
 
 def commands(backends: Backends, keys: KeyRing) -> APIRouter:

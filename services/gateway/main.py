@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import AfterValidator
 
 from services.gateway import api
+from services.gateway.access.admission import Admission
 from services.gateway.access.keys import KeyRing, Scope
 from services.gateway.boards.discipline import api as boards
 from services.gateway.boards.discipline.keeper import Keeper
@@ -136,7 +137,7 @@ def app(settings: Settings) -> FastAPI:
         "gateway",
         parts,
         routers,
-        guard=api.Admission(keys, Scope.OPERATE),
+        guard=Admission(keys, Scope.OPERATE),
         ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
     )
     gateway.mount("/static", docs.Static(directory=pages.STATIC))

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from services.gateway.access.admission import (
+    KeyFirst,
+    admit,
+)
 from services.gateway.access.keys import Holder, KeyRing, Role, Scope
-from services.gateway.api import KeyFirst, admit
 from services.gateway.calendars import ical as agenda
 from services.gateway.calendars.feeds import Feed, Feeds
 from services.gateway.quick_log import Language

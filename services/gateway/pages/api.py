@@ -24,8 +24,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic_core import to_json
 
 from services.gateway import handlers
+from services.gateway.access.admission import (
+    COOKIE,
+    admit,
+)
 from services.gateway.access.keys import KeyRing, Scope
-from services.gateway.api import COOKIE, admit
 from services.gateway.clients import Backends
 from services.gateway.live import Live
 from services.gateway.quick_log import Language

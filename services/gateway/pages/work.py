@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Cookie, Depends, Query, Response
 
 from services.gateway import handlers
+from services.gateway.access.admission import (
+    admit,
+)
 from services.gateway.access.keys import Holder, KeyRing, Scope
-from services.gateway.api import admit
 from services.gateway.boards.discipline import api as boards
 from services.gateway.boards.discipline.api import Asked
 from services.gateway.boards.discipline.board import By

@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from services.gateway.access.admission import (
+    admit,
+)
 from services.gateway.access.keys import KeyRing, Scope
-from services.gateway.api import admit
 from services.gateway.boards.cursors import read_cursor, write_cursor
 from services.gateway.boards.discipline import board as discipline
 from services.gateway.boards.discipline.board import By, Choice, Hint, Row
