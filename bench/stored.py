@@ -8,9 +8,10 @@ from functools import partial, reduce
 from random import Random
 from typing import Any
 
+from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail, trace
 from services.gateway.boards.heat.standing import placed
-from services.gateway.store import Trails, Views
+from services.gateway.views.store import Views
 from services.gateway.views.view import LeadView, follow
 from services.leads.domain.lead import capture
 from services.leads.store import leads
@@ -18,13 +19,8 @@ from services.scoring.handlers import entry_of
 from services.scoring.ledger import Ledger
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.lead import Lead, heat_of, take_in
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-    compile_rules,
-)
-from services.scoring.scorecard.defaults import (
-    default_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
+from services.scoring.scorecard.defaults import default_rules
 from shared.bus import Received
 from shared.commands import CaptureLead, Profile
 from shared.documents import Decision, Documents, Step

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from services.gateway.handlers import PROJECTED
+from services.gateway.views.projector import PROJECTED
 from shared.bus.positions import committed
 from shared.bus.topics import Topics, admin
 from shared.errors import Refused, Unavailable

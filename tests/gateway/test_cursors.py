@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway import handlers
 from services.gateway.boards.cursors import read_cursor, write_cursor
-from services.gateway.boards.discipline import api as boards
+from services.gateway.boards.day import query
 from services.gateway.boards.discipline import board
-from services.gateway.boards.discipline.api import Asked
 from services.gateway.boards.discipline.figures import Figure, Item
 from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.boards.discipline.query import Asked, part
 from services.gateway.boards.discipline.trail import Trail
-from services.gateway.store import Views
+from services.gateway.views.store import Views
 from services.gateway.views.view import LeadView, NextStep, Status
 from services.scoring import handlers as scoring
 from services.scoring.ledger import Entry, Ledger
@@ -53,9 +52,9 @@ def test_what_is_behind_a_figure(seconds: list[float], size: int) -> None:
     kept, asked = cast("Keeper", Listed(items)), cast("Asked", SimpleNamespace(look=None, choice=None))
 
     async def followed() -> list[Item]:
-        _, found, cursor = await boards.part(kept, Figure.SPEED, asked, None, size)
+        _, found, cursor = await part(kept, Figure.SPEED, asked, None, size)
         while cursor is not None:
-            _, page, cursor = await boards.part(kept, Figure.SPEED, asked, cursor, size)
+            _, page, cursor = await part(kept, Figure.SPEED, asked, cursor, size)
             found = found + page
         return found
 
@@ -88,8 +87,8 @@ async def test_a_day_with_more_than_it_can_show_has_the_same_steps_each_time(mon
     await views.apply([Step(view.lead_id, lambda _, view=view: (view, ())) for view in reversed(some)])
 
     for _ in range(2):
-        day = await handlers.day(views, "eva", ZoneInfo("UTC"), NOON)
-        assert [todo.view.lead_id for todo in day.now] == [view.lead_id for view in some[: handlers.STEPS]]
+        day = await query.day(views, "eva", ZoneInfo("UTC"), NOON)
+        assert [todo.view.lead_id for todo in day.now] == [view.lead_id for view in some[: query.STEPS]]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(min_size=1, max_size=20))

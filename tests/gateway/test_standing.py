@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway import handlers
+from services.gateway.boards.heat.placement import place_again, place_first
+from services.gateway.boards.heat.query import ranking
 from services.gateway.boards.heat.standing import EXACT, LEAST, Turn, placed, turn
-from services.gateway.store import Views
+from services.gateway.views.store import Views
 from services.gateway.views.view import Heat, LeadView, NextStep, Status, follow
 from shared.documents import Step
 from shared.events.followup import ActivityKind
@@ -46,7 +47,7 @@ async def pages(views: Views, size: int, now: datetime = NOON, band: Band = Band
     found: list[list[str]] = []
     cursor = None
     while cursor is not None or not found:
-        board = await handlers.heat_board(views, band, cursor, size, now)
+        board = await ranking(views, band, cursor, size, now)
         found.append([line.view.lead_id for line in board.lines])
         cursor = board.next_cursor
     return found
@@ -122,7 +123,7 @@ async def test_as_heat_fades_at_different_rates_and_hours_come_the_board_stays_i
     views = await kept(mongo, *some)
     for passed in (timedelta(minutes=5), timedelta(hours=7), timedelta(days=3)):
         now = NOON + passed
-        while await handlers.place_again(views, lambda now=now: now):
+        while await place_again(views, lambda now=now: now):
             pass
         later = [view for view in some if turn(view, now) is Turn.LATER]
         ready = {view.lead_id: view.heat.now(now) for view in some if view not in later and view.heat}
@@ -157,6 +158,6 @@ async def test_leads_from_before_there_were_standings_get_one(mongo: Mongo) -> N
     await views.collection.update_many({}, {"$unset": {"state.standing": 1}})
     assert await pages(views, 10) == [[]]
 
-    await handlers.place_first(views, lambda: NOON)
+    await place_first(views, lambda: NOON)
 
     assert await pages(views, 10) == [["ana", "ben"]]

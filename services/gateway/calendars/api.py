@@ -11,16 +11,13 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from services.gateway.access.admission import (
-    KeyFirst,
-    admit,
-)
+from services.gateway.access.admission import KeyFirst, admit
 from services.gateway.access.keys import Holder, KeyRing, Role, Scope
 from services.gateway.calendars import ical as agenda
 from services.gateway.calendars.feeds import Feed, Feeds
 from services.gateway.quick_log import Language
-from services.gateway.store import Views
 from services.gateway.text import catalogue
+from services.gateway.views.store import Views
 from shared.clock import Clock
 from shared.commands import OpenCalendar
 from shared.errors import Forbidden, NotFound, Refused

@@ -20,9 +20,9 @@ from services.gateway.boards.discipline.board import Board, By, Choice
 from services.gateway.boards.discipline.figures import FIRST_TRY, Figure, Item, Look, items, spans
 from services.gateway.boards.discipline.kept import KeptBoard, Place, Wanted
 from services.gateway.boards.discipline.spells import FOREVER
+from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail
-from services.gateway.clients import Backends
-from services.gateway.store import Trails
+from services.gateway.clients import Upstreams
 from shared.clock import milliseconds
 from shared.commands import Worked, WorkedBeyond, WorkedSpan, WorkedSpans
 from shared.errors import AscuaError, Unavailable
@@ -45,8 +45,8 @@ class Keeper:
     `alone_since` is the assignment in which this process follows all trails, or None while it does not.
     """
 
-    def __init__(self, trails: Trails, backends: Backends, alone_since: Callable[[], int | None]) -> None:
-        self._trails, self._backends, self._alone_since = trails, backends, alone_since
+    def __init__(self, trails: Trails, upstreams: Upstreams, alone_since: Callable[[], int | None]) -> None:
+        self._trails, self._backends, self._alone_since = trails, upstreams, alone_since
         self._kept: KeptBoard | None = None
         self._assignment: int | None = None
         self._is_whole = False
