@@ -17,10 +17,10 @@ from services.gateway.boards.day import query
 from services.gateway.boards.discipline import board
 from services.gateway.boards.discipline.figures import Figure, Item
 from services.gateway.boards.discipline.keeper import Keeper
-from services.gateway.boards.discipline.query import Asked, part
+from services.gateway.boards.discipline.query import Question, part
 from services.gateway.boards.discipline.trail import Trail
 from services.gateway.views.store import Views
-from services.gateway.views.view import LeadView, NextStep, Status
+from services.gateway.views.view import LeadStatus, LeadView, ShownStep
 from services.scoring import handlers as scoring
 from services.scoring.ledger import Entry, Ledger
 from shared.documents import Step
@@ -49,7 +49,7 @@ class Listed:
 def test_what_is_behind_a_figure(seconds: list[float], size: int) -> None:
     items = [Item(f"lead-{n}", Trail(f"lead-{n}"), None, NOON, each) for n, each in enumerate(seconds)]
     items.sort(key=board.place)
-    kept, asked = cast("Keeper", Listed(items)), cast("Asked", SimpleNamespace(look=None, choice=None))
+    kept, asked = cast("Keeper", Listed(items)), cast("Question", SimpleNamespace(look=None, choice=None))
 
     async def followed() -> list[Item]:
         _, found, cursor = await part(kept, Figure.SPEED, asked, None, size)
@@ -82,8 +82,8 @@ async def test_a_timeline(mongo: Mongo, limit: int) -> None:
 async def test_a_day_with_more_than_it_can_show_has_the_same_steps_each_time(mongo: Mongo) -> None:
     views = Views(mongo)
     await mongo.start()
-    step = NextStep("s", ActivityKind.CALL, NOON - timedelta(hours=3), "new_lead", "eva")
-    some = [LeadView(f"lead-{number:03}", Status.OPEN, next_step=step) for number in range(230)]
+    step = ShownStep("s", ActivityKind.CALL, NOON - timedelta(hours=3), "new_lead", "eva")
+    some = [LeadView(f"lead-{number:03}", LeadStatus.OPEN, next_step=step) for number in range(230)]
     await views.apply([Step(view.lead_id, lambda _, view=view: (view, ())) for view in reversed(some)])
 
     for _ in range(2):

@@ -34,7 +34,7 @@ HEADERS = {
 }
 
 
-class Calendar(BaseModel):
+class CalendarLink(BaseModel):
     """A feed, without its link: that was shown once."""
 
     id: str
@@ -45,7 +45,7 @@ class Calendar(BaseModel):
     created_at: Instant
 
 
-class CalendarOpened(Calendar):
+class CalendarOpened(CalendarLink):
     url: str = Field(description="The secret link. It is not shown again; whoever has it reads the steps.")
 
 
@@ -63,7 +63,7 @@ def router(views: Views, feeds: Feeds, keys: KeyRing, public_url: str, clock: Cl
         return CalendarOpened(**_told(feed).model_dump(), url=f"{public_url}calendars/{token}/steps.ics")
 
     @api.get("/v1/calendars", summary="The links there are, without what opens them")
-    async def calendars(holder: Holder = worker) -> list[Calendar]:
+    async def calendars(holder: Holder = worker) -> list[CalendarLink]:
         """All for an operator; for a rep their own."""
         return [
             _told(feed)
@@ -115,8 +115,8 @@ def _may(holder: Holder, rep: str) -> None:
         )
 
 
-def _told(feed: Feed) -> Calendar:
-    return Calendar(
+def _told(feed: Feed) -> CalendarLink:
+    return CalendarLink(
         id=feed.id,
         rep=feed.rep,
         zone=feed.zone,

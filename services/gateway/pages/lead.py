@@ -75,7 +75,7 @@ def router(
     return api
 
 
-def _fact(item: Mapping[str, Any], lead_id: str) -> phrases.Fact:
+def _fact(item: Mapping[str, Any], lead_id: str) -> phrases.TimelineLine:
     fact = phrases.fact(item)
     return fact if item["lead_id"] == lead_id else replace(fact, member=item["lead_id"])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.gateway.views.view import LastActivity
+from services.gateway.views.view import ShownActivity
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Money
 
@@ -27,7 +27,7 @@ DID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class TimelineLine:
     """A line of the timeline, of a `member` if it is not about the lead itself. `minor` ones are bookkeeping."""
 
     at: datetime
@@ -40,7 +40,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class HeatReason:
     """Something that makes heat what it is. `share` is its size beside the largest, 0 to 100."""
 
     title: str
@@ -76,13 +76,13 @@ def due(at: datetime, now: datetime) -> str:
     return f"in {_long(seconds)}" if seconds > 0 else f"{_long(-seconds)} late"
 
 
-def said(activity: LastActivity) -> tuple[str, str]:
+def said(activity: ShownActivity) -> tuple[str, str]:
     """What was done, and what came of it."""
     result = "" if activity.result is ActivityResult.DONE else words(activity.result)
     return DID[activity.kind], result
 
 
-def fact(item: Mapping[str, Any]) -> Fact:
+def fact(item: Mapping[str, Any]) -> TimelineLine:
     """A line of a timeline, from the item the API gives."""
     data: Mapping[str, Any] = item.get("data") or {}
     at, text = datetime.fromisoformat(item["at"]), item.get("text")
@@ -170,7 +170,7 @@ def fact(item: Mapping[str, Any]) -> Fact:
             return _fact(at, "ember", words(other.replace(".", " ")).capitalize())
 
 
-def reasons(why: Mapping[str, Any]) -> list[Reason]:
+def reasons(why: Mapping[str, Any]) -> list[HeatReason]:
     """Why heat is what it is, the weightiest first. They sum to the heat."""
     found: list[tuple[str, datetime | None, float]] = [
         (_kind(term["kind"]), datetime.fromisoformat(term["at"]), float(term["points"]))
@@ -200,15 +200,15 @@ def reasons(why: Mapping[str, Any]) -> list[Reason]:
     largest = max((abs(points) for _, _, points in found), default=1.0)
     found.sort(key=lambda each: -abs(each[2]))
     return [
-        Reason(title.capitalize(), at, points, round(100 * abs(points) / largest, 1))
+        HeatReason(title.capitalize(), at, points, round(100 * abs(points) / largest, 1))
         for title, at, points in found
     ]
 
 
 def _fact(
     at: datetime, icon: str, title: str, *details: str, text: str | None = None, minor: bool = False
-) -> Fact:
-    return Fact(at, icon, title, tuple(each for each in details if each), text, minor)
+) -> TimelineLine:
+    return TimelineLine(at, icon, title, tuple(each for each in details if each), text, minor)
 
 
 def _owned(data: Mapping[str, Any]) -> str:

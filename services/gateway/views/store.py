@@ -19,7 +19,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _HOTTEST = -1e9
 _LAST = 1e9
 
-Place = tuple[float, str]
+After = tuple[float, str]
 """Where a lead stands on a board: its order, and of equals its id."""
 
 
@@ -32,7 +32,7 @@ class Views(Documents[LeadView]):
         )
         self._stretches: dict[object, Any] = {}
 
-    async def standing(self, band: Band, after: Place | None, limit: int) -> list[LeadView]:
+    async def standing(self, band: Band, after: After | None, limit: int) -> list[LeadView]:
         """Open leads of a band from behind `after` in the order of their standings, and of equals by id."""
         found: list[LeadView] = []
         band_of, order = "state.standing.band", "state.standing.order"

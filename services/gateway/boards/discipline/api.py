@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import admit
 from services.gateway.access.keys import Scope
-from services.gateway.boards.discipline.board import By, Hint, Row
+from services.gateway.boards.discipline.board import By, FiguresRow, Hint
 from services.gateway.boards.discipline.figures import Figure, Item
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.parameters import asking
-from services.gateway.boards.discipline.query import Asked, part
+from services.gateway.boards.discipline.query import Question, part
 from services.gateway.boards.mounting import Ground
 from shared.events.base import Instant
 
@@ -36,9 +36,9 @@ class DisciplineBoard(BaseModel):
     period: Span
     before: Span
     by: By
-    total: Row
-    rows: tuple[Row, ...]
-    channels: tuple[Row, ...]
+    total: FiguresRow
+    rows: tuple[FiguresRow, ...]
+    channels: tuple[FiguresRow, ...]
     hints: tuple[Hint, ...]
     opens: dict[Figure, str]
 
@@ -75,7 +75,7 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
     read, question = [admit(ground.keys, Scope.READ)], asking(ground.clock)
 
     @api.get("/boards/discipline", dependencies=read, summary="Is follow-up really done?")
-    async def board(by: By = By.REP, asked: Asked = question) -> DisciplineBoard:
+    async def board(by: By = By.REP, asked: Question = question) -> DisciplineBoard:
         found = await keeper.board(asked.look, asked.before, asked.choice, by)
         query = urlencode(asked.query())
         return DisciplineBoard(
@@ -93,7 +93,7 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
     @api.get("/boards/discipline/{figure}", dependencies=read, summary="What a figure is made of")
     async def opened(
         figure: Figure,
-        asked: Asked = question,
+        asked: Question = question,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Opened:

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from services.gateway.boards.discipline import board as discipline
 from services.gateway.boards.discipline.board import Board, By, Choice
 from services.gateway.boards.discipline.figures import FIRST_TRY, Figure, Item, Look, items, spans
-from services.gateway.boards.discipline.kept import KeptBoard, Place, Wanted
+from services.gateway.boards.discipline.kept import BoardPlace, KeptBoard, Wanted
 from services.gateway.boards.discipline.spells import FOREVER
 from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail
@@ -113,7 +113,7 @@ class Keeper:
         )
         return count, await self._items(figure, look, places)
 
-    async def _items(self, figure: Figure, look: Look, places: Sequence[Place]) -> list[Item]:
+    async def _items(self, figure: Figure, look: Look, places: Sequence[BoardPlace]) -> list[Item]:
         """What stands at these places, read from the trails of a page; one that has just changed may be gone."""
         found = await self._trails.get_many([place.lead_id for place in places])
         trails = list(found.values())

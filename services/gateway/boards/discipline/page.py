@@ -13,7 +13,7 @@ from services.gateway.boards.discipline.board import By
 from services.gateway.boards.discipline.figures import HINTS, Figure
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.parameters import asking
-from services.gateway.boards.discipline.query import Asked, part
+from services.gateway.boards.discipline.query import Question, part
 from services.gateway.boards.mounting import Ground
 from services.gateway.pages.rendering import Tongue, WallClock, page_route
 from services.gateway.text import catalogue
@@ -31,7 +31,7 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
 
     @api.get("/discipline", dependencies=[reader])
     async def discipline_page(
-        tongue: Tongue, place: WallClock, by: By = By.REP, days: Days = USUAL_DAYS, asked: Asked = question
+        tongue: Tongue, place: WallClock, by: By = By.REP, days: Days = USUAL_DAYS, asked: Question = question
     ) -> Response:
         asked = asked if asked.is_dated else asked.lasting(timedelta(days=days))
         board = await keeper.board(asked.look, asked.before, asked.choice, by)
@@ -57,7 +57,7 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
         days: Days = USUAL_DAYS,
         board: By = By.REP,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
-        asked: Asked = question,
+        asked: Question = question,
     ) -> Response:
         count, page, more = await part(keeper, figure, asked, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
@@ -85,5 +85,5 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
     return api
 
 
-def _chosen(asked: Asked) -> dict[str, Any]:
+def _chosen(asked: Question) -> dict[str, Any]:
     return {name: value for name, value in asked.choice.named().items() if value is not None}

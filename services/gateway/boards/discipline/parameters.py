@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 
 from services.gateway.boards.discipline.board import Choice
 from services.gateway.boards.discipline.figures import Look, Period
-from services.gateway.boards.discipline.query import Asked
+from services.gateway.boards.discipline.query import Question
 from shared.clock import Clock, clamp
 from shared.errors import Refused
 from shared.events.base import LeadId, Slug
@@ -31,7 +31,7 @@ def asking(clock: Clock) -> Any:
         channel: Channel | None = None,
         origin: Slug | None = None,
         campaign: Slug | None = None,
-    ) -> Asked:
+    ) -> Question:
         now, is_dated = clock(), start is not None or end is not None
         seen = now if at is None else min(clamp(at, now), now)
         end = seen if end is None else clamp(end, now + LONGEST)
@@ -41,6 +41,6 @@ def asking(clock: Clock) -> Any:
         period = Period(start, end)
         choice = Choice(rep, channel, origin, campaign)
         before = period.before
-        return Asked(Look(period, min(seen, end)), Look(before, min(seen, before.end)), choice, is_dated)
+        return Question(Look(period, min(seen, end)), Look(before, min(seen, before.end)), choice, is_dated)
 
     return Depends(asked)

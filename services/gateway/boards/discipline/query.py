@@ -14,7 +14,7 @@ from shared.events.base import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """What a board is asked for: the look, the one at the period before, and whose work."""
 
     look: Look
@@ -22,7 +22,7 @@ class Asked:
     choice: Choice
     is_dated: bool = True
 
-    def lasting(self, length: timedelta) -> Asked:
+    def lasting(self, length: timedelta) -> Question:
         """The same about the time up to now."""
         period = Period(self.look.at - length, self.look.at)
         return replace(
@@ -41,7 +41,7 @@ class Asked:
 
 
 async def part(
-    keeper: Keeper, figure: Figure, asked: Asked, cursor: str | None, limit: int
+    keeper: Keeper, figure: Figure, asked: Question, cursor: str | None, limit: int
 ) -> tuple[int, list[Item], str | None]:
     """How many items a figure has, a page of them, and the cursor of the next. Raises `Refused("bad-cursor")`."""
     after = None if cursor is None else read_cursor(cursor)
