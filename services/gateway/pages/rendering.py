@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic_core import to_json
 
 from services.gateway.quick_log import Language
-from services.gateway.text import catalogue, phrases
+from services.gateway.text import catalogue, durations, phrases
 from services.gateway.views.view import LeadView
 from shared.clock import Clock
 from shared.errors import AscuaError, Forbidden
@@ -66,11 +66,15 @@ def renderer(clock: Clock) -> Render:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        ago=phrases.ago, as_json=as_json, due=phrases.due, level=phrases.level, money=phrases.money, rfc3339=rfc3339,
-        said=phrases.said, words=phrases.words,
+        as_json=as_json, level=phrases.level, money=phrases.money, rfc3339=rfc3339, said=phrases.said,
+        words=phrases.words,
     )  # fmt: skip
     environment.globals.update(
-        due_=catalogue.due, ago_=catalogue.ago, long_=catalogue.long, encode_query=urlencode, here=None
+        due_=durations.due,
+        ago_=durations.ago,
+        long_=partial(durations.duration, is_measured=True),
+        encode_query=urlencode,
+        here=None,
     )
     environment.tests["simulated"] = _is_simulated
 

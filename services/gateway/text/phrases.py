@@ -63,19 +63,6 @@ def money(amount: Money) -> str:
     return f"{amount.minor / 100:,.2f} {amount.currency}"
 
 
-def ago(at: datetime, now: datetime) -> str:
-    """`3 h ago`; the pages' script says it the same way as time goes on."""
-    return "just now" if (seconds := (now - at).total_seconds()) < 45 else f"{_long(seconds)} ago"
-
-
-def due(at: datetime, now: datetime) -> str:
-    """`in 5 min`, or `5 min late`."""
-    seconds = (at - now).total_seconds()
-    if abs(seconds) < 45:
-        return "now"
-    return f"in {_long(seconds)}" if seconds > 0 else f"{_long(-seconds)} late"
-
-
 def said(activity: ShownActivity) -> tuple[str, str]:
     """What was done, and what came of it."""
     result = "" if activity.result is ActivityResult.DONE else words(activity.result)
@@ -229,11 +216,3 @@ def _money(data: Mapping[str, Any]) -> str:
 def _signal_icon(kind: str) -> str:
     icons = {"email": "email", "chat": "chat", "demo": "demo", "offer": "offer", "documents": "offer"}
     return icons.get(kind.partition("_")[0], "signal")
-
-
-def _long(seconds: float) -> str:
-    if seconds < 3_600:
-        return f"{max(1, round(seconds / 60))} min"
-    if seconds < 48 * 3_600:
-        return f"{round(seconds / 3_600)} h"
-    return f"{round(seconds / 86_400)} days"
