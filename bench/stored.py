@@ -8,9 +8,10 @@ from functools import partial, reduce
 from random import Random
 from typing import Any
 
+from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail, trace
 from services.gateway.boards.heat.standing import placed
-from services.gateway.store import Trails, Views
+from services.gateway.views.store import Views
 from services.gateway.views.view import LeadView, follow
 from services.leads.domain.lead import capture
 from services.leads.store import leads

@@ -30,7 +30,7 @@ _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
 _ERRORS: Mapping[int, type[AscuaError]] = {int(status): kind for kind, status in STATUS}
 
 
-class Backends:
+class Upstreams:
     """Clients of leads, followup, tickets and scoring. Their problems are raised here as the errors they were there."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:

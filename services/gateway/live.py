@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from services.gateway.handlers import PROJECTED
+from services.gateway.views.projector import PROJECTED
 from shared.bus.cluster import admin
 from shared.bus.positions import committed
 from shared.bus.topics import Topics
@@ -38,7 +38,7 @@ Vector = Mapping[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LiveChange:
     """Something new about a lead, and the position after it. A `reset` means: read everything again."""
 
     id: str
@@ -132,7 +132,7 @@ class Live:
         """Where the stream stands. Read it before the views, and connect from there: nothing falls in between."""
         return _encode(self._passed)
 
-    async def changes(self, position: str | None) -> AsyncIterator[Change]:
+    async def changes(self, position: str | None) -> AsyncIterator[LiveChange]:
         """Changes from a position on, or from now. Raises `Refused("bad-position")`."""
         vector = dict(self._passed) if position is None else decode_position(position)
         queue: asyncio.Queue[_Read | None] = asyncio.Queue(maxsize=BEHIND)
@@ -142,13 +142,13 @@ class Live:
                 not self._from[key] <= vector[key] <= self._end[key] for key in vector
             ):
                 vector = dict(self._passed)
-                yield Change(_encode(vector), "reset")
+                yield LiveChange(_encode(vector), "reset")
             for read in [read for read in self._kept if read.offset >= vector[read.topic, read.partition]]:
                 yield _change(read, vector)
             while (next_read := await queue.get()) is not None:
                 if next_read.offset >= vector[next_read.topic, next_read.partition]:
                     yield _change(next_read, vector)
-            yield Change(_encode(vector), "reset")
+            yield LiveChange(_encode(vector), "reset")
         finally:
             self._clients.discard(queue)
 
@@ -232,9 +232,9 @@ def _read(topic: str, partition: int, record: object) -> _Read:
     return _Read(topic, partition, record.offset, type, lead_id, time)  # type: ignore[attr-defined]
 
 
-def _change(read: _Read, vector: dict[tuple[str, int], int]) -> Change:
+def _change(read: _Read, vector: dict[tuple[str, int], int]) -> LiveChange:
     vector[read.topic, read.partition] = read.offset + 1
-    return Change(_encode(vector), read.type, read.lead_id or None, read.time or None)
+    return LiveChange(_encode(vector), read.type, read.lead_id or None, read.time or None)
 
 
 def _encode(vector: Vector) -> str:

@@ -9,26 +9,25 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from pydantic import AfterValidator
 
-from services.gateway import api
+from services.gateway import status
+from services.gateway.access.admission import Admission
 from services.gateway.access.keys import KeyRing, Scope
-from services.gateway.boards.discipline import api as boards
-from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.boards.heat.standing import placed
+from services.gateway.boards.mounting import Ground
+from services.gateway.boards.registry import BOARDS
 from services.gateway.calendars import api as calendars
 from services.gateway.calendars.feeds import Feeds
-from services.gateway.clients import Backends
-from services.gateway.handlers import (
-    PROJECTED,
-    TRACED,
-    TRACER,
-    follow_trails,
-    place_again,
-    place_first,
-    project,
-)
+from services.gateway.clients import Upstreams
+from services.gateway.commands import api as commands
+from services.gateway.intake import api as intake
+from services.gateway.intake.imports import Imports
 from services.gateway.live import Live
-from services.gateway.pages import api as pages
-from services.gateway.pages import docs, work
-from services.gateway.store import Imports, Trails, Views
+from services.gateway.pages import docs, enter, lead
+from services.gateway.pages.rendering import STATIC, renderer
+from services.gateway.quick_log import api as quick_log
+from services.gateway.views import api as view
+from services.gateway.views.projector import PROJECTED, project
+from services.gateway.views.store import Views
 from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.dead_letter_topic import OpenDeadLetters
@@ -38,11 +37,8 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, Url
-from shared.timers import Timers
 
 PROJECTOR = "gateway"
-PLACED_EVERY = 1.0
-"""Seconds between two looks for leads that time has moved on the board."""
 
 
 def _origin(url: str) -> str:
@@ -74,8 +70,8 @@ def app(settings: Settings) -> FastAPI:
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
     publisher = Publisher(topics)
-    views, trails, imports, keys = Views(mongo), Trails(mongo), Imports(mongo), KeyRing(mongo)
-    backends = Backends(
+    views, keys = Views(mongo), KeyRing(mongo)
+    upstreams = Upstreams(
         {
             "leads": settings.leads_url,
             "followup": settings.followup_url,
@@ -89,61 +85,55 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         PROJECTOR,
         PROJECTED,
-        partial(project, views, backends, utc_now),
+        partial(project, views, upstreams, placed, utc_now),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
-    tracer = Consumer(
+    render = renderer(utc_now)
+    ground = Ground(
+        views,
+        upstreams,
+        live,
+        keys,
+        render,
+        settings.address,
+        utc_now,
+        mongo,
         topics,
         publisher,
-        TRACER,
-        TRACED,
-        lambda batch: follow_trails(trails, keeper, batch),
-        batch=2_000,
-        dead_letter_limit=settings.dead_letter_limit,
+        settings.dead_letter_limit,
     )
-    keeper = Keeper(trails, backends, lambda: tracer.alone_since)
+    boards = [mount(ground) for mount in BOARDS]
     parts: dict[str, Part] = {
         "topics": Cluster(topics),
         "store": mongo,
         "publisher": publisher,
-        "backends": backends,
+        "backends": upstreams,
         "projector": projector,
-        "tracer": tracer,
-        "keeper": keeper,
+        **{name: part for board in boards for name, part in board.parts.items()},
         "live": live,
-        "standings": Timers(
-            partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
-        ),
         "letters": OpenDeadLetters(topics),
     }
     routers = [
-        api.commands(backends, keys),
-        api.playbooks(backends, keys),
-        api.intake(publisher, backends, imports, keys, utc_now),
-        api.reads(
-            views,
-            backends,
-            live,
-            keys,
-            topics,
-            utc_now,
-            lambda: {name: part.status() for name, part in parts.items()},
-        ),
-        boards.router(views, keeper, keys, utc_now),
+        commands.router(upstreams, keys),
+        intake.router(publisher, upstreams, Imports(mongo), keys, utc_now),
+        view.router(views, upstreams, live, keys, utc_now),
+        quick_log.router(keys, utc_now),
+        *(router for board in boards for router in board.routers),
         calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),
-        work.router(views, keeper, live, keys, utc_now),
-        pages.router(views, backends, live, keys, settings.address, utc_now),
+        status.router(upstreams, topics, keys, lambda: {name: part.status() for name, part in parts.items()}),
+        lead.router(views, upstreams, live, keys, render, utc_now),
+        enter.router(keys, render, settings.address),
         docs.router(),
     ]
     gateway = service_app(
         "gateway",
         parts,
         routers,
-        guard=api.Admission(keys, Scope.OPERATE),
+        guard=Admission(keys, Scope.OPERATE),
         ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
     )
-    gateway.mount("/static", docs.Static(directory=pages.STATIC))
+    gateway.mount("/static", docs.Static(directory=STATIC))
     return gateway
 
 

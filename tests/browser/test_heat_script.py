@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.async_api import Browser, Page
 
-from services.gateway.pages.api import STATIC, as_json
+from services.gateway.pages.rendering import STATIC, as_json
 from services.gateway.views.view import LeadView, follow
 from tests.scoring.heat_events import SentHeat, any_sent_heat, later
 

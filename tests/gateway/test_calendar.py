@@ -14,10 +14,8 @@ from services.gateway.access.keys import KeyRing, Role
 from services.gateway.calendars.ical import calendar
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
-from services.gateway.views.view import LeadView, NextStep, Status
-from shared.commands.leads import (
-    Profile,
-)
+from services.gateway.views.view import LeadStatus, LeadView, ShownStep
+from shared.commands.leads import Profile
 from shared.events.followup import ActivityKind
 from shared.mongo import Mongo
 from tests.conftest import System
@@ -28,8 +26,8 @@ PROFILE = Profile(name="Ana; Torres, S.L.", email="ana@example.com", phone="+34 
 
 
 def lead(name: str, due: datetime, kind: ActivityKind = ActivityKind.CALL) -> LeadView:
-    step = NextStep(f"{name}.7", kind, due, "agreed", "marta", told_at=due - timedelta(days=2))
-    return LeadView(name, Status.OPEN, next_step=step, profile=PROFILE)
+    step = ShownStep(f"{name}.7", kind, due, "agreed", "marta", told_at=due - timedelta(days=2))
+    return LeadView(name, LeadStatus.OPEN, next_step=step, profile=PROFILE)
 
 
 def read(

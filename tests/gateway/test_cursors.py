@@ -12,16 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway import handlers
 from services.gateway.boards.cursors import read_cursor, write_cursor
-from services.gateway.boards.discipline import api as boards
+from services.gateway.boards.day import query
 from services.gateway.boards.discipline import board
-from services.gateway.boards.discipline.api import Asked
 from services.gateway.boards.discipline.figures import Figure, Item
 from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.boards.discipline.query import Question, part
 from services.gateway.boards.discipline.trail import Trail
-from services.gateway.store import Views
-from services.gateway.views.view import LeadView, NextStep, Status
+from services.gateway.views.store import Views
+from services.gateway.views.view import LeadStatus, LeadView, ShownStep
 from services.scoring.ledger import Entry, Ledger
 from services.scoring.queries import timeline as scoring
 from shared.documents import Step
@@ -50,12 +49,12 @@ class Listed:
 def test_what_is_behind_a_figure(seconds: list[float], size: int) -> None:
     items = [Item(f"lead-{n}", Trail(f"lead-{n}"), None, NOON, each) for n, each in enumerate(seconds)]
     items.sort(key=board.place)
-    kept, asked = cast("Keeper", Listed(items)), cast("Asked", SimpleNamespace(look=None, choice=None))
+    kept, asked = cast("Keeper", Listed(items)), cast("Question", SimpleNamespace(look=None, choice=None))
 
     async def followed() -> list[Item]:
-        _, found, cursor = await boards.part(kept, Figure.SPEED, asked, None, size)
+        _, found, cursor = await part(kept, Figure.SPEED, asked, None, size)
         while cursor is not None:
-            _, page, cursor = await boards.part(kept, Figure.SPEED, asked, cursor, size)
+            _, page, cursor = await part(kept, Figure.SPEED, asked, cursor, size)
             found = found + page
         return found
 
@@ -83,13 +82,13 @@ async def test_a_timeline(mongo: Mongo, limit: int) -> None:
 async def test_a_day_with_more_than_it_can_show_has_the_same_steps_each_time(mongo: Mongo) -> None:
     views = Views(mongo)
     await mongo.start()
-    step = NextStep("s", ActivityKind.CALL, NOON - timedelta(hours=3), "new_lead", "eva")
-    some = [LeadView(f"lead-{number:03}", Status.OPEN, next_step=step) for number in range(230)]
+    step = ShownStep("s", ActivityKind.CALL, NOON - timedelta(hours=3), "new_lead", "eva")
+    some = [LeadView(f"lead-{number:03}", LeadStatus.OPEN, next_step=step) for number in range(230)]
     await views.apply([Step(view.lead_id, lambda _, view=view: (view, ())) for view in reversed(some)])
 
     for _ in range(2):
-        day = await handlers.day(views, "eva", ZoneInfo("UTC"), NOON)
-        assert [todo.view.lead_id for todo in day.now] == [view.lead_id for view in some[: handlers.STEPS]]
+        day = await query.day(views, "eva", ZoneInfo("UTC"), NOON)
+        assert [todo.view.lead_id for todo in day.now] == [view.lead_id for view in some[: query.STEPS]]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(min_size=1, max_size=20))

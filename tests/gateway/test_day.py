@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.gateway.boards.day.plan import Why, end_of_day, plan
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
-from services.gateway.views.view import Heat, LeadView, NextStep, Status
+from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 from shared.events.leads import Channel, Money, Stage
 from shared.events.scoring import Band
@@ -29,9 +29,9 @@ def lead(
     """An open lead whose step is due in so many hours."""
     return LeadView(
         name,
-        Status.OPEN,
-        next_step=NextStep(f"{name}.1", action, NOON + timedelta(hours=hours), because, "eva"),
-        heat=Heat(heat, NOON, Band.WARM, "x", base=heat),
+        LeadStatus.OPEN,
+        next_step=ShownStep(f"{name}.1", action, NOON + timedelta(hours=hours), because, "eva"),
+        heat=ShownHeat(heat, NOON, Band.WARM, "x", base=heat),
         value=None if value is None else Money(minor=value * 100),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.views.view import Heat, LeadView, Status, follow
+from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, follow
 from shared.events.base import Event
 from shared.events.followup import (
     ActivityKind,
@@ -136,8 +136,8 @@ def test_a_view_that_has_not_heard_of_the_capture_says_so_and_keeps_what_it_has_
     early = view_of([activity])
     whole = follow(early, LeadCaptured(lead_id="ana", at=NOON, channel=Channel.WEB))
 
-    assert (early.status, early.activities) == (Status.UNHEARD, 1)
-    assert (whole.status, whole.last_activity) == (Status.OPEN, early.last_activity)
+    assert (early.status, early.activities) == (LeadStatus.UNHEARD, 1)
+    assert (whole.status, whole.last_activity) == (LeadStatus.OPEN, early.last_activity)
 
 
 def test_an_offer_never_sets_the_view_back() -> None:
@@ -149,8 +149,8 @@ def test_an_offer_never_sets_the_view_back() -> None:
 
 
 def test_heat_decays_from_where_it_was_told_and_never_rises_by_itself() -> None:
-    heat = Heat(30, NOON, Band.WARM, "r1", ((3600, 20.0), (7200, 10.0)))
+    heat = ShownHeat(30, NOON, Band.WARM, "r1", ((3600, 20.0), (7200, 10.0)))
 
     assert heat.now(NOON - timedelta(hours=1)) == pytest.approx(30)
     assert heat.now(NOON + timedelta(hours=2)) == pytest.approx(20 / 4 + 10 / 2)
-    assert Heat(3, NOON, Band.COLD, "r1", ((3600, 1.0), (7200, -9.0))).now(NOON) == 0
+    assert ShownHeat(3, NOON, Band.COLD, "r1", ((3600, 1.0), (7200, -9.0))).now(NOON) == 0

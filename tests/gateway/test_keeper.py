@@ -13,8 +13,8 @@ from services.gateway.boards.discipline import board as discipline
 from services.gateway.boards.discipline.board import Board, By, Choice
 from services.gateway.boards.discipline.figures import Figure, Look, Period
 from services.gateway.boards.discipline.keeper import Keeper
-from services.gateway.handlers import follow_trails
-from services.gateway.store import Trails
+from services.gateway.boards.discipline.store import Trails
+from services.gateway.boards.discipline.tracer import follow_trails
 from shared.bus.received import Received
 from shared.clock import milliseconds
 from shared.commands.followup import (

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.text import phrases
+from services.gateway.quick_log import Language
+from services.gateway.text import durations, phrases
+from services.gateway.text.catalogue import sayer
 from shared.events.base import known_events, rfc3339, wire_type
 from shared.events.leads import Money
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ENGLISH = sayer(Language.EN)
 
 
 @pytest.mark.parametrize(
@@ -25,12 +28,12 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
     ],
 )
 def test_how_long_ago_is_said_in_one_word_or_two(seconds: int, ago: str, due: str) -> None:
-    assert phrases.ago(NOON - timedelta(seconds=seconds), NOON) == ago
-    assert phrases.due(NOON - timedelta(seconds=seconds), NOON) == due
+    assert durations.ago(NOON - timedelta(seconds=seconds), NOON, ENGLISH) == ago
+    assert durations.due(NOON - timedelta(seconds=seconds), NOON, ENGLISH) == due
 
 
 def test_what_is_not_due_yet_says_when() -> None:
-    assert phrases.due(NOON + timedelta(minutes=5), NOON) == "in 5 min"
+    assert durations.due(NOON + timedelta(minutes=5), NOON, ENGLISH) == "in 5 min"
 
 
 def test_money_is_shown_to_the_cent() -> None:

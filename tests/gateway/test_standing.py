@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway import handlers
+from services.gateway.boards.heat.placement import place_again, place_first
+from services.gateway.boards.heat.query import ranking
 from services.gateway.boards.heat.standing import EXACT, LEAST, Turn, placed, turn
-from services.gateway.store import Views
-from services.gateway.views.view import Heat, LeadView, NextStep, Status, follow
+from services.gateway.views.store import Views
+from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep, follow
 from shared.documents import Step
 from shared.events.followup import ActivityKind
 from shared.events.scoring import Band, Group
@@ -23,14 +24,14 @@ from tests.scoring.heat_events import SentHeat, any_sent_heat
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAYS = 86_400.0
-CALL = NextStep("s.1", ActivityKind.CALL, NOON, "new_lead", "eva")
+CALL = ShownStep("s.1", ActivityKind.CALL, NOON, "new_lead", "eva")
 
 
 def lead(name: str, hours: float | None = 0, points: float = 50, half_life: float = 7 * DAYS) -> LeadView:
     """An open, hot lead whose call is due in so many hours, or that has no step."""
     step = None if hours is None else replace(CALL, due=NOON + timedelta(hours=hours))
-    heat = Heat(points, NOON, Band.HOT, "x", ((half_life, points),))
-    return LeadView(name, Status.OPEN, next_step=step, heat=heat)
+    heat = ShownHeat(points, NOON, Band.HOT, "x", ((half_life, points),))
+    return LeadView(name, LeadStatus.OPEN, next_step=step, heat=heat)
 
 
 async def kept(mongo: Mongo, *some: LeadView, now: datetime = NOON) -> Views:
@@ -46,7 +47,7 @@ async def pages(views: Views, size: int, now: datetime = NOON, band: Band = Band
     found: list[list[str]] = []
     cursor = None
     while cursor is not None or not found:
-        board = await handlers.heat_board(views, band, cursor, size, now)
+        board = await ranking(views, band, cursor, size, now)
         found.append([line.view.lead_id for line in board.lines])
         cursor = board.next_cursor
     return found
@@ -85,7 +86,7 @@ async def test_a_call_that_is_due_in_two_days_does_not_stand_first(mongo: Mongo)
 
 
 async def test_who_is_closed_or_part_of_another_is_not_on_the_board(mongo: Mongo) -> None:
-    won, absorbed = replace(lead("won"), status=Status.WON), replace(lead("part"), survivor="ana")
+    won, absorbed = replace(lead("won"), status=LeadStatus.WON), replace(lead("part"), survivor="ana")
     views = await kept(mongo, won, absorbed, lead("ana"))
 
     assert await pages(views, 10) == [["ana"]]
@@ -122,7 +123,7 @@ async def test_as_heat_fades_at_different_rates_and_hours_come_the_board_stays_i
     views = await kept(mongo, *some)
     for passed in (timedelta(minutes=5), timedelta(hours=7), timedelta(days=3)):
         now = NOON + passed
-        while await handlers.place_again(views, lambda now=now: now):
+        while await place_again(views, lambda now=now: now):
             pass
         later = [view for view in some if turn(view, now) is Turn.LATER]
         ready = {view.lead_id: view.heat.now(now) for view in some if view not in later and view.heat}
@@ -140,7 +141,7 @@ async def test_as_heat_fades_at_different_rates_and_hours_come_the_board_stays_i
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(any_sent_heat(), st.integers(0, 40 * 86_400), st.floats(0, 1))
 def test_a_standing_is_right_for_as_long_as_it_says(told: SentHeat, seconds: int, share: float) -> None:
-    view = replace(follow(LeadView("ana", Status.OPEN), told.event))
+    view = replace(follow(LeadView("ana", LeadStatus.OPEN), told.event))
     now = told.event.at + timedelta(seconds=seconds)
     standing = placed(view, now).standing
     assert standing is not None
@@ -157,6 +158,6 @@ async def test_leads_from_before_there_were_standings_get_one(mongo: Mongo) -> N
     await views.collection.update_many({}, {"$unset": {"state.standing": 1}})
     assert await pages(views, 10) == [[]]
 
-    await handlers.place_first(views, lambda: NOON)
+    await place_first(views, lambda: NOON)
 
     assert await pages(views, 10) == [["ana", "ben"]]

@@ -12,8 +12,9 @@ import pytest
 from services.followup import handlers, reactions
 from services.followup.domain.model import Enrolment, FollowUp
 from services.followup.store import Books, followups, of_playbook
-from services.gateway.handlers import project
-from services.gateway.store import Views
+from services.gateway.boards.heat.standing import placed
+from services.gateway.views.projector import project
+from services.gateway.views.store import Views
 from services.gateway.views.view import LeadView
 from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
@@ -201,7 +202,7 @@ async def test_a_view_lists_the_last_open_tickets_and_counts_the_others(mongo: M
             Received(Recorded(drawn(), event, NOON, sequences[type(event)], event.aggregate), "tickets", 0, n)
             for n, event in enumerate(events)
         ]
-        assert await project(views, None, lambda: NOON, batch) == [None] * len(batch)  # type: ignore[arg-type]
+        assert await project(views, None, placed, lambda: NOON, batch) == [None] * len(batch)  # type: ignore[arg-type]
 
     await hear(
         *(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import TopicPartition
 
-from services.gateway.live import Change, Live
+from services.gateway.live import Live, LiveChange
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
@@ -40,7 +40,7 @@ class Client:
     """Somebody who looks: the changes that came, in order."""
 
     def __init__(self, live: Live, position: str | None) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[LiveChange] = []
         self._came = asyncio.Condition()
         self._task = asyncio.create_task(self._look(live, position))
 
@@ -50,7 +50,7 @@ class Client:
                 self.changes.append(change)
                 self._came.notify_all()
 
-    async def has(self, count: int) -> list[Change]:
+    async def has(self, count: int) -> list[LiveChange]:
         async with asyncio.timeout(HANG), self._came:
             await self._came.wait_for(lambda: len(self.changes) >= count)
         return self.changes

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from services.gateway.access.admission import KeyFirst, admit
 from services.gateway.access.keys import Holder, KeyRing, Role, Scope
-from services.gateway.api import KeyFirst, admit
 from services.gateway.calendars import ical as agenda
 from services.gateway.calendars.commands import (
     OpenCalendar,
 )
 from services.gateway.calendars.feeds import Feed, Feeds
 from services.gateway.quick_log import Language
-from services.gateway.store import Views
 from services.gateway.text import catalogue
+from services.gateway.views.store import Views
 from shared.clock import Clock
 from shared.errors import Forbidden, NotFound, Refused
 from shared.events.base import Instant
@@ -36,7 +36,7 @@ HEADERS = {
 }
 
 
-class Calendar(BaseModel):
+class CalendarLink(BaseModel):
     """A feed, without its link: that was shown once."""
 
     id: str
@@ -47,7 +47,7 @@ class Calendar(BaseModel):
     created_at: Instant
 
 
-class CalendarOpened(Calendar):
+class CalendarOpened(CalendarLink):
     url: str = Field(description="The secret link. It is not shown again; whoever has it reads the steps.")
 
 
@@ -65,7 +65,7 @@ def router(views: Views, feeds: Feeds, keys: KeyRing, public_url: str, clock: Cl
         return CalendarOpened(**_told(feed).model_dump(), url=f"{public_url}calendars/{token}/steps.ics")
 
     @api.get("/v1/calendars", summary="The links there are, without what opens them")
-    async def calendars(holder: Holder = worker) -> list[Calendar]:
+    async def calendars(holder: Holder = worker) -> list[CalendarLink]:
         """All for an operator; for a rep their own."""
         return [
             _told(feed)
@@ -117,8 +117,8 @@ def _may(holder: Holder, rep: str) -> None:
         )
 
 
-def _told(feed: Feed) -> Calendar:
-    return Calendar(
+def _told(feed: Feed) -> CalendarLink:
+    return CalendarLink(
         id=feed.id,
         rep=feed.rep,
         zone=feed.zone,

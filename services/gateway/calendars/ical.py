@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Alarm, Calendar, Event
 
-from services.gateway.views.view import LeadView, NextStep
+from services.gateway.views.view import LeadView, ShownStep
 from shared.events.followup import ActivityKind
 
 READ_AGAIN: Final = timedelta(minutes=15)
@@ -49,7 +49,7 @@ def calendar(
     return bytes(feed.to_ical())
 
 
-def _event(view: LeadView, step: NextStep, zone: ZoneInfo, names: bool, base_url: str, say: Say) -> Event:
+def _event(view: LeadView, step: ShownStep, zone: ZoneInfo, names: bool, base_url: str, say: Say) -> Event:
     name = view.name if names and view.profile is not None else say("feed_lead", lead=view.lead_id)
     summary = f"{say(step.action).capitalize()}: {name}"
     event = Event()

@@ -18,8 +18,8 @@ from services.gateway.quick_log.model import (
     NthWeekday,
     Offset,
     OfMonth,
-    Period,
     Quarter,
+    RelativePeriod,
     Unit,
     Weekday,
     Which,
@@ -55,7 +55,7 @@ def lean(day: Day | None, today: date) -> bool | None:
             return {Which.LAST: False, Which.NEXT: True, Which.COMING: True}.get(which)
         case Away(amount):
             return amount > 0
-        case Period(_, count) if count:
+        case RelativePeriod(_, count) if count:
             return count > 0
         case Date(number, month, year) if year is not None and date(year, month, number) != today:
             return date(year, month, number) > today
@@ -90,7 +90,7 @@ def ahead(day: Day, today: date) -> date | None:
         case NthWeekday():
             named = (_nth_weekday(day, year) for year in (today.year, today.year + 1))
             return next((each for each in named if each is not None and each >= today), None)
-        case Period():
+        case RelativePeriod():
             return _period(day, today)
         case Quarter(number):
             starts = (date(year, number * 3 - 2, 1) for year in (today.year, today.year + 1))
@@ -129,7 +129,7 @@ def behind(day: Day, today: date) -> date | None:
         case NthWeekday():
             named = (_nth_weekday(day, year) for year in (today.year, today.year - 1))
             return next((each for each in named if each is not None and each <= today), None)
-        case Period(unit, count) if count is not None and count < 0:
+        case RelativePeriod(unit, count) if count is not None and count < 0:
             return _away(count, Unit.WEEK if unit is Unit.WEEKEND else unit, today)
         case Away(amount, unit):
             return _away(amount, unit, today) if amount <= 0 else None
@@ -197,7 +197,7 @@ def _workdays(today: date, count: int) -> date:
     return today
 
 
-def _period(period: Period, today: date) -> date | None:
+def _period(period: RelativePeriod, today: date) -> date | None:
     """The first day of it, its middle, or its last; of the present one its last."""
     unit, count, edge = period.unit, period.count, period.edge
     if count is None:

@@ -19,13 +19,13 @@ from services.gateway.quick_log.model import (
     NthWeekday,
     Offset,
     OfMonth,
-    Period,
     Quarter,
+    RelativePeriod,
     Unit,
     Weekday,
     Which,
 )
-from services.gateway.quick_log.names import Names
+from services.gateway.quick_log.names import NameReader
 from services.gateway.quick_log.tokens import Shape, Token
 
 Placed = tuple[Day, int]
@@ -50,7 +50,7 @@ MONTHLY: Final = frozenset(
 """What each rule may begin with."""
 
 
-class Days(Names):
+class DayReader(NameReader):
     """Reads days. `is_month_first` where a writer may say the month before the day."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Days(Names):
                     and (unit := self.has(of.end, Sort.UNIT))
                     and unit.value is Unit.MONTH
                 ):
-                    return Period(Unit.MONTH, None, Edge.START), unit.end
+                    return RelativePeriod(Unit.MONTH, None, Edge.START), unit.end
             if month is not None and value == int(value):
                 year, end = self._year(month.end)
                 return checked(int(value), month.value, year), end
@@ -180,9 +180,9 @@ class Days(Names):
             if which is None and (behind := self._behind(end)) is not None:
                 which, end = behind
             if which is not None:
-                return Period(unit.value, _COUNT[which]), end
+                return RelativePeriod(unit.value, _COUNT[which]), end
         if period := self.has(place, Sort.PERIOD):
-            return Period(*period.value), period.end
+            return RelativePeriod(*period.value), period.end
         if unit and which is not None and unit.value is Unit.DAY and which is not Which.THIS:
             return None
         if (
@@ -292,7 +292,9 @@ class Days(Names):
                 behind = unit.end
                 if which is None and (after := self._behind(behind)) is not None:
                     which, behind = after
-                return Period(unit.value, None if which is None else _COUNT[which], edge.value), behind
+                return RelativePeriod(
+                    unit.value, None if which is None else _COUNT[which], edge.value
+                ), behind
         return None
 
     def _month(self, start: int, place: int, bound: Bound) -> Placed | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.gateway.quick_log.lexicon import Aspect, Sort, words
-from services.gateway.quick_log.model import Edge, Part, Unit
+from services.gateway.quick_log.model import DayPart, Edge, Unit
 from shared.events.followup import ActivityKind as Kind
 from shared.events.followup import ActivityResult as Result
 from shared.events.followup import Direction, Objection
@@ -45,7 +45,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     **{(Sort.WEEKDAY, number): day for number, day in enumerate(_WEEKDAYS)},
     **{(Sort.MONTH, number): month for number, month in enumerate(_MONTHS, 1)},
     (Sort.OFFSET, (0, None)): "today|2day|tday",
-    (Sort.OFFSET, (0, Part.EVENING)): "tonight|tonite|2nite",
+    (Sort.OFFSET, (0, DayPart.EVENING)): "tonight|tonite|2nite",
     (Sort.OFFSET, (1, None)): """
         tomorrow|tomorow|tommorow|tommorrow|tmrw|tmr|tmw|tmrrw|tomo|2moro|2morrow|2mrw|tomoro|tmo
     """,
@@ -54,7 +54,7 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.OFFSET, (7, None)): "today week; a week today|from_today|from_now",
     (Sort.OFFSET, (-1, None)): "yesterday|yest|yday|ystrdy",
     (Sort.OFFSET, (-2, None)): "the? day before yesterday",
-    (Sort.OFFSET, (-1, Part.NIGHT)): "last night|evening",
+    (Sort.OFFSET, (-1, DayPart.NIGHT)): "last night|evening",
     (Sort.FEAST, (12, 25)): "christmas|xmas",
     (Sort.FEAST, (1, 1)): "new_year|new_years|new_year's|the_new_year",
     (Sort.FEAST, (0, 1)): "easter",
@@ -86,22 +86,22 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.PERIOD, (Unit.QUARTER, None, Edge.END)): "eoq; end|close of the|this? quarter",
     (Sort.PERIOD, (Unit.YEAR, None, Edge.END)): "eoy; end of the|this? year; year end; later this year",
     (Sort.PERIOD, (Unit.DAY, 0, None)): "later today|on?; a bit later; in_a_bit|in_a_while; asap",
-    (Sort.PART, Part.EARLY): """
+    (Sort.PART, DayPart.EARLY): """
         first thing|first_thing_in_the_morning|thing_in_the_am; early morning; bright and early
     """,
-    (Sort.PART, Part.MORNING): "morning|mornings|am",
-    (Sort.PART, Part.LATE_MORNING): "mid|late morning; before lunch; midmorning",
-    (Sort.PART, Part.NOON): "noon|midday|noontime",
-    (Sort.PART, Part.LUNCH): "lunch|lunchtime; lunch time; after lunch; early afternoon",
-    (Sort.PART, Part.AFTERNOON): "afternoon|afternoons|arvo|aft|pm; mid afternoon; midafternoon",
-    (Sort.PART, Part.LATE_AFTERNOON): "late afternoon; tea time|teatime",
-    (Sort.PART, Part.CLOSE): """
+    (Sort.PART, DayPart.MORNING): "morning|mornings|am",
+    (Sort.PART, DayPart.LATE_MORNING): "mid|late morning; before lunch; midmorning",
+    (Sort.PART, DayPart.NOON): "noon|midday|noontime",
+    (Sort.PART, DayPart.LUNCH): "lunch|lunchtime; lunch time; after lunch; early afternoon",
+    (Sort.PART, DayPart.AFTERNOON): "afternoon|afternoons|arvo|aft|pm; mid afternoon; midafternoon",
+    (Sort.PART, DayPart.LATE_AFTERNOON): "late afternoon; tea time|teatime",
+    (Sort.PART, DayPart.CLOSE): """
         eod|cob; end of the|play|business|today|my? day?; close of business|play; end of day; last thing;
         after work
     """,
-    (Sort.PART, Part.EVENING): "evening|evenings|eve; after dinner",
-    (Sort.PART, Part.NIGHT): "night|nite",
-    (Sort.PART, Part.MIDNIGHT): "midnight",
+    (Sort.PART, DayPart.EVENING): "evening|evenings|eve; after dinner",
+    (Sort.PART, DayPart.NIGHT): "night|nite",
+    (Sort.PART, DayPart.MIDNIGHT): "midnight",
     (Sort.EDGE, Edge.START): """
         beginning|start|early|first_week|1st_week of|in|next?; early|beginning of; at? the beginning|start of
     """,

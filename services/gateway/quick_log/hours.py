@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.gateway.quick_log.lexicon import Found, Sort
-from services.gateway.quick_log.model import Clock, Part, Unit
+from services.gateway.quick_log.model import Clock, DayPart, Unit
 from services.gateway.quick_log.tokens import Shape, Token
 
-_WEAK: Final = frozenset((Part.MORNING, Part.AFTERNOON, Part.EVENING, Part.NIGHT, Part.LUNCH, Part.DAWN))
+_WEAK: Final = frozenset(
+    (DayPart.MORNING, DayPart.AFTERNOON, DayPart.EVENING, DayPart.NIGHT, DayPart.LUNCH, DayPart.DAWN)
+)
 """Their names alone are no time: `llegó tarde`, `good morning`."""
 DASHES: Final = ("-", "\u2013")
 _CURRENCIES: Final = frozenset("$€£")
@@ -27,7 +29,7 @@ class Amount:
     is_vague: bool = False
 
 
-class Hours:
+class HourReader:
     """Reads from a row of tokens, of which `found` has what may begin at each."""
 
     def __init__(self, tokens: Sequence[Token], found: Sequence[Sequence[Found]]) -> None:
@@ -273,7 +275,7 @@ class Hours:
             is_loose = self.tokens[place].shape is Shape.NUMBER or end >= len(self.tokens)
             return read if is_loose and self._ends(end) else None
         part = self.part(end, True)
-        return read if part is not None and part[0] in _WEAK | {Part.NOON} and 1 <= hour <= 12 else None
+        return read if part is not None and part[0] in _WEAK | {DayPart.NOON} and 1 <= hour <= 12 else None
 
     def _minutes(self, place: int, is_span: bool = False) -> tuple[int | None, int]:
         """`y media`, `menos cuarto`, `y veinte`, `treinta`, `30`: minutes, less than none before the hour."""
@@ -326,12 +328,12 @@ class Hours:
             half, end = self.tokens[end].text[0] + "m", end + 1
         return Clock(hour, minute, half, is_exact or hour > 12 or hour == 0), end
 
-    def part(self, place: int, is_beside: bool) -> tuple[Part, bool, int] | None:
+    def part(self, place: int, is_beside: bool) -> tuple[DayPart, bool, int] | None:
         """A part of the day, whether it is today's (`esta tarde`), and the token behind it."""
         is_today = is_led = False
         for _ in range(3):
             if self._is_morning(place) and is_led:
-                return Part.MORNING, is_today, place + 1
+                return DayPart.MORNING, is_today, place + 1
             if (found := self.has(place, Sort.PART)) and self._is_time(place, found, is_led or is_beside):
                 return found.value, is_today, found.end
             if this := self.has(place, Sort.THIS):

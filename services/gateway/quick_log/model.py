@@ -41,7 +41,7 @@ class Which(StrEnum):
     LAST = "last"
 
 
-class Part(Enum):
+class DayPart(Enum):
     """A part of the day: the time it stands for where no other is said, and the half of the day it lies in."""
 
     EARLY = ("early", time(9), "am")
@@ -116,7 +116,7 @@ class NthWeekday:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class RelativePeriod:
     """A week, month, … so many on: 0 is the present one, `None` the nearest whose edge lies ahead."""
 
     unit: Unit
@@ -152,7 +152,19 @@ class Impossible:
     """`31/11`."""
 
 
-Day = Offset | Weekday | NthWeekday | OfMonth | Date | Month | Period | Quarter | Away | Feast | Impossible
+Day = (
+    Offset
+    | Weekday
+    | NthWeekday
+    | OfMonth
+    | Date
+    | Month
+    | RelativePeriod
+    | Quarter
+    | Away
+    | Feast
+    | Impossible
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,7 @@ class Mention:
     end: int
     day: Day | None = None
     clock: Clock | None = None
-    part: Part | None = None
+    part: DayPart | None = None
     bound: Bound = Bound.ON
     if_past: OfMonth | None = None
     """The day, if it lies behind: `el martes 10` may be a Tuesday at ten, or the tenth that was a Tuesday."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.gateway.quick_log.hours import Hours
+from services.gateway.quick_log.hours import HourReader
 from services.gateway.quick_log.lexicon import Found, Sort
 from services.gateway.quick_log.tokens import Shape
 
@@ -14,7 +14,7 @@ _NAMES: Final = frozenset(
 """Days and months that people are called."""
 
 
-class Names(Hours):
+class NameReader(HourReader):
     """Tells a name from a time by what stands beside it."""
 
     def is_name(self, place: int, start: int) -> bool:

@@ -15,11 +15,11 @@ from services.gateway.quick_log import deeds as grammar
 from services.gateway.quick_log import english, resolution, spanish
 from services.gateway.quick_log.deeds import Deeds
 from services.gateway.quick_log.lexicon import FARTHEST, Aspect, Found, Lexicon, Sort
-from services.gateway.quick_log.model import Bound, Mention, Period, Unit
+from services.gateway.quick_log.model import Bound, Mention, RelativePeriod, Unit
 from services.gateway.quick_log.resolution import Assumed, Moment
 from services.gateway.quick_log.spelling import Spelling
 from services.gateway.quick_log.tense import Tense, Tenses, clauses
-from services.gateway.quick_log.times import Times, durations
+from services.gateway.quick_log.times import TimeReader, durations
 from services.gateway.quick_log.tokens import Shape, Token, tokenise
 from shared.events.base import Instant
 from shared.events.followup import ActivityKind as Kind
@@ -83,7 +83,7 @@ def _words() -> _Words:
 
 
 @dataclass(slots=True)
-class Reading:
+class LineReading:
     """What a line says, and by which of its tokens: `read` has the numbers of those that were understood."""
 
     line: str
@@ -120,7 +120,7 @@ class Reading:
         return any(each.sort is Sort.EMPTY for each in self.found[place])
 
 
-def read(line: str, now: datetime, zone: ZoneInfo, language: Language | None = None) -> Reading:
+def read(line: str, now: datetime, zone: ZoneInfo, language: Language | None = None) -> LineReading:
     """Read a line that somebody in `zone` writes at `now`. `language` is what they speak, if it is known. Pure."""
     words = _words()
     line = unicodedata.normalize("NFC", line)
@@ -128,12 +128,12 @@ def read(line: str, now: datetime, zone: ZoneInfo, language: Language | None = N
     spelling = words.spelling.meant(tokens, words.lexicon.vocabulary)
     found = words.lexicon.find(tokens, spelling)
     language = language or _language(tokens, words)
-    reading = Reading(line, tokens, found, language)
+    reading = LineReading(line, tokens, found, language)
     if _is_mere_note(tokens):
         reading.read.update(range(len(tokens)))
         return reading
     today = now.astimezone(zone).date()
-    times = Times(tokens, found, today, is_month_first=language is Language.EN)
+    times = TimeReader(tokens, found, today, is_month_first=language is Language.EN)
     mentions = _mentions(reading, times)
     taken = {place for mention in mentions for place in range(mention.first, mention.end)} | reading.read
     reading.clauses = clauses(tokens, found, taken)
@@ -146,7 +146,7 @@ def read(line: str, now: datetime, zone: ZoneInfo, language: Language | None = N
     return reading
 
 
-def propose(reading: Reading) -> Proposal:
+def propose(reading: LineReading) -> Proposal:
     """The fields of an activity, from what was read."""
     if _is_mere_note(reading.tokens):
         return Proposal(reading.language, Kind.NOTE)
@@ -204,7 +204,7 @@ def _is_mere_note(tokens: Sequence[Token]) -> bool:
 _NOTES: Final = frozenset((*english.NOTE, *spanish.NOTE))
 
 
-def _mentions(reading: Reading, times: Times) -> list[Mention]:
+def _mentions(reading: LineReading, times: TimeReader) -> list[Mention]:
     """The times that the line names; how long something took is read on the way."""
     mentions = []
     place = 0
@@ -221,7 +221,9 @@ def _mentions(reading: Reading, times: Times) -> list[Mention]:
     return mentions
 
 
-def _settle(reading: Reading, mentions: list[tuple[Mention, Tense]], now: datetime, zone: ZoneInfo) -> None:
+def _settle(
+    reading: LineReading, mentions: list[tuple[Mention, Tense]], now: datetime, zone: ZoneInfo
+) -> None:
     """One time for what was done and one for what is next; a time that is neither stays unread."""
     plans = []
     for mention, tense in mentions:
@@ -242,7 +244,7 @@ def _settle(reading: Reading, mentions: list[tuple[Mention, Tense]], now: dateti
                 break
 
 
-def _chosen(reading: Reading, plans: Sequence[tuple[int, Moment, Mention]]) -> tuple[Moment, Mention]:
+def _chosen(reading: LineReading, plans: Sequence[tuple[int, Moment, Mention]]) -> tuple[Moment, Mention]:
     """Of the plans of the best rank the earliest; of several in the first one's clause (`lunes o martes`) the first."""
     best = min(rank for rank, _, _ in plans)
     chosen = [(plan, mention) for rank, plan, mention in plans if rank == best]
@@ -257,7 +259,7 @@ _LENGTHS: Final = {Unit.WEEKEND: 2, Unit.WEEK: 7, Unit.MONTH: 31}
 def _is_within(closer: Moment, plan: Moment, mention: Mention) -> bool:
     """A day of the stretch of time that was named before: `weekend call, saturday 10am`."""
     if (
-        not isinstance(mention.day, Period)
+        not isinstance(mention.day, RelativePeriod)
         or closer.at is None
         or plan.at is None
         or Assumed.DAY in closer.assumed
@@ -267,12 +269,12 @@ def _is_within(closer: Moment, plan: Moment, mention: Mention) -> bool:
     return begin <= closer.at < begin + timedelta(days=_LENGTHS.get(mention.day.unit, 0))
 
 
-def _use(reading: Reading, mention: Mention, moment: Moment) -> None:
+def _use(reading: LineReading, mention: Mention, moment: Moment) -> None:
     reading.read.update(range(mention.first, mention.end))
     reading.assumed.update(dict.fromkeys(moment.assumed))
 
 
-def _rank(reading: Reading, mention: Mention) -> int:
+def _rank(reading: LineReading, mention: Mention) -> int:
     """What we shall do comes before what they want, and that before until when they are away."""
     clause = reading.clauses[mention.first]
     is_ours = any(
@@ -284,7 +286,7 @@ def _rank(reading: Reading, mention: Mention) -> int:
     return 2 if mention.bound is Bound.UNTIL else 1
 
 
-def _action(reading: Reading) -> Kind | None:
+def _action(reading: LineReading) -> Kind | None:
     """What is to be done: in the clause of its time first, told by a verb, by what they want, or by a noun."""
     deeds, clause = reading.deeds, reading.due_clause
 
@@ -307,7 +309,7 @@ def _action(reading: Reading) -> Kind | None:
     return next(iter(named + [deed.kind for deed in to_do]), None)
 
 
-def _kinds(reading: Reading, action: Kind | None) -> tuple[Kind | None, Kind | None]:
+def _kinds(reading: LineReading, action: Kind | None) -> tuple[Kind | None, Kind | None]:
     """What was done and what is next, each the first that is named.
 
     A noun is what was done, too, unless its clause looks ahead; then, or where another was done, it is what is next.

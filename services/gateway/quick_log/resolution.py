@@ -14,14 +14,14 @@ from services.gateway.quick_log.model import (
     Away,
     Bound,
     Date,
+    DayPart,
     Feast,
     Mention,
     Month,
     Offset,
     OfMonth,
-    Part,
-    Period,
     Quarter,
+    RelativePeriod,
     Weekday,
     Which,
 )
@@ -154,7 +154,7 @@ def _assumed_day(mention: Mention, on: date, today: date) -> tuple[Assumed, ...]
             return (Assumed.NEXT_WEEK,) if on != today else ()
         case Date(is_doubtful=True):
             return (Assumed.DAY_FIRST,)
-        case Month() | Quarter() | Period() | Feast(is_after=True) | Away(is_vague=True):
+        case Month() | Quarter() | RelativePeriod() | Feast(is_after=True) | Away(is_vague=True):
             return (Assumed.DAY,)
     return (
         (Assumed.DAY,)
@@ -208,14 +208,14 @@ def _is_after_midnight(mention: Mention, at: time) -> bool:
     if clock is None:
         return False
     return clock.hour == 24 or (
-        mention.part in (Part.NIGHT, Part.EVENING) and at.hour < 5 and clock.hour != 0
+        mention.part in (DayPart.NIGHT, DayPart.EVENING) and at.hour < 5 and clock.hour != 0
     )
 
 
 def _time(mention: Mention, is_past: bool) -> tuple[time, tuple[Assumed, ...]]:
     clock, part = mention.clock, mention.part
     if clock is None:
-        if part is Part.NOON:
+        if part is DayPart.NOON:
             return part.at, ()
         return (NINE if part is None else part.at), (Assumed.TIME,)
     hour, assumed = clock.hour % 24, ()
@@ -228,12 +228,12 @@ def _time(mention: Mention, is_past: bool) -> tuple[time, tuple[Assumed, ...]]:
     return time(hour, clock.minute), assumed
 
 
-def _of_part(hour: int, part: Part) -> int:
+def _of_part(hour: int, part: DayPart) -> int:
     """`las 9 de la noche`, `las 12 de la mañana` (noon), `las 2 de la noche` (two hours after midnight)."""
-    if part is Part.DAWN or part is Part.MIDNIGHT:
+    if part is DayPart.DAWN or part is DayPart.MIDNIGHT:
         return hour % 12
-    if part is Part.NIGHT and (hour == 12 or hour <= 4):
+    if part is DayPart.NIGHT and (hour == 12 or hour <= 4):
         return hour % 12
     if part.half == "am":
         return hour
-    return hour if part is Part.NOON and hour >= 11 else hour % 12 + 12
+    return hour if part is DayPart.NOON and hour >= 11 else hour % 12 + 12

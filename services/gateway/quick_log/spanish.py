@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.gateway.quick_log.lexicon import Aspect, Sort, words
-from services.gateway.quick_log.model import Edge, Part, Unit
+from services.gateway.quick_log.model import DayPart, Edge, Unit
 from shared.events.followup import ActivityKind as Kind
 from shared.events.followup import ActivityResult as Result
 from shared.events.followup import Direction, Objection
@@ -43,8 +43,8 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
     (Sort.OFFSET, (2, None)): "pasado|psdo mañana|mñn|mñna|manyana?; pasadomañana|pmñn",
     (Sort.OFFSET, (-1, None)): "ayer; dia de ayer",
     (Sort.OFFSET, (-2, None)): "anteayer|antier|antes_de_ayer|antesdeayer|antiayer",
-    (Sort.OFFSET, (-1, Part.NIGHT)): "anoche; ayer noche",
-    (Sort.OFFSET, (-2, Part.NIGHT)): "anteanoche|antenoche|antes_de_anoche",
+    (Sort.OFFSET, (-1, DayPart.NIGHT)): "anoche; ayer noche",
+    (Sort.OFFSET, (-2, DayPart.NIGHT)): "anteanoche|antenoche|antes_de_anoche",
     (Sort.OFFSET, (7, None)): "de? hoy en ocho",
     (Sort.OFFSET, (15, None)): "de? hoy en quince",
     (Sort.OFFSET, (8, None)): "de? mañana en ocho",
@@ -83,19 +83,19 @@ TIMES: Final[dict[tuple[Sort, Any], str]] = {
         mas tarde|tardecito; al_rato|ahorita|ahora_despues; dentro de un rato|ratito; en un rato|ratito;
         luego mas tarde
     """,
-    (Sort.PART, Part.EARLY): "a? primera|1ª|1a hora; a? primerisima hora; temprano|tempranito",
-    (Sort.PART, Part.DAWN): "madrugada",
-    (Sort.PART, Part.LATE_MORNING): "a? media|medias mañana; antes de comer|almorzar",
-    (Sort.PART, Part.NOON): "mediodia|medio_dia|mediodía",
-    (Sort.PART, Part.AFTERNOON): """
+    (Sort.PART, DayPart.EARLY): "a? primera|1ª|1a hora; a? primerisima hora; temprano|tempranito",
+    (Sort.PART, DayPart.DAWN): "madrugada",
+    (Sort.PART, DayPart.LATE_MORNING): "a? media|medias mañana; antes de comer|almorzar",
+    (Sort.PART, DayPart.NOON): "mediodia|medio_dia|mediodía",
+    (Sort.PART, DayPart.AFTERNOON): """
         tarde|tardes|tardecita; sobremesa; despues de comer|almorzar; a media tarde
     """,
-    (Sort.PART, Part.CLOSE): """
+    (Sort.PART, DayPart.CLOSE): """
         a? ultima|ultimisima hora; final|finales del dia; fin del dia; al final del dia; antes de cerrar;
         al cierre
     """,
-    (Sort.PART, Part.NIGHT): "noche|nochecita; despues de cenar",
-    (Sort.PART, Part.MIDNIGHT): "medianoche|media_noche",
+    (Sort.PART, DayPart.NIGHT): "noche|nochecita; despues de cenar",
+    (Sort.PART, DayPart.MIDNIGHT): "medianoche|media_noche",
     (Sort.EDGE, Edge.START): """
         a? primeros|principios|principio|comienzos|comienzo|inicios|inicio|primera_semana|1ª_semana|
         primera_quincena de|del; desde inicios de

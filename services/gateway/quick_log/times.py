@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from services.gateway.quick_log.dates import number_fits
-from services.gateway.quick_log.days import AMOUNT, MONTHLY, NAMED, NUMERIC, Days
-from services.gateway.quick_log.hours import Hours
+from services.gateway.quick_log.days import AMOUNT, MONTHLY, NAMED, NUMERIC, DayReader
+from services.gateway.quick_log.hours import HourReader
 from services.gateway.quick_log.lexicon import Sort
 from services.gateway.quick_log.model import (
     Away,
@@ -14,11 +14,11 @@ from services.gateway.quick_log.model import (
     Clock,
     Date,
     Day,
+    DayPart,
     Mention,
     Offset,
     OfMonth,
-    Part,
-    Period,
+    RelativePeriod,
     Unit,
     Weekday,
     Which,
@@ -31,7 +31,7 @@ _FIRST: Final = frozenset((*NUMERIC, *NAMED, *AMOUNT, *MONTHLY)) | {
 """What a time may begin with."""
 
 
-class Times(Days):
+class TimeReader(DayReader):
     """Reads the times of a line: a day, a time of day, a part of it, and how they bound what they are about."""
 
     def mention(self, start: int) -> Mention | None:
@@ -41,7 +41,7 @@ class Times(Days):
         bound, place = self._bound(start)
         day: Day | None = None
         clock: Clock | None = None
-        part: Part | None = None
+        part: DayPart | None = None
         if_past: OfMonth | None = None
         end = start
         while True:
@@ -79,7 +79,7 @@ class Times(Days):
                 part = self._part_of_offset(end)
         if end == start:
             return None
-        if part is Part.CLOSE and day is None:
+        if part is DayPart.CLOSE and day is None:
             day = Offset(0)  # the end of today, also for one who still works
         return Mention(start, end, day, clock, part, bound, if_past)
 
@@ -107,10 +107,10 @@ class Times(Days):
             return Bound.FROM, found.end
         return Bound.ON, start
 
-    def _part_of_offset(self, end: int) -> Part | None:
+    def _part_of_offset(self, end: int) -> DayPart | None:
         """`anoche` is a day and its night."""
         found = self.has(end - 1, Sort.OFFSET) or self.has(end - 2, Sort.OFFSET)
-        part: Part | None = found.value[1] if found is not None and found.end == end else None
+        part: DayPart | None = found.value[1] if found is not None and found.end == end else None
         return part
 
     def _beyond_comma(self, place: int, day: Day | None, clock: Clock | None) -> int | None:
@@ -119,7 +119,7 @@ class Times(Days):
             return None
         beyond = place + 1
         if (
-            isinstance(day, Period | Away)
+            isinstance(day, RelativePeriod | Away)
             and (then := self.day(beyond, Bound.ON, day))
             and isinstance(then[0], Weekday)
         ):
@@ -138,9 +138,11 @@ class Times(Days):
         match day, other:
             case None, _:
                 return other
-            case Period(Unit.WEEK, count), Weekday(number, Which.NEAREST | Which.THIS):
+            case RelativePeriod(Unit.WEEK, count), Weekday(number, Which.NEAREST | Which.THIS):
                 return Weekday(number, weeks=count or 0)
-            case Weekday(number, Which.NEAREST | Which.THIS), Period(Unit.WEEK, count) if count is not None:
+            case Weekday(number, Which.NEAREST | Which.THIS), RelativePeriod(Unit.WEEK, count) if (
+                count is not None
+            ):
                 return Weekday(number, weeks=count)
             case Away(amount, Unit.WEEK), Weekday(number, Which.NEAREST) if amount == int(amount):
                 return Weekday(number, weeks=int(amount))
@@ -158,7 +160,7 @@ class Times(Days):
         return None
 
 
-def durations(reader: Hours, start: int) -> tuple[int, int] | None:
+def durations(reader: HourReader, start: int) -> tuple[int, int] | None:
     """How long something took, in seconds, and the token behind it."""
     amount = reader.amount(start)
     if amount is None or amount.unit not in (Unit.MINUTE, Unit.HOUR):

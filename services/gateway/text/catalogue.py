@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from services.gateway.quick_log import Language
@@ -305,35 +304,3 @@ def language_of(asked: str | None, accepted: str) -> Language:
             continue
     found = (name for _, name in sorted(wanted, key=lambda each: each[0]) if name in list(Language))
     return Language(next(found, Language.EN))
-
-
-def long(seconds: float, say: Say) -> str:
-    """`5 min`, `3 h`, `4 days`."""
-    if seconds < 59.5:
-        return f"{round(seconds)} s"
-    if seconds < 3_600:
-        return f"{max(1, round(seconds / 60))} min"
-    if seconds < 48 * 3_600:
-        return f"{round(seconds / 3_600, 1) if seconds < 36_000 else round(seconds / 3_600):g} h"
-    return f"{round(seconds / 86_400)} {say('days')}"
-
-
-def ago(at: datetime, now: datetime, say: Say) -> str:
-    seconds = (now - at).total_seconds()
-    return say("just_now") if seconds < 45 else say("ago", long=_rough(seconds, say))
-
-
-def due(at: datetime, now: datetime, say: Say) -> str:
-    seconds = (at - now).total_seconds()
-    if abs(seconds) < 45:
-        return say("now")
-    return say("due_in" if seconds > 0 else "due_late", long=_rough(abs(seconds), say))
-
-
-def _rough(seconds: float, say: Say) -> str:
-    """As the pages' script says it."""
-    if seconds < 3_600:
-        return f"{max(1, round(seconds / 60))} min"
-    if seconds < 48 * 3_600:
-        return f"{round(seconds / 3_600)} h"
-    return f"{round(seconds / 86_400)} {say('days')}"

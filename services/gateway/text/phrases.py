@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.gateway.views.view import LastActivity
+from services.gateway.views.view import ShownActivity
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Money
 
@@ -27,7 +27,7 @@ DID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class TimelineLine:
     """A line of the timeline, of a `member` if it is not about the lead itself. `minor` ones are bookkeeping."""
 
     at: datetime
@@ -40,7 +40,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class HeatReason:
     """Something that makes heat what it is. `share` is its size beside the largest, 0 to 100."""
 
     title: str
@@ -63,26 +63,13 @@ def money(amount: Money) -> str:
     return f"{amount.minor / 100:,.2f} {amount.currency}"
 
 
-def ago(at: datetime, now: datetime) -> str:
-    """`3 h ago`; the pages' script says it the same way as time goes on."""
-    return "just now" if (seconds := (now - at).total_seconds()) < 45 else f"{_long(seconds)} ago"
-
-
-def due(at: datetime, now: datetime) -> str:
-    """`in 5 min`, or `5 min late`."""
-    seconds = (at - now).total_seconds()
-    if abs(seconds) < 45:
-        return "now"
-    return f"in {_long(seconds)}" if seconds > 0 else f"{_long(-seconds)} late"
-
-
-def said(activity: LastActivity) -> tuple[str, str]:
+def said(activity: ShownActivity) -> tuple[str, str]:
     """What was done, and what came of it."""
     result = "" if activity.result is ActivityResult.DONE else words(activity.result)
     return DID[activity.kind], result
 
 
-def fact(item: Mapping[str, Any]) -> Fact:
+def fact(item: Mapping[str, Any]) -> TimelineLine:
     """A line of a timeline, from the item the API gives."""
     data: Mapping[str, Any] = item.get("data") or {}
     at, text = datetime.fromisoformat(item["at"]), item.get("text")
@@ -170,7 +157,7 @@ def fact(item: Mapping[str, Any]) -> Fact:
             return _fact(at, "ember", words(other.replace(".", " ")).capitalize())
 
 
-def reasons(why: Mapping[str, Any]) -> list[Reason]:
+def reasons(why: Mapping[str, Any]) -> list[HeatReason]:
     """Why heat is what it is, the weightiest first. They sum to the heat."""
     found: list[tuple[str, datetime | None, float]] = [
         (_kind(term["kind"]), datetime.fromisoformat(term["at"]), float(term["points"]))
@@ -200,15 +187,15 @@ def reasons(why: Mapping[str, Any]) -> list[Reason]:
     largest = max((abs(points) for _, _, points in found), default=1.0)
     found.sort(key=lambda each: -abs(each[2]))
     return [
-        Reason(title.capitalize(), at, points, round(100 * abs(points) / largest, 1))
+        HeatReason(title.capitalize(), at, points, round(100 * abs(points) / largest, 1))
         for title, at, points in found
     ]
 
 
 def _fact(
     at: datetime, icon: str, title: str, *details: str, text: str | None = None, minor: bool = False
-) -> Fact:
-    return Fact(at, icon, title, tuple(each for each in details if each), text, minor)
+) -> TimelineLine:
+    return TimelineLine(at, icon, title, tuple(each for each in details if each), text, minor)
 
 
 def _owned(data: Mapping[str, Any]) -> str:
@@ -229,11 +216,3 @@ def _money(data: Mapping[str, Any]) -> str:
 def _signal_icon(kind: str) -> str:
     icons = {"email": "email", "chat": "chat", "demo": "demo", "offer": "offer", "documents": "offer"}
     return icons.get(kind.partition("_")[0], "signal")
-
-
-def _long(seconds: float) -> str:
-    if seconds < 3_600:
-        return f"{max(1, round(seconds / 60))} min"
-    if seconds < 48 * 3_600:
-        return f"{round(seconds / 3_600)} h"
-    return f"{round(seconds / 86_400)} days"

@@ -15,7 +15,7 @@ from shared.events.followup import (
 )
 
 
-class Effect(StrEnum):
+class PromiseEffect(StrEnum):
     """After `PROMISED` the step of the fact is the promised one; after the others there is none."""
 
     PROMISED = "promised"
@@ -23,16 +23,16 @@ class Effect(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-def effect(event: Event) -> Effect | None:
+def effect(event: Event) -> PromiseEffect | None:
     """None for a fact that leaves the promised step as it is.
 
     An automatic step is over as soon as it is due: it is marketing automation's from then on.
     """
     match event:
         case NextStepScheduled():
-            return Effect.PROMISED
+            return PromiseEffect.PROMISED
         case NextStepDone():
-            return Effect.KEPT
+            return PromiseEffect.KEPT
         case FollowUpClosed() | CadenceStopped() | CadenceResumed() | StepDue(automatic=True):
-            return Effect.WITHDRAWN
+            return PromiseEffect.WITHDRAWN
     return None

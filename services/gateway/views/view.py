@@ -41,7 +41,7 @@ TEAM = "team"
 """Who owns what anybody may take."""
 
 
-class Status(StrEnum):
+class LeadStatus(StrEnum):
     """How a lead stands; `unheard` while something is known of it, but not its capture yet."""
 
     UNHEARD = "unheard"
@@ -51,7 +51,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
+class ShownStep:
     id: str
     action: ActivityKind
     due: Instant
@@ -62,7 +62,7 @@ class NextStep:
 
 
 @dataclass(frozen=True, slots=True)
-class LastActivity:
+class ShownActivity:
     at: Instant
     kind: ActivityKind
     result: ActivityResult
@@ -70,7 +70,7 @@ class LastActivity:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTicket:
+class ShownTicket:
     id: str
     category: TicketCategory
     priority: Priority
@@ -78,7 +78,7 @@ class OpenTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
+class ShownHeat:
     """Heat as it was told at an instant, and what decays it from there; see `HeatChanged`."""
 
     points: float
@@ -111,7 +111,7 @@ class LeadView:
     """
 
     lead_id: str
-    status: Status = Status.UNHEARD
+    status: LeadStatus = LeadStatus.UNHEARD
     captured_at: Instant | None = None
     channel: Channel | None = None
     stage: Stage | None = None
@@ -123,13 +123,13 @@ class LeadView:
     closed_at: Instant | None = None
     lost_because: str | None = None
     profile: Profile | None = None
-    next_step: NextStep | None = None
-    last_activity: LastActivity | None = None
+    next_step: ShownStep | None = None
+    last_activity: ShownActivity | None = None
     activities: int = 0
-    tickets: tuple[OpenTicket, ...] = ()
+    tickets: tuple[ShownTicket, ...] = ()
     """The open ones, of which only the last `TICKETS_SHOWN` are listed; `more_tickets` is how many are not."""
     more_tickets: int = 0
-    heat: Heat | None = None
+    heat: ShownHeat | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What the lead is, as it was last qualified."""
     members: tuple[str, ...] = ()
@@ -159,7 +159,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case LeadCaptured():
             return replace(
                 view,
-                status=Status.OPEN,
+                status=LeadStatus.OPEN,
                 captured_at=event.at,
                 channel=event.channel,
                 stage=event.stage,
@@ -173,9 +173,9 @@ def follow(view: LeadView, event: Event) -> LeadView:
             stage = event.stage_after(view.stage or Stage.NEW)
             return replace(view, stage=stage, value=event.value or view.value)
         case LeadWon():
-            return replace(view, status=Status.WON, closed_at=event.at, value=event.value or view.value)
+            return replace(view, status=LeadStatus.WON, closed_at=event.at, value=event.value or view.value)
         case LeadLost():
-            return replace(view, status=Status.LOST, closed_at=event.at, lost_because=event.reason)
+            return replace(view, status=LeadStatus.LOST, closed_at=event.at, lost_because=event.reason)
         case LeadQualified():
             return replace(view, attributes=event.attributes)
         case LeadsMerged() if event.survivor is None:
@@ -189,7 +189,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case ActivityLogged():
             return _active(view, event)
         case NextStepScheduled():
-            step = NextStep(
+            step = ShownStep(
                 event.step_id,
                 event.action,
                 event.due,
@@ -202,7 +202,7 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case OwnerChanged():
             return replace(view, next_step=_handed_over(view.next_step, event), owner=event.owner)
         case TicketOpened():
-            ticket = OpenTicket(event.ticket_id, event.category, event.priority, event.at)
+            ticket = ShownTicket(event.ticket_id, event.category, event.priority, event.at)
             every = (*view.tickets, ticket)
             more = view.more_tickets + max(0, len(every) - TICKETS_SHOWN)
             return replace(view, tickets=every[-TICKETS_SHOWN:], more_tickets=more)
@@ -211,12 +211,14 @@ def follow(view: LeadView, event: Event) -> LeadView:
             unlisted = len(others) == len(view.tickets)
             return replace(view, tickets=others, more_tickets=max(0, view.more_tickets - unlisted))
         case HeatChanged():
-            heat = Heat(event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups)
+            heat = ShownHeat(
+                event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups
+            )
             return replace(view, heat=heat)
     return view if effect(event) is None else replace(view, next_step=None)
 
 
-def _handed_over(step: NextStep | None, event: OwnerChanged) -> NextStep | None:
+def _handed_over(step: ShownStep | None, event: OwnerChanged) -> ShownStep | None:
     """The step goes along, unless it was somebody else's than the lead."""
     if step is None or step.owner != (event.previous or TEAM):
         return step
@@ -229,4 +231,4 @@ def _active(view: LeadView, event: ActivityLogged) -> LeadView:
         view.last_activity is not None and event.at < view.last_activity.at
     ):
         return view
-    return replace(view, last_activity=LastActivity(event.at, event.kind, event.result, event.rep))
+    return replace(view, last_activity=ShownActivity(event.at, event.kind, event.result, event.rep))

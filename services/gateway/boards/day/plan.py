@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from services.gateway.views.view import LeadView, NextStep
+from services.gateway.views.view import LeadView, ShownStep
 from shared.events.followup import ActivityKind
 
 LATE: Final = 40.0
@@ -38,7 +38,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class DayReason:
     why: Why
     points: float
 
@@ -48,10 +48,10 @@ class Todo:
     """A step of today. `reasons` are the weightiest first; their points sum to `points`."""
 
     view: LeadView
-    step: NextStep
+    step: ShownStep
     heat: float
     points: float
-    reasons: tuple[Reason, ...]
+    reasons: tuple[DayReason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +84,37 @@ def end_of_day(now: datetime, zone: ZoneInfo) -> datetime:
     )
 
 
-def ready_from(step: NextStep) -> datetime:
+def ready_from(step: ShownStep) -> datetime:
     """From when on a step is to be done now."""
     return step.due - (EARLY if _has_its_time(step) else NOW)
 
 
-def _waits(step: NextStep, now: datetime) -> bool:
+def _waits(step: ShownStep, now: datetime) -> bool:
     return _has_its_time(step) and now < ready_from(step)
 
 
-def _has_its_time(step: NextStep) -> bool:
+def _has_its_time(step: ShownStep) -> bool:
     """One does not call before the time that was agreed, nor meets somebody who is not there yet."""
     return step.because == "agreed" or step.action in AT_A_PLACE
 
 
-def _todo(view: LeadView, step: NextStep, now: datetime) -> Todo:
+def _todo(view: LeadView, step: ShownStep, now: datetime) -> Todo:
     heat = view.heat.now(now) if view.heat is not None else 0.0
     reasons = [reason for reason in _reasons(view, step, heat, now) if reason.points > 0]
-    ordered: Sequence[Reason] = sorted(reasons, key=lambda reason: -reason.points)
+    ordered: Sequence[DayReason] = sorted(reasons, key=lambda reason: -reason.points)
     return Todo(view, step, heat, sum(reason.points for reason in ordered), tuple(ordered))
 
 
-def _reasons(view: LeadView, step: NextStep, heat: float, now: datetime) -> Iterable[Reason]:
+def _reasons(view: LeadView, step: ShownStep, heat: float, now: datetime) -> Iterable[DayReason]:
     hours = (now - step.due).total_seconds() / 3_600
     if hours >= 0:
-        yield Reason(Why.LATE, min(MOST, LATE + 4 * math.log2(1 + hours)))
+        yield DayReason(Why.LATE, min(MOST, LATE + 4 * math.log2(1 + hours)))
     elif step.due - now <= NOW:
-        yield Reason(Why.DUE, SOON)
+        yield DayReason(Why.DUE, SOON)
     else:
-        yield Reason(Why.DUE, max(0.0, SOON / 2 * (1 + hours / 12)))
+        yield DayReason(Why.DUE, max(0.0, SOON / 2 * (1 + hours / 12)))
     if step.because == "agreed":
-        yield Reason(Why.AGREED, AGREED)
-    yield Reason(Why.HEAT, min(MOST, heat))
+        yield DayReason(Why.AGREED, AGREED)
+    yield DayReason(Why.HEAT, min(MOST, heat))
     if view.value is not None:
-        yield Reason(Why.VALUE, 10 * math.log10(1 + view.value.minor / 10_000))
+        yield DayReason(Why.VALUE, 10 * math.log10(1 + view.value.minor / 10_000))

@@ -99,7 +99,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FiguresRow:
     """`key` is a rep, a channel, an origin or a campaign."""
 
     key: str
@@ -118,10 +118,10 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    total: Row
+    total: FiguresRow
     by: By
-    rows: tuple[Row, ...]
-    channels: tuple[Row, ...]
+    rows: tuple[FiguresRow, ...]
+    channels: tuple[FiguresRow, ...]
     hints: tuple[Hint, ...]
 
 
@@ -133,7 +133,7 @@ def board(trails: Sequence[Trail], look: Look, before: Look, choice: Choice, by:
     """The board of some leads. `before` is the look at the previous period."""
     now, earlier = _found(trails, look, choice), _found(trails, before, choice)
     return Board(
-        Row("all", _sums(now), _sums(earlier)),
+        FiguresRow("all", _sums(now), _sums(earlier)),
         by,
         _rows(now, earlier, by),
         _rows(now, earlier, By.CHANNEL),
@@ -166,11 +166,11 @@ def _found(trails: Sequence[Trail], look: Look, choice: Choice) -> Found:
     return {figure: [item for item in items(figure, trails, look) if choice.has(item)] for figure in SUMMED}
 
 
-def _rows(now: Found, earlier: Found, by: By) -> tuple[Row, ...]:
+def _rows(now: Found, earlier: Found, by: By) -> tuple[FiguresRow, ...]:
     """The rows in the order of their leads and steps."""
     split_now, split_earlier = _split(now, by), _split(earlier, by)
     rows = [
-        Row(key, _sums(split_now.get(key, {})), _sums(split_earlier.get(key, {})))
+        FiguresRow(key, _sums(split_now.get(key, {})), _sums(split_earlier.get(key, {})))
         for key in {**split_now, **split_earlier}
     ]
     return tuple(sorted(rows, key=lambda row: (-row.now.leads, -row.before.leads, row.key)))

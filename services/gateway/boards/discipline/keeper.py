@@ -18,11 +18,11 @@ from typing import Final, TypeVar
 from services.gateway.boards.discipline import board as discipline
 from services.gateway.boards.discipline.board import Board, By, Choice
 from services.gateway.boards.discipline.figures import FIRST_TRY, Figure, Item, Look, items, spans
-from services.gateway.boards.discipline.kept import KeptBoard, Place, Wanted
+from services.gateway.boards.discipline.kept import BoardPlace, KeptBoard, Wanted
 from services.gateway.boards.discipline.spells import FOREVER
+from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail
-from services.gateway.clients import Backends
-from services.gateway.store import Trails
+from services.gateway.clients import Upstreams
 from shared.clock import milliseconds
 from shared.commands.followup import (
     Worked,
@@ -50,8 +50,8 @@ class Keeper:
     `alone_since` is the assignment in which this process follows all trails, or None while it does not.
     """
 
-    def __init__(self, trails: Trails, backends: Backends, alone_since: Callable[[], int | None]) -> None:
-        self._trails, self._backends, self._alone_since = trails, backends, alone_since
+    def __init__(self, trails: Trails, upstreams: Upstreams, alone_since: Callable[[], int | None]) -> None:
+        self._trails, self._backends, self._alone_since = trails, upstreams, alone_since
         self._kept: KeptBoard | None = None
         self._assignment: int | None = None
         self._is_whole = False
@@ -118,7 +118,7 @@ class Keeper:
         )
         return count, await self._items(figure, look, places)
 
-    async def _items(self, figure: Figure, look: Look, places: Sequence[Place]) -> list[Item]:
+    async def _items(self, figure: Figure, look: Look, places: Sequence[BoardPlace]) -> list[Item]:
         """What stands at these places, read from the trails of a page; one that has just changed may be gone."""
         found = await self._trails.get_many([place.lead_id for place in places])
         trails = list(found.values())

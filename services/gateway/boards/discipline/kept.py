@@ -18,13 +18,13 @@ from services.gateway.boards.discipline.board import (
     Board,
     By,
     Choice,
+    FiguresRow,
     Hint,
-    Row,
 )
 from services.gateway.boards.discipline.figures import HINTS, Figure, Look
-from services.gateway.boards.discipline.seen import About, Seen, Times, is_seen, places_of, sums_of
+from services.gateway.boards.discipline.seen import About, LookTimes, SeenRows, is_seen, places_of, sums_of
 from services.gateway.boards.discipline.spells import DERIVED, spells
-from services.gateway.boards.discipline.tables import UNKNOWN, Names, Table
+from services.gateway.boards.discipline.tables import UNKNOWN, Dictionary, Table
 from services.gateway.boards.discipline.trail import Trail
 from shared.clock import from_milliseconds
 
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
     layout: int
 
 
-class Place(NamedTuple):
+class BoardPlace(NamedTuple):
     """An item of a list: where it stands among the others, and whose it is."""
 
     place: float
@@ -56,8 +56,8 @@ class KeptBoard:
 
     def __init__(self) -> None:
         self._tables = {figure: Table() for figure in Figure if figure not in DERIVED}
-        self._reps = Names()
-        self._sources = {by: Names() for by in (By.CHANNEL, By.ORIGIN, By.CAMPAIGN)}
+        self._reps = Dictionary()
+        self._sources = {by: Dictionary() for by in (By.CHANNEL, By.ORIGIN, By.CAMPAIGN)}
         self._numbers: dict[str, int] = {}
         self._leads: list[str] = []
         self._about = About()
@@ -79,7 +79,7 @@ class KeptBoard:
         """The board, without business time unless `is_timed`. Raises nothing: what is lacking counts for none."""
         now, earlier = self._seen(look, choice, is_timed), self._seen(before, choice, is_timed)
         return Board(
-            Row("all", *(sums_of(each, None)[0] for each in (now, earlier))),
+            FiguresRow("all", *(sums_of(each, None)[0] for each in (now, earlier))),
             by,
             self._rows(now, earlier, by),
             self._rows(now, earlier, By.CHANNEL),
@@ -95,7 +95,7 @@ class KeptBoard:
         limit: int,
         *,
         is_timed: bool = True,
-    ) -> tuple[int, list[Place]]:
+    ) -> tuple[int, list[BoardPlace]]:
         """How many items a figure has, and up to `limit` of them after a place, in their order."""
         seen = self._seen(look, choice, is_timed)
         table, rows = self._table(figure), seen.rows(figure)
@@ -113,7 +113,7 @@ class KeptBoard:
             rows, places = rows[upto], places[upto]
         found = zip(places.tolist(), ids[rows], table["lead"][rows], strict=True)
         first = heapq.nsmallest(limit, found, key=lambda each: each[:2])
-        return count, [Place(place, id, self._leads[lead]) for place, id, lead in first]
+        return count, [BoardPlace(place, id, self._leads[lead]) for place, id, lead in first]
 
     # --- business time
 
@@ -124,7 +124,7 @@ class KeptBoard:
             table = self._tables[figure]
             is_open = (table["worked"] == UNKNOWN) & (table["since"] < table["until"])
             if looks and is_open.any():
-                is_open &= np.logical_or.reduce([is_seen(figure, table, Times(look)) for look in looks])
+                is_open &= np.logical_or.reduce([is_seen(figure, table, LookTimes(look)) for look in looks])
             for row in np.flatnonzero(is_open)[: limit - len(wanted)].tolist():
                 start, measure = int(table["at"][row]), int(table["measure"][row])
                 end = from_milliseconds(start + measure) if figure is Figure.SPEED else None
@@ -159,8 +159,8 @@ class KeptBoard:
     def _table(self, figure: Figure) -> Table:
         return self._tables[DERIVED.get(figure, figure)]
 
-    def _seen(self, look: Look, choice: Choice, is_timed: bool) -> Seen:
-        return Seen(self._tables, self._about, self._chosen(choice), Times(look), is_timed)
+    def _seen(self, look: Look, choice: Choice, is_timed: bool) -> SeenRows:
+        return SeenRows(self._tables, self._about, self._chosen(choice), LookTimes(look), is_timed)
 
     def _chosen(self, choice: Choice) -> dict[By, list[int]]:
         """The codes that were chosen. What is not known is told by the name `NOBODY`."""
@@ -170,17 +170,17 @@ class KeptBoard:
             if name is not None
         }
 
-    def _names(self, by: By) -> Names:
+    def _names(self, by: By) -> Dictionary:
         return self._reps if by is By.REP else self._sources[by]
 
-    def _rows(self, now: Seen, earlier: Seen, by: By) -> tuple[Row, ...]:
+    def _rows(self, now: SeenRows, earlier: SeenRows, by: By) -> tuple[FiguresRow, ...]:
         names = [NOBODY if name is None else str(name) for name in self._names(by).names]
         keys = sorted({*now.codes(by), *earlier.codes(by)})
         columns = zip(keys, sums_of(now, by, keys), sums_of(earlier, by, keys), strict=True)
-        rows = [Row(names[key], one, other) for key, one, other in columns]
+        rows = [FiguresRow(names[key], one, other) for key, one, other in columns]
         return tuple(sorted(rows, key=lambda row: (-row.now.leads, -row.before.leads, row.key)))
 
-    def _hints(self, now: Seen) -> Iterator[Hint]:
+    def _hints(self, now: SeenRows) -> Iterator[Hint]:
         for figure in HINTS:
             counts = np.bincount(now.by(figure, By.REP), minlength=1)
             if total := int(counts.sum()):

@@ -20,7 +20,7 @@ from services.gateway.boards.discipline.board import (
 )
 from services.gateway.boards.discipline.figures import FIRST_TRY, HINTS, LONG_OVERDUE, Figure, Kept, Look
 from services.gateway.boards.discipline.spells import DERIVED, TIMELESS, length
-from services.gateway.boards.discipline.tables import STATES, UNKNOWN, Codes, Names, Rows, Table
+from services.gateway.boards.discipline.tables import STATES, UNKNOWN, Codes, Dictionary, Rows, Table
 from shared.clock import milliseconds
 from shared.events.leads import Money
 
@@ -31,7 +31,7 @@ class About:
     def __init__(self) -> None:
         self._columns: Codes = np.zeros((1_024, 4), np.int32)
         self._cost: NDArray[np.int64] = np.zeros(1_024, np.int64)
-        self.currencies = Names()
+        self.currencies = Dictionary()
 
     def set(self, number: int, sources: Sequence[int], cost: Money | None) -> None:
         if number >= len(self._cost):
@@ -52,7 +52,7 @@ class About:
         return self._cost[leads]
 
 
-class Times:
+class LookTimes:
     """A look in milliseconds."""
 
     def __init__(self, look: Look) -> None:
@@ -60,7 +60,7 @@ class Times:
         self.at = milliseconds(look.at)
 
 
-class Seen:
+class SeenRows:
     """The rows of each figure that are seen in a look."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Seen:
         tables: Mapping[Figure, Table],
         about: About,
         chosen: Mapping[By, Sequence[int]],
-        times: Times,
+        times: LookTimes,
         is_timed: bool,
     ) -> None:
         self.tables, self.about, self.at, self.is_timed = tables, about, times.at, is_timed
@@ -133,7 +133,7 @@ class Seen:
         return rows
 
 
-def is_seen(figure: Figure, table: Table, times: Times) -> NDArray[np.bool_]:
+def is_seen(figure: Figure, table: Table, times: LookTimes) -> NDArray[np.bool_]:
     found = (table["since"] <= times.at) & (table["until"] > times.at)
     if figure not in TIMELESS:
         found &= (table["at"] >= times.start) & (table["at"] < times.end)
@@ -154,7 +154,7 @@ def places_of(figure: Figure, table: Table, rows: Rows, at: int) -> NDArray[np.f
 class _Grouped:
     """Sums of what is seen, by code; one group for all without `by`."""
 
-    seen: Seen
+    seen: SeenRows
     by: By | None
 
     def codes(self, figure: Figure) -> Codes:
@@ -206,7 +206,7 @@ def _as_map(counts: NDArray[np.int64] | NDArray[np.float64]) -> dict[int, int]:
     return {code: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
 
-def sums_of(seen: Seen, by: By | None, keys: Sequence[int] = (0,)) -> list[Sums]:
+def sums_of(seen: SeenRows, by: By | None, keys: Sequence[int] = (0,)) -> list[Sums]:
     grouped = _Grouped(seen, by)
     leads, contacted = grouped.count(Figure.LEADS), grouped.count(Figure.SPEED)
     wall = grouped.percentiles("measure")

@@ -34,7 +34,7 @@ _TYPES: Final[Mapping[str, Any]] = {
 _ROOM: Final = 1_024
 
 
-class Names:
+class Dictionary:
     """Numbers for names, from 0 on; 0 is None."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Table:
             return slice(0, 0)
         return slice(int(self._first[lead]), int(self._first[lead]) + int(self._many[lead]))
 
-    def replace(self, leads: Sequence[int], spells: Sequence[Sequence[Spell]], reps: Names) -> None:
+    def replace(self, leads: Sequence[int], spells: Sequence[Sequence[Spell]], reps: Dictionary) -> None:
         """Put these spells in place of those that the leads had."""
         self._make_room_for(max(leads, default=0) + 1)
         known = {}
@@ -100,7 +100,7 @@ class Table:
         """What a time at work depends on."""
         return int(self["lead"][row]), int(self["rep"][row]), int(self["measure"][row])
 
-    def _add(self, leads: Sequence[int], spells: Sequence[Sequence[Spell]], reps: Names) -> None:
+    def _add(self, leads: Sequence[int], spells: Sequence[Sequence[Spell]], reps: Dictionary) -> None:
         lengths = [len(each) for each in spells]
         added = [each for some in spells for each in some]
         start, end = self.size, self.size + len(added)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from services.gateway.boards.day.plan import ready_from
-from services.gateway.views.view import Heat, LeadView, Standing, Status
+from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, Standing
 
 EXACT: Final = 0.005
 """The share by which heat may differ from what its place in the order says, before it is placed anew."""
@@ -50,7 +50,7 @@ def placed(view: LeadView, now: datetime) -> LeadView:
 
 def _stand(view: LeadView, now: datetime) -> Standing | None:
     heat, step = view.heat, view.next_step
-    if view.status is not Status.OPEN or view.survivor is not None or heat is None:
+    if view.status is not LeadStatus.OPEN or view.survivor is not None or heat is None:
         return None
     if step is None or turn(view, now) is not Turn.LATER:
         points = heat.now(now)
@@ -60,7 +60,7 @@ def _stand(view: LeadView, now: datetime) -> Standing | None:
     return Standing(heat.band, step.due.timestamp() / HOUR, until)
 
 
-def _sure_until(heat: Heat, points: float, now: datetime) -> datetime | None:
+def _sure_until(heat: ShownHeat, points: float, now: datetime) -> datetime | None:
     """Until when heat is surely about what it is; None if it is so for ever.
 
     No sum of fading points moves faster than all of them together would, and no cap makes it faster.

@@ -1,33 +1,25 @@
-"""What the gateway keeps: the views, the keys, and how far each import has come."""
+"""Where the views are kept, and the orders in which boards read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
-from services.gateway.boards.discipline.trail import Trail
 from services.gateway.views.view import LeadView
 from shared.archive import Archive
-from shared.documents import Decision, Documents, Step
+from shared.documents import Documents
 from shared.events.scoring import Band
 from shared.mongo import Document, Index, Mongo, reaching
-
-STRETCH = 65_536
-"""Rows of an import in one document."""
 
 BOARD = Index((("state.standing.band", 1), ("state.standing.order", 1)))
 UNTIL = Index((("state.standing.until", 1),))
 DAY = Index((("state.next_step.owner", 1), ("state.next_step.due", 1)))
-QUIET_FROM = Index((("state.quiet_from", 1),))
-
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _HOTTEST = -1e9
 _LAST = 1e9
 
-Place = tuple[float, str]
+After = tuple[float, str]
 """Where a lead stands on a board: its order, and of equals its id."""
 
 
@@ -40,7 +32,7 @@ class Views(Documents[LeadView]):
         )
         self._stretches: dict[object, Any] = {}
 
-    async def standing(self, band: Band, after: Place | None, limit: int) -> list[LeadView]:
+    async def standing(self, band: Band, after: After | None, limit: int) -> list[LeadView]:
         """Open leads of a band from behind `after` in the order of their standings, and of equals by id."""
         found: list[LeadView] = []
         band_of, order = "state.standing.band", "state.standing.order"
@@ -118,59 +110,3 @@ def order_of(view: LeadView) -> float:
 
 def _due(view: LeadView) -> datetime:
     return view.next_step.due if view.next_step is not None else _BEGINNING
-
-
-class Trails(Documents[Trail]):
-    """The trails, one document per lead, followed by a consumer of their own."""
-
-    def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("trails", (QUIET_FROM,)), Trail)
-
-    async def open_since(self, start: datetime) -> list[Trail]:
-        """Of leads about which something was open at `start` or later."""
-        return [trail async for some in self.stream({"state.quiet_from": {"$gte": start}}) for trail in some]
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """Which rows of a stretch of an import are done: a bit each."""
-
-    bits: bytes = bytes(STRETCH // 8)
-
-    def has(self, row: int) -> bool:
-        return bool(self.bits[row % STRETCH // 8] >> row % 8 & 1)
-
-    def with_rows(self, rows: Iterable[int]) -> Marked:
-        bits = bytearray(self.bits)
-        for row in rows:
-            bits[row % STRETCH // 8] |= 1 << row % 8
-        return Marked(bytes(bits))
-
-
-class Imports(Documents[Marked]):
-    """Which rows of an import are done: told, or known from before. Those that were rejected may be tried again."""
-
-    def __init__(self, mongo: Mongo) -> None:
-        super().__init__(mongo.collection("imports"), Marked)
-
-    async def known(self, import_id: str, rows: Sequence[int]) -> set[int]:
-        """Those of the rows that are done."""
-        stretches = await self.get_many([_stretch(import_id, row) for row in rows])
-        return {
-            row for row in rows if (marked := stretches.get(_stretch(import_id, row))) and marked.has(row)
-        }
-
-    async def mark(self, import_id: str, rows: Sequence[int]) -> None:
-        by_stretch: dict[str, list[int]] = {}
-        for row in rows:
-            by_stretch.setdefault(_stretch(import_id, row), []).append(row)
-        for id, some in by_stretch.items():
-            await self.change(Step(id, partial(_mark, some)))
-
-
-def _stretch(import_id: str, row: int) -> str:
-    return f"{import_id}.{row // STRETCH}"
-
-
-def _mark(rows: Sequence[int], marked: Marked | None) -> Decision[Marked]:
-    return (marked or Marked()).with_rows(rows), ()

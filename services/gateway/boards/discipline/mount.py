@@ -1,0 +1,27 @@
+"""The discipline board, as a board of the gateway: with trails of its own that follow the services."""
+
+from __future__ import annotations
+
+from services.gateway.boards.discipline import api, page
+from services.gateway.boards.discipline.keeper import Keeper
+from services.gateway.boards.discipline.store import Trails
+from services.gateway.boards.discipline.tracer import TRACED, TRACER, follow_trails
+from services.gateway.boards.mounting import Ground, Mounted
+from shared.bus.consumer import Consumer
+
+
+def mount(ground: Ground) -> Mounted:
+    trails = Trails(ground.mongo)
+    tracer = Consumer(
+        ground.topics,
+        ground.publisher,
+        TRACER,
+        TRACED,
+        lambda batch: follow_trails(trails, keeper, batch),
+        batch=2_000,
+        dead_letter_limit=ground.dead_letter_limit,
+    )
+    keeper = Keeper(trails, ground.upstreams, lambda: tracer.alone_since)
+    return Mounted(
+        [api.router(ground, keeper), page.router(ground, keeper)], {"tracer": tracer, "keeper": keeper}
+    )

@@ -1,0 +1,175 @@
+"""What the gateway passes on as it comes: each route with its owner, who answers the same path without `/v1`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import BaseModel
+
+from services.gateway.access.keys import Scope
+from shared.commands.followup import (
+    AssignLead,
+    LogActivity,
+    PlanStep,
+    PublishPlaybooks,
+)
+from shared.commands.leads import (
+    ChangeStage,
+    LeadForm,
+    LoseLead,
+    MergeLeads,
+    OfferLead,
+    QualifyLead,
+    SplitLead,
+    WinLead,
+    WithdrawConsent,
+)
+from shared.commands.tickets import OpenTicket, ReplyTicket, ResolveTicket
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A route: `name` is its operation's, `body` a form that is checked here.
+
+    `needs_lead`: the lead in the path or in the body must be known, which its owner alone could not say.
+    `is_keyed`: it may be sent again under an `Idempotency-Key`.
+    """
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    owner: Literal["leads", "followup", "tickets", "scoring"]
+    scope: Scope
+    tag: str
+    summary: str
+    body: type[BaseModel] | None = None
+    status: int = 200
+    needs_lead: bool = False
+    is_keyed: bool = False
+    description: str | None = None
+
+
+def _command(
+    name: str,
+    path: str,
+    owner: Literal["leads", "followup", "tickets"],
+    body: type[BaseModel],
+    summary: str,
+    *,
+    scope: Scope = Scope.WORK,
+    status: int = 200,
+    needs_lead: bool = False,
+    description: str | None = None,
+) -> PassedOn:
+    return PassedOn(
+        name, "POST", path, owner, scope, "commands", summary, body, status, needs_lead, True, description
+    )
+
+
+_LEAD: Final = "/leads/{lead_id}"
+_TICKET: Final = "/tickets/{ticket_id}"
+_CAPTURE, _READ, _OPERATE = Scope.CAPTURE, Scope.READ, Scope.OPERATE
+
+ROUTES: Final = (
+    _command("capture_lead", "/leads", "leads", LeadForm, "Capture a lead", scope=_CAPTURE, status=201),
+    _command("change_stage", f"{_LEAD}/stage", "leads", ChangeStage, "Move an open lead to another stage"),
+    _command("offer", f"{_LEAD}/offers", "leads", OfferLead, "Record an offer that was sent"),
+    _command("win", f"{_LEAD}/won", "leads", WinLead, "Win a lead"),
+    _command("lose", f"{_LEAD}/lost", "leads", LoseLead, "Lose a lead, with a reason"),
+    _command(
+        "qualify",
+        f"{_LEAD}/qualification",
+        "leads",
+        QualifyLead,
+        "Say what a lead is, in words",
+        description="ICP, budget, authority, need, timeframe: what the rules give fit points for. "
+        "Replaces what was said.",
+    ),
+    _command(
+        "withdraw_consent",
+        f"{_LEAD}/consent-withdrawal",
+        "leads",
+        WithdrawConsent,
+        "Forget what concerns the person, who no longer agrees",
+    ),
+    _command("merge", f"{_LEAD}/merge", "leads", MergeLeads, "Merge another lead into this one"),
+    _command("split", f"{_LEAD}/split", "leads", SplitLead, "Let a merged lead stand alone again"),
+    _command(
+        "log", f"{_LEAD}/activities", "followup", LogActivity, "Log an activity", status=201, needs_lead=True
+    ),
+    _command(
+        "plan", f"{_LEAD}/next-step", "followup", PlanStep, "Say what is done next, and when", needs_lead=True
+    ),
+    _command("assign", f"{_LEAD}/owner", "followup", AssignLead, "Hand a lead to a rep", needs_lead=True),
+    _command(
+        "open_ticket",
+        "/tickets",
+        "tickets",
+        OpenTicket,
+        "Open a ticket",
+        scope=_CAPTURE,
+        status=201,
+        needs_lead=True,
+    ),
+    _command("reply", f"{_TICKET}/replies", "tickets", ReplyTicket, "Reply to a ticket"),
+    _command("resolve", f"{_TICKET}/resolution", "tickets", ResolveTicket, "Resolve a ticket"),
+    PassedOn(
+        "in_force",
+        "GET",
+        "/playbooks",
+        "followup",
+        _READ,
+        "playbooks",
+        "The playbooks in force, as they were written",
+    ),
+    PassedOn(
+        "preview",
+        "POST",
+        "/playbooks/preview",
+        "followup",
+        _OPERATE,
+        "playbooks",
+        "What publishing playbooks would do now",
+        PublishPlaybooks,
+    ),
+    PassedOn(
+        "publish",
+        "POST",
+        "/playbooks",
+        "followup",
+        _OPERATE,
+        "playbooks",
+        "Put playbooks in force",
+        PublishPlaybooks,
+        description="Who is on the way in an unchanged playbook stays, in a changed one goes on from the same step, "
+        "else ends.",
+    ),
+    PassedOn(
+        "trial",
+        "GET",
+        "/playbooks/{name}/trial",
+        "followup",
+        _READ,
+        "playbooks",
+        "What an experiment has shown",
+    ),
+    PassedOn(
+        "rules",
+        "GET",
+        "/rules",
+        "scoring",
+        _READ,
+        "reads",
+        "All rules that were ever published, and which are in force",
+    ),
+    PassedOn(
+        "rules_text",
+        "GET",
+        "/rules/{version}",
+        "scoring",
+        _READ,
+        "reads",
+        "Rules as they were written, with their comments",
+    ),
+)
