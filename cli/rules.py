@@ -20,9 +20,7 @@ from cli.lab import command as lab
 if TYPE_CHECKING:
     from services.scoring.rules_log import Publication, RulesLog
     from services.scoring.scorecard.changes import Change
-    from services.scoring.scorecard.model import (
-        Rules,
-    )
+    from services.scoring.scorecard.model import Rules
     from shared.bus import Topics
 
 RulesFile = Annotated[
@@ -48,9 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(file: RulesFile, as_json: AsJson = False) -> None:
     """Say whether a file holds rules; an error names the line and what would be right."""
-    from services.scoring.scorecard.parser import (
-        parse_rules,
-    )
+    from services.scoring.scorecard.parser import parse_rules
 
     rules = parse_rules(_bytes(file), str(file))
     document = {"file": str(file), "rules": rules.version, "scorecards": _outline(rules)}
@@ -143,9 +139,7 @@ async def _publish(
 ) -> tuple[dict[str, Any] | None, Sequence[Change]]:
     from services.scoring import rules_log as rulebooks
     from services.scoring.scorecard.changes import changes
-    from services.scoring.scorecard.parser import (
-        parse_rules,
-    )
+    from services.scoring.scorecard.parser import parse_rules
     from shared.bus import Publisher
     from shared.clock import milliseconds, utc_now
 

@@ -13,9 +13,7 @@ from cli.lab.histories import AGES, History
 from cli.lab.replay import Look, Played, play
 from cli.lab.worth import Disparity, Scored, Worth, disparity, worth
 from services.scoring.processor.lead import promote
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
 from shared.events.base import rfc3339
 from shared.events.scoring import Band

@@ -9,17 +9,14 @@ from typing import Any
 from cli.lab.comparison import worth_of
 from cli.lab.draft import draft
 from cli.lab.histories import AGES, History
-from cli.lab.learning import Lesson, learn
+from cli.lab.learning import (
+    Lesson,
+    learn,
+)
 from cli.lab.worth import Figure, Worth
-from services.scoring.scorecard.compiled_rules import (
-    CompiledRules,
-)
-from services.scoring.scorecard.model import (
-    Rules,
-)
-from services.scoring.scorecard.parser import (
-    parse_rules,
-)
+from services.scoring.scorecard.compiled_rules import CompiledRules
+from services.scoring.scorecard.model import Rules
+from services.scoring.scorecard.parser import parse_rules
 from shared.clock import from_milliseconds
 from shared.errors import Refused
 from shared.events.base import rfc3339

@@ -57,7 +57,6 @@ from shared.events.tickets import Author, TicketCategory, TicketOpened, TicketRe
 from shared.history import take_history
 from shared.reactions import Reactions
 
-SUBSCRIBES = ("leads", "tickets", "signals")
 FIRED_AT_ONCE = 100  # the first of a portion waits for its last
 MOVED_AT_ONCE = 500
 

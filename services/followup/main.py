@@ -7,11 +7,12 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.followup.api import router
-from services.followup.handlers import SUBSCRIBES, follow
+from services.followup.handlers import follow
 from services.followup.store import Books, followups
 from services.followup.timers import Timers
 from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
+from shared.installation import FOLLOWUP, PORTS
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
@@ -19,7 +20,7 @@ from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: Port = 8002
+    port: Port = PORTS["followup"]
 
 
 def app(settings: Settings) -> FastAPI:
@@ -30,8 +31,8 @@ def app(settings: Settings) -> FastAPI:
     consumer = Consumer(
         topics,
         publisher,
-        "followup",
-        SUBSCRIBES,
+        FOLLOWUP.name,
+        FOLLOWUP.topics,
         partial(follow, store, books),
         dead_letter_limit=settings.dead_letter_limit,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -56,6 +56,7 @@ from shared.errors import Refused
 from shared.events.base import Instant, LeadId, rfc3339
 from shared.events.scoring import Band, RulesVersion
 from shared.fields import Time
+from shared.installation import CONSUMERS
 from shared.web import IdempotencyKey, LeadPath
 
 COOKIE = "ascua_key"
@@ -318,9 +319,8 @@ def reads(
     keys: KeyRing,
     topics: Topics,
     clock: Clock,
-    own: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
-    """What can be seen; `own` is what the parts of this process say of themselves."""
+    """What can be seen."""
     api = APIRouter(
         prefix="/v1", tags=["reads"], dependencies=[admit(keys, Scope.READ)], route_class=KeyFirst
     )
@@ -398,7 +398,7 @@ def reads(
     @api.get("/status", summary="Is everything caught up?", dependencies=[admit(keys, Scope.OPERATE)])
     async def status() -> dict[str, Any]:
         """Every service's parts, every consumer's lag. `caught_up` when nothing was under way between two looks."""
-        groups = sorted(_groups({**await backends.statuses(), "gateway": own()}))
+        groups = [group.name for group in CONSUMERS]
         before = await lag(topics, groups)
         services = await backends.statuses()
         after = await lag(topics, groups)
@@ -412,12 +412,6 @@ def reads(
         return {"caught_up": caught_up, "lag": after, "services": services}
 
     return api
-
-
-def _groups(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The consumer groups of which the parts of services say that they are in them."""
-    parts = [part for parts in services.values() for part in parts.values() if isinstance(part, Mapping)]
-    return {str(part["group"]) for part in parts if "group" in part}
 
 
 def _signals(body: bytes, content_type: str) -> list[SendSignal]:

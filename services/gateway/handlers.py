@@ -49,17 +49,11 @@ from shared.logs import current_trace
 from shared.reactions import Reactions
 from shared.tasks import Pace
 
-PROJECTED = ("leads", "followup", "tickets", "heat")
-"""The topics the views follow."""
-TRACED = ("leads", "followup", "scoring")
-"""The topics the trails follow."""
 LONGEST_LATE = timedelta(days=366)
 STEPS = 200
 """Steps of a rep, and of nobody, on a day's page: the longest due first."""
 AT_ONCE = 1_000
 """Leads that are placed on the board at one time."""
-TRACER = "gateway-trails"
-"""The consumer of the trails: apart from the views, so that either can be built anew without the other."""
 
 
 async def project(

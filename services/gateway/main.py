@@ -17,9 +17,6 @@ from services.gateway.calendars import api as calendars
 from services.gateway.calendars.feeds import Feeds
 from services.gateway.clients import Backends
 from services.gateway.handlers import (
-    PROJECTED,
-    TRACED,
-    TRACER,
     follow_trails,
     place_again,
     place_first,
@@ -31,12 +28,12 @@ from services.gateway.pages import docs, work
 from services.gateway.store import Imports, Trails, Views
 from shared.bus import Consumer, OpenLetters, Publisher, Topics
 from shared.clock import utc_now
+from shared.installation import PORTS, TRAILS, VIEWS, url
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, Url
 from shared.timers import Timers
 
-PROJECTOR = "gateway"
 PLACED_EVERY = 1.0
 """Seconds between two looks for leads that time has moved on the board."""
 
@@ -49,13 +46,13 @@ def _origin(url: str) -> str:
 
 
 class Settings(ServiceSettings):
-    port: Port = 8000
+    port: Port = PORTS["gateway"]
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
-    leads_url: Url = "http://127.0.0.1:8001"
-    followup_url: Url = "http://127.0.0.1:8002"
-    tickets_url: Url = "http://127.0.0.1:8003"
-    scoring_url: Url = "http://127.0.0.1:8004"
+    leads_url: Url = url("leads")
+    followup_url: Url = url("followup")
+    tickets_url: Url = url("tickets")
+    scoring_url: Url = url("scoring")
     ops_host: str = "127.0.0.1"
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
@@ -79,12 +76,12 @@ def app(settings: Settings) -> FastAPI:
             "scoring": settings.scoring_url,
         }
     )
-    live = Live(topics, PROJECTOR)
+    live = Live(topics, VIEWS.name)
     projector = Consumer(
         topics,
         publisher,
-        PROJECTOR,
-        PROJECTED,
+        VIEWS.name,
+        VIEWS.topics,
         partial(project, views, backends, utc_now),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
@@ -92,8 +89,8 @@ def app(settings: Settings) -> FastAPI:
     tracer = Consumer(
         topics,
         publisher,
-        TRACER,
-        TRACED,
+        TRAILS.name,
+        TRAILS.topics,
         lambda batch: follow_trails(trails, keeper, batch),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
@@ -124,7 +121,6 @@ def app(settings: Settings) -> FastAPI:
             keys,
             topics,
             utc_now,
-            lambda: {name: part.status() for name, part in parts.items()},
         ),
         boards.router(views, keeper, keys, utc_now),
         calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),

@@ -43,8 +43,6 @@ from shared.events.base import Trace
 from shared.events.leads import LeadsMerged, LeadSplit
 from shared.history import take_history
 
-GROUP = "leads"
-
 _DECISIONS: dict[type[Command], Callable[..., Told]] = {
     ChangeStage: domain.change_stage,
     OfferLead: domain.offer,

@@ -9,11 +9,12 @@ from pydantic import AfterValidator
 
 from services.leads.api import router
 from services.leads.domain.forms import USUAL_REGION
-from services.leads.handlers import GROUP, follower
+from services.leads.handlers import follower
 from services.leads.store import leads
 from shared.bus import Consumer, Publisher, Topics
 from shared.clock import utc_now
 from shared.contacts import REGIONS
+from shared.installation import LEADS, PORTS
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
@@ -27,7 +28,7 @@ def _known_region(region: str) -> str:
 
 
 class Settings(ServiceSettings):
-    port: Port = 8001
+    port: Port = PORTS["leads"]
     region: Annotated[str, AfterValidator(_known_region)] = USUAL_REGION
     """The country (ISO 3166, two letters) of phone numbers that name none, unless the lead's zone says."""
 
@@ -45,8 +46,8 @@ def app(settings: Settings) -> FastAPI:
         "consumer": Consumer(
             topics,
             publisher,
-            GROUP,
-            ["leads"],
+            LEADS.name,
+            LEADS.topics,
             follower(store),
             dead_letter_limit=settings.dead_letter_limit,
         ),

@@ -33,7 +33,6 @@ from shared.events import wire_type
 from shared.events.base import data_of
 from shared.events.scoring import Band, RiskBand
 
-GROUP: Final = "scoring-ledger"
 JUMPS_DRAWN: Final = 500
 HEAVY: Final = 2_000
 """Reading more facts than these for one answer is heavy."""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from services.scoring import collector
 from services.scoring.api import published, reading
-from services.scoring.handlers import GROUP, Reads, ledger_handler
+from services.scoring.handlers import Reads, ledger_handler
 from services.scoring.ledger import Ledger
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
@@ -25,8 +25,8 @@ from services.scoring.scorecard.compiled_rules import (
 )
 from shared import logs
 from shared.bus import Consumer, Publisher, Topics
-from shared.bus.topics import FACTS
 from shared.clock import milliseconds, utc_now
+from shared.installation import LEDGER, PORTS
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, load
@@ -36,7 +36,7 @@ NICER: Final = 10
 
 
 class Settings(ServiceSettings):
-    port: Port = 8004
+    port: Port = PORTS["scoring"]
     session_seconds: Annotated[float, Field(ge=1, le=60)] = 6.0
     """A worker silent for so long loses its partitions. At least the broker's group.min.session.timeout.ms."""
 
@@ -74,8 +74,8 @@ def app(settings: Settings) -> FastAPI:
         "ledger": Consumer(
             topics,
             publisher,
-            GROUP,
-            [topic.name for topic in FACTS],
+            LEDGER.name,
+            LEDGER.topics,
             ledger_handler(ledger),
             dead_letter_limit=settings.dead_letter_limit,
         ),

@@ -8,6 +8,7 @@ from services.tickets.api import router
 from services.tickets.store import tickets
 from shared.bus import Publisher, Topics
 from shared.clock import utc_now
+from shared.installation import PORTS
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
@@ -15,7 +16,7 @@ from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: Port = 8003
+    port: Port = PORTS["tickets"]
 
 
 def app(settings: Settings) -> FastAPI:

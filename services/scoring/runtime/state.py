@@ -31,9 +31,9 @@ from shared.bus.positions import committed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics, admin
 from shared.clock import Clock, from_milliseconds, utc_now
 from shared.errors import Refused, Unavailable
+from shared.installation import SCORING
 from shared.logs import logger
 
-FOLDED = ("leads", "followup", "tickets", "signals")
 """The topics whose facts make heat; replays of dead letters and what merged leads count come on top."""
 
 MOST_SECONDS = 0.5
@@ -138,12 +138,12 @@ class Log:
 
     @property
     def group(self) -> str:
-        return f"{self.topics.prefix}.scoring"
+        return self.topics.name(SCORING.name)
 
     @property
     def facts(self) -> list[str]:
         """The full names of the topics that are folded."""
-        return [self.topics.name(name) for name in (*FOLDED, REPLAYS.name, SCORING_MEMBERS.name)]
+        return [self.topics.name(name) for name in (*SCORING.topics, REPLAYS.name, SCORING_MEMBERS.name)]
 
     @property
     def state(self) -> str:
