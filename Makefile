@@ -44,9 +44,9 @@ compiled: install ## Make the wheel in which what is done for every fact is comp
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(COMPILED) dist/*.whl
 
 test-compiled: compiled ## Run the tests of scoring on that wheel
-	$(ON_COMPILED) $(BIN)/python -c 'from services.scoring import fold; assert fold.__file__.endswith(".so")'
+	$(ON_COMPILED) $(BIN)/python -c 'from services.scoring.processor import fold; assert fold.__file__.endswith(".so")'
 	$(ON_COMPILED) $(BIN)/pytest -m "not containers" -n 2 --dist loadfile --import-mode=importlib \
-	  tests/scoring/scorecard tests/scoring tests/cli/lab
+	  tests/scoring tests/cli/lab
 
 ON_COMPILED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
 
