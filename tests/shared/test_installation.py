@@ -54,7 +54,9 @@ def test_a_service_listens_where_the_others_look_for_it(service: str) -> None:
     assert service in Addresses.__slots__
 
 
-def test_the_compose_file_runs_each_service_and_tells_the_gateway_where_it_is(compose: dict[str, Any]) -> None:
+def test_the_compose_file_runs_each_service_and_tells_the_gateway_where_it_is(
+    compose: dict[str, Any],
+) -> None:
     assert {name for name, each in compose.items() if each.get("command", [""])[0] == "run"} == set(SERVICES)
     environment = compose["gateway"]["environment"]
     for service in INNER:
