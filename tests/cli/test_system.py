@@ -19,7 +19,7 @@ from shared.bus.lag import lag
 from shared.embedded.home import free_port
 from shared.installation import SERVICES
 from tests.cli.commands import ASCUA, REPOSITORY, Running, ascua, told
-from tests.embedded.test_process import alive
+from tests.shared.embedded.test_process import alive
 from tests.waiting import until
 
 

@@ -126,3 +126,11 @@ def test_what_the_makefile_and_the_wheel_name_exists() -> None:
     missing = [path for path in named if not (REPOSITORY / path).exists()]
 
     assert not missing
+
+
+def test_every_room_of_tests_is_a_package() -> None:
+    rooms = {path.parent for path in (REPOSITORY / "tests").rglob("test_*.py")}
+
+    assert not {str(room) for room in rooms if not (room / "__init__.py").exists()}, (
+        "two files of one name clash"
+    )

@@ -12,7 +12,7 @@ import pytest
 from shared.bus import Outgoing, Publisher, Topics
 from shared.embedded import Servers
 from shared.errors import Unavailable
-from tests.integration.kit import log, published, publishing
+from tests.shared.kit import log, published, publishing
 from tests.waiting import HANG, until
 
 

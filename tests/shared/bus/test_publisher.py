@@ -9,7 +9,7 @@ import pytest
 from shared.bus import Outgoing, Publisher, Topics
 from shared.bus.publisher import MAX_RECORD_BYTES
 from shared.errors import Refused, Unavailable
-from tests.integration.kit import log, published, publishing
+from tests.shared.kit import log, published, publishing
 
 
 async def test_records_of_a_key_stand_in_the_log_in_the_order_they_were_published(topics: Topics) -> None:

@@ -16,8 +16,8 @@ from shared.embedded.home import free_port
 from shared.errors import NotFound, Refused, Unavailable
 from shared.events.leads import LeadWon
 from shared.mongo import Mongo
-from tests.integration.kit import Diary, diaries
 from tests.names import drawn
+from tests.shared.kit import Diary, diaries
 
 
 def says(id: str, word: str, guard: Seen | Key | None = None) -> Step[Diary]:

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from services.gateway.live import Change, Live
 from shared.bus import Outgoing, Publisher, Topics
 from shared.errors import Refused
-from tests.integration.kit import fact, facts, move, published, publishing
+from tests.shared.kit import fact, facts, move, published, publishing
 from tests.waiting import HANG, until
 
 
