@@ -122,7 +122,7 @@ def test_every_contract_of_layers_is_exhaustive_but_one_for_the_roots() -> None:
 def test_what_the_makefile_and_the_wheel_name_exists() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     compiled = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]["include"]
-    named = [*compiled, *re.findall(r"\btests/[\w/]+", (REPOSITORY / "Makefile").read_text())]
+    named = [*compiled, *re.findall(r"\btests/[\w/.]+", (REPOSITORY / "Makefile").read_text())]
     missing = [path for path in named if not (REPOSITORY / path).exists()]
 
     assert not missing
