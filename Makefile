@@ -51,7 +51,7 @@ test-compiled: compiled ## Run the tests of scoring on that wheel
 ON_COMPILED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
 
 test-containers: install ## Run the integration tests on containers, then the image and deploy/compose.yaml
-	TESTCONTAINERS_RYUK_DISABLED=true $(BIN)/pytest --servers=containers $(wildcard tests/integration) tests/e2e tests/containers
+	TESTCONTAINERS_RYUK_DISABLED=true $(BIN)/pytest --servers=containers tests/shared --ignore=tests/shared/embedded tests/gateway/test_live.py tests/e2e tests/containers
 
 test-faults: install ## Kill processes at random moments, at length
 	ASCUA_FAULTS=long $(BIN)/pytest -m faults

@@ -24,7 +24,8 @@ from bench.imports import found
 from bench.stored import FACTS, REPS, Stored
 from bench.tables import Row, keep, row
 from cli.environment import Environment
-from cli.system import operator_key, started
+from cli.operator_key import operator_key
+from cli.system import started
 from shared.clock import utc_now
 from shared.embedded.home import free_port
 

@@ -28,7 +28,12 @@ from cli.imports.mapping import load_mapping
 from cli.lab.comparison import looks_at
 from cli.lab.fitting import fitted, two_thirds
 from cli.lab.histories import AGES, History
-from cli.lab.learning import Floats, Looks, captured_in, looks_of
+from cli.lab.looks import (
+    Floats,
+    Looks,
+    captured_in,
+    looks_of,
+)
 from cli.lab.worth import Figure, Scored, auc
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,

@@ -19,7 +19,8 @@ from cli.environment import Environment
 from cli.imports.account import Account
 from cli.imports.mapping import load_mapping
 from cli.imports.run import run
-from cli.system import operator_key, started
+from cli.operator_key import operator_key
+from cli.system import started
 from shared.embedded.home import free_port
 from tests.e2e import histories
 

@@ -11,7 +11,8 @@ from typing import Any
 from bench.tables import keep, row
 from cli.demo.performance import Account, Performance, make_keys
 from cli.environment import Environment
-from cli.system import operator_key, started
+from cli.operator_key import operator_key
+from cli.system import started
 from shared.embedded.home import free_port
 
 SECONDS = 30.0

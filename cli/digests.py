@@ -33,7 +33,10 @@ import typer
 from cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
-    from cli.system import Addresses, ServerAddresses
+    from cli.addresses import (
+        Addresses,
+        ServerAddresses,
+    )
     from shared.bus.topics import Topics
     from shared.mongo import Collection
 
@@ -66,7 +69,8 @@ def verify(as_json: AsJson = False) -> None:
 
 async def _verify() -> Digests:
     """Raises `Refused` while facts are on their way: what is in motion has no digest."""
-    from cli.system import operator_key, system
+    from cli.operator_key import operator_key
+    from cli.system import system
     from shared.errors import Refused
 
     async with system() as addresses:

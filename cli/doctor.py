@@ -19,8 +19,8 @@ import typer
 from cli.answer import AsJson, answer
 
 if TYPE_CHECKING:
+    from cli.addresses import Addresses
     from cli.environment import Environment
-    from cli.system import Addresses
 
 DISK_BYTES = 1_000_000_000
 MEMORY_BYTES = {True: 200_000_000, False: 1_500_000_000}
@@ -76,8 +76,9 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 async def _look() -> Findings:
+    from cli.addresses import running
     from cli.environment import environment
-    from cli.system import running, system
+    from cli.system import system
     from shared.errors import AscuaError
 
     given = environment()
@@ -159,16 +160,16 @@ async def _store(found: Findings, addresses: Addresses) -> None:
 async def _kafka(found: Findings, addresses: Addresses) -> None:
     from shared.bus.cluster import Cluster
     from shared.bus.dead_letter_topic import open_dead_letters
-    from shared.bus.lag import groups, lag
+    from shared.bus.lag import lag
     from shared.errors import AscuaError
+    from shared.installation import CONSUMERS
 
     topics = addresses.topics
     try:
         await Cluster(topics).check()
         found.add("topics", True, f"as declared, on {topics.bootstrap}")
-        found.lag = {
-            group: dict(behind) for group, behind in (await lag(topics, await groups(topics))).items()
-        }
+        groups = [group.name for group in CONSUMERS]
+        found.lag = {group: dict(behind) for group, behind in (await lag(topics, groups)).items()}
         letters = Counter(letter.consumer for letter in await open_dead_letters(topics))
         said = ", ".join(f"{count} of {consumer}" for consumer, count in sorted(letters.items()))
         found.add(
@@ -187,7 +188,8 @@ async def _kafka(found: Findings, addresses: Addresses) -> None:
 async def _services(found: Findings, addresses: Addresses) -> None:
     import httpx
 
-    from cli.system import SERVICES, key_header
+    from cli.operator_key import key_header
+    from shared.installation import SERVICES
 
     key = key_header()
     async with httpx.AsyncClient(timeout=5) as client:

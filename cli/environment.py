@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.installation import url
 from shared.settings import Bootstrap, DatabasePrefix, TopicPrefix, Url, load
 
 
@@ -18,10 +19,10 @@ class Environment(BaseSettings):
     kafka_bootstrap: Bootstrap | None = None
     mongo_url: str | None = None
     gateway_url: Url | None = None
-    leads_url: Url = "http://127.0.0.1:8001"
-    followup_url: Url = "http://127.0.0.1:8002"
-    tickets_url: Url = "http://127.0.0.1:8003"
-    scoring_url: Url = "http://127.0.0.1:8004"
+    leads_url: Url = url("leads")
+    followup_url: Url = url("followup")
+    tickets_url: Url = url("tickets")
+    scoring_url: Url = url("scoring")
     key: str | None = None
     """Opens the gateway; unset, the operator's key in the home is used."""
     topic_prefix: TopicPrefix = "ascua"

@@ -48,9 +48,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(file: RulesFile, as_json: AsJson = False) -> None:
     """Say whether a file holds rules; an error names the line and what would be right."""
-    from services.scoring.scorecard.parser import (
-        parse_rules,
-    )
+    from services.scoring.scorecard.parser import parse_rules
 
     rules = parse_rules(_bytes(file), str(file))
     document = {"file": str(file), "rules": rules.version, "scorecards": _outline(rules)}

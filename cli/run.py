@@ -80,14 +80,15 @@ async def _run_all(port: int | None, as_json: bool) -> None:
 
 async def _supervise(port: int | None, as_json: bool) -> None:
     from cli.environment import environment
-    from cli.system import GATEWAY_PORT, started
+    from cli.system import started
+    from shared.installation import PORTS
 
     given, began = environment(), time.monotonic()
     home = given.home.absolute()
     tell_events("INFO")
     ending = began
     try:
-        async with started(home, given, port or GATEWAY_PORT) as own:
+        async with started(home, given, port or PORTS["gateway"]) as own:
             try:
                 _tell_ready(own.addresses.gateway, home, time.monotonic() - began, as_json)
                 await own.wait()
@@ -107,8 +108,8 @@ def _tell_ready(gateway: str, home: Path, seconds: float, as_json: bool) -> None
 
 
 def _run_one(what: What, port: int | None, as_json: bool) -> None:
+    from cli.addresses import running
     from cli.environment import environment
-    from cli.system import running
     from shared.errors import Unavailable
 
     given = environment()

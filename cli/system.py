@@ -20,66 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from cli.addresses import (
+    Addresses,
+    ServerAddresses,
+    given_system,
+    is_meant,
+    running,
+    told_system,
+)
 from cli.answer import tell, tell_events
 from cli.environment import Environment, environment
-from shared.errors import AscuaError, Forbidden, Refused, Unavailable
+from cli.operator_key import key_header, make_operator_key, operator_key, write_private
+from shared.errors import AscuaError, Refused, Unavailable
+from shared.installation import INNER, SERVICES
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
-    from services.gateway.access.keys import KeyRing, Role, Scope
-    from shared.bus.topics import Topics
     from shared.embedded import Servers, Supervisor
-
-INNER = ("leads", "followup", "tickets", "scoring")
-SERVICES = (*INNER, "gateway")
-GATEWAY_PORT = 8000
 
 ON_OUR_BROKER = {"ASCUA_SESSION_SECONDS": "3"}
 """A killed worker of scoring is missed after so long; a broker with Kafka's own settings allows six seconds or more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a system is. `pid` is the process that supervises it; None when it was given by address."""
-
-    gateway: str
-    leads: str
-    followup: str
-    tickets: str
-    scoring: str
-    kafka_bootstrap: str
-    mongo_url: str
-    topic_prefix: str
-    database_prefix: str
-    pid: int | None = None
-
-    def url(self, service: str) -> str:
-        return str(getattr(self, service))
-
-    @property
-    def topics(self) -> Topics:
-        return _topics(self.kafka_bootstrap, self.topic_prefix)
-
-    def settings(self) -> dict[str, str]:
-        """The environment from which any of the services finds the others and the servers."""
-        return {
-            "ASCUA_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
-            "ASCUA_MONGO_URL": self.mongo_url,
-            "ASCUA_TOPIC_PREFIX": self.topic_prefix,
-            "ASCUA_DATABASE_PREFIX": self.database_prefix,
-            **{f"ASCUA_{name.upper()}_URL": self.url(name) for name in INNER},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAddresses:
-    kafka_bootstrap: str
-    mongo_url: str
-    topic_prefix: str
-    database_prefix: str
-
-    @property
-    def topics(self) -> Topics:
-        return _topics(self.kafka_bootstrap, self.topic_prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +76,7 @@ async def system(home: Path | None = None) -> AsyncIterator[Addresses]:
     """
     given = environment()
     home = (home or given.home).absolute()
-    if (found := _given(given) or await running(home, given)) is not None:
+    if (found := given_system(given) or await running(home, given)) is not None:
         yield found
         return
     tell(f"no system runs on {home}: starting one for this command")
@@ -170,7 +129,7 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
     home = (home or given.home).absolute()
     kafka, mongo = given.kafka_bootstrap, given.mongo_url
     topic_prefix, database_prefix = given.topic_prefix, given.database_prefix
-    if (found := _read(home)) is not None and _is_meant(found, given):
+    if (found := told_system(home)) is not None and is_meant(found, given):
         kafka, mongo = found.kafka_bootstrap, found.mongo_url
         topic_prefix, database_prefix = found.topic_prefix, found.database_prefix
     elif (up := servers_of(home)) is not None:
@@ -217,58 +176,8 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         except ExceptionGroup as several:
             raise several.exceptions[0] from None
         stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
-        _write_private(home / "addresses.json", json.dumps(asdict(addresses)))
+        write_private(home / "addresses.json", json.dumps(asdict(addresses)))
         yield Started(addresses, own, services)
-
-
-async def running(home: Path, given: Environment) -> Addresses | None:
-    """The system that runs on `home` and answers, unless the environment names other servers."""
-    found = _read(home)
-    if found is None or not _is_meant(found, given):
-        return None
-    async with httpx.AsyncClient(timeout=3) as client:
-        try:
-            return found if (await client.get(f"{found.gateway}/healthz")).is_success else None
-        except httpx.TransportError:
-            return None
-
-
-async def make_operator_key(home: Path, mongo_url: str, database_prefix: str) -> None:
-    """Make sure that `<home>/keys/operator` holds a key that the gateway knows."""
-    from services.gateway.access.keys import KeyRing, Role, Scope
-    from shared.mongo import Mongo
-
-    mongo = Mongo(mongo_url, f"{database_prefix}_gateway")
-    try:
-        await kept_key(KeyRing(mongo), home / "keys" / "operator", Role.OPERATOR, Scope.OPERATE)
-    finally:
-        await mongo.stop()
-
-
-async def kept_key(ring: KeyRing, path: Path, role: Role, scope: Scope) -> str:
-    """The key in a file, while the gateway admits it; otherwise a new one, named as the file and kept there."""
-    with suppress(Forbidden, FileNotFoundError):
-        key = (await asyncio.to_thread(path.read_text)).strip()
-        await ring.admit(key, scope)
-        return key
-    key = await ring.create(path.name, role)
-    _write_private(path, f"{key}\n")
-    return key
-
-
-def operator_key(home: Path | None = None) -> str:
-    """ASCUA_KEY, or the operator's key of the home. Raises Refused when there is none."""
-    given = environment()
-    if given.key:
-        return given.key
-    path = (home or given.home).absolute() / "keys" / "operator"
-    try:
-        return path.read_text().strip()
-    except OSError:
-        raise Refused(
-            "key-missing",
-            f"there is no operator's key in {path}: set ASCUA_KEY; `ascua keys create` makes a key",
-        ) from None
 
 
 async def _start(
@@ -298,14 +207,6 @@ async def _start(
             lacking = "; ".join(f"{part}: {why}" for part, why in missing.items())
             raise Unavailable("not-ready", f"{name} is not ready: {lacking}") from error
         raise
-
-
-def key_header(home: Path | None = None) -> dict[str, str]:
-    """What tells the gateway that an operator asks, where there is a key; without it, it says less."""
-    try:
-        return {"Authorization": f"Bearer {operator_key(home)}"}
-    except Refused:
-        return {}
 
 
 async def _ready(url: str, missing: dict[str, str], headers: dict[str, str]) -> None:
@@ -358,29 +259,6 @@ async def _stop(services: Mapping[str, Supervisor]) -> None:
     await asyncio.gather(*(services[name].stop(within=2.5) for name in INNER))
 
 
-def _topics(bootstrap: str, prefix: str) -> Topics:
-    from shared.bus.topics import Topics
-
-    return Topics(bootstrap, prefix)
-
-
-def _given(given: Environment) -> Addresses | None:
-    """The system whose gateway and servers the environment names."""
-    if given.gateway_url is None:
-        return None
-    return Addresses(
-        gateway=given.gateway_url.rstrip("/"),
-        leads=given.leads_url,
-        followup=given.followup_url,
-        tickets=given.tickets_url,
-        scoring=given.scoring_url,
-        kafka_bootstrap=given.kafka_bootstrap or "",
-        mongo_url=given.mongo_url or "",
-        topic_prefix=given.topic_prefix,
-        database_prefix=given.database_prefix,
-    )
-
-
 def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
     from shared.embedded.home import free_port
 
@@ -409,31 +287,3 @@ def _must_be_free(host: str, port: int) -> None:
             f"Port {port} is taken by another program, so the gateway cannot listen on {host}:{port}. "
             "Stop that program, or choose another port with --port or ASCUA_PORT.",
         )
-
-
-def _read(home: Path) -> Addresses | None:
-    """What addresses.json tells, if whoever wrote it is alive."""
-    try:
-        addresses = Addresses(**json.loads((home / "addresses.json").read_bytes()))
-        os.kill(addresses.pid or 0, 0)
-    except PermissionError:
-        return addresses  # alive, and somebody else's
-    except (OSError, ValueError, TypeError):
-        return None
-    return addresses
-
-
-def _is_meant(addresses: Addresses, given: Environment) -> bool:
-    return (
-        given.kafka_bootstrap in (None, addresses.kafka_bootstrap)
-        and given.mongo_url in (None, addresses.mongo_url)
-    )  # fmt: skip
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.bus.cluster import Cluster
@@ -11,6 +10,7 @@ from shared.bus.publisher import Publisher
 from shared.bus.received import Handle
 from shared.bus.topics import Topics
 from shared.documents import Documents
+from shared.installation import ConsumerGroup
 from shared.mongo import Mongo
 from shared.outbox import Relay
 from shared.service import Part
@@ -38,13 +38,13 @@ class Owner:
             "relay": Relay(self.name, documents, self.publisher, self.name),
         }
 
-    def consumer(self, subscribes: Sequence[str], handle: Handle) -> Consumer:
-        """Follows topics in the group of its name."""
+    def consumer(self, group: ConsumerGroup, handle: Handle) -> Consumer:
+        """Follows the topics of a group."""
         return Consumer(
             self.topics,
             self.publisher,
-            self.name,
-            subscribes,
+            group.name,
+            group.topics,
             handle,
             dead_letter_limit=self._dead_letter_limit,
         )

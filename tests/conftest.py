@@ -12,9 +12,15 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cli.addresses import (
+    Addresses as SystemAddresses,
+)
 from cli.environment import Environment
-from cli.system import Addresses as SystemAddresses
-from cli.system import Started, operator_key, started
+from cli.operator_key import operator_key
+from cli.system import (
+    Started,
+    started,
+)
 from shared.bus.cluster import Cluster
 from shared.bus.topics import Topics
 from shared.embedded.home import free_port

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.system import SERVICES, Addresses
+from cli.addresses import Addresses
+from shared.installation import SERVICES
 from shared.watchdog import LONGEST
 
 HELD = "ascua_event_loop_held_seconds"

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from cli.addresses import Addresses
     from cli.demo.performance import Account, Performance
     from cli.demo.player import Keys
-    from cli.system import Addresses, Started
+    from cli.system import Started
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}
 
@@ -112,7 +113,7 @@ async def _demo(asked: _Asked) -> Account | None:
 
     from cli.demo.performance import Performance, make_keys
     from cli.environment import environment
-    from cli.system import operator_key
+    from cli.operator_key import operator_key
 
     stamina.instrumentation.set_on_retry_hooks(())  # what is tried again is told in our own words
     home = environment().home.absolute()
@@ -140,8 +141,10 @@ async def _demo(asked: _Asked) -> Account | None:
 @asynccontextmanager
 async def _system(port: int | None) -> AsyncIterator[tuple[Addresses, Started | None]]:
     """The system that runs on the home or is given; otherwise one of our own."""
+    from cli.addresses import running
     from cli.environment import environment
-    from cli.system import GATEWAY_PORT, running, started, system
+    from cli.system import started, system
+    from shared.installation import PORTS
 
     given = environment()
     home = given.home.absolute()
@@ -149,7 +152,7 @@ async def _system(port: int | None) -> AsyncIterator[tuple[Addresses, Started | 
         async with system(home) as found:
             yield found, None
     else:
-        async with started(home, given, port or GATEWAY_PORT) as own:
+        async with started(home, given, port or PORTS["gateway"]) as own:
             yield own.addresses, own
 
 

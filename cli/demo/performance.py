@@ -11,10 +11,11 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
+from cli.addresses import Addresses
 from cli.demo.audit import HeatWatch, Verdict, caught_up, judge, look, read_log
 from cli.demo.player import Door, Keys, Player
 from cli.demo.script import REPS, script
-from cli.system import Addresses, kept_key
+from cli.operator_key import kept_key
 from services.gateway.access.keys import KeyRing, Role, Scope
 from shared.clock import utc_now
 from shared.mongo import Mongo

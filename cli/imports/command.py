@@ -116,7 +116,8 @@ async def _import(
     from cli.environment import environment
     from cli.imports.progress import on_stderr
     from cli.imports.run import run
-    from cli.system import operator_key, system
+    from cli.operator_key import operator_key
+    from cli.system import system
 
     stamina.instrumentation.set_on_retry_hooks(())  # the progress tells what it waits for
     async with system() as addresses:

@@ -9,7 +9,11 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from cli.lab.histories import CAPTURED, LOST, WON
-from cli.lab.learning import DAY_MS, Learned, Lesson
+from cli.lab.learning import (
+    DAY_MS,
+    Learned,
+    Lesson,
+)
 from services.scoring.scorecard import vocabulary
 from services.scoring.scorecard.model import Condition, GroupRule, KindRule, Rules, Scorecard, in_words
 

@@ -9,7 +9,10 @@ from typing import Any
 from cli.lab.comparison import worth_of
 from cli.lab.draft import draft
 from cli.lab.histories import AGES, History
-from cli.lab.learning import Lesson, learn
+from cli.lab.learning import (
+    Lesson,
+    learn,
+)
 from cli.lab.worth import Figure, Worth
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.model import Rules

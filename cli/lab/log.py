@@ -12,11 +12,11 @@ from cli.lab.histories import History, history
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.merging import absorbed_in
-from services.scoring.runtime.log import FOLDED
 from services.scoring.scorecard.members import TYING
 from shared.bus.cluster import admin
 from shared.bus.topics import Topics
 from shared.errors import Unavailable, Undecodable
+from shared.installation import FOLDED
 
 Watch = Callable[[int, int], None]
 """Records read, and how many there are."""

@@ -8,17 +8,18 @@ from fastapi import FastAPI
 
 from services.followup.api import router
 from services.followup.handlers import timers
-from services.followup.reactions import SUBSCRIBES, follow
+from services.followup.reactions import follow
 from services.followup.store import Books, followups
 from shared.bootstrap import Owner
 from shared.clock import utc_now
+from shared.installation import FOLLOWUP, PORTS
 from shared.outbox import Relay
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: Port = 8002
+    port: Port = PORTS["followup"]
 
 
 def app(settings: Settings) -> FastAPI:
@@ -27,7 +28,7 @@ def app(settings: Settings) -> FastAPI:
     parts: dict[str, Part] = {
         **owner.parts(store),
         "playbooks": Relay("followup-playbooks", books.publications, owner.publisher, "playbooks"),
-        "consumer": owner.consumer(SUBSCRIBES, partial(follow, store, books)),
+        "consumer": owner.consumer(FOLLOWUP, partial(follow, store, books)),
         "timers": timers(store, books, utc_now),
     }
     return service_app("followup", parts, [router(store, books, utc_now)])

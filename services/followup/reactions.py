@@ -28,8 +28,6 @@ from shared.events.signals import SignalReceived
 from shared.events.tickets import Author, TicketCategory, TicketOpened, TicketReplied, TicketResolved
 from shared.reactions import Reactions
 
-SUBSCRIBES = ("leads", "tickets", "signals")
-
 Reaction = Callable[[FollowUp, Recorded[Any], Book], Decision]
 
 

@@ -18,15 +18,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from services.gateway.views.projector import PROJECTED
 from shared.bus.cluster import admin
 from shared.bus.positions import committed
 from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
+from shared.installation import VIEWS
 from shared.logs import logger
 from shared.tasks import ended
 
-TOPICS = (*PROJECTED, "scoring")
+TOPICS = (*VIEWS.topics, "scoring")
 KEPT = 20_000
 """Changes kept in memory, so how long ago a client may have left and still resume."""
 BEHIND = 10_000
@@ -171,7 +171,7 @@ class Live:
         held: deque[_Read] = deque()
         for read in self._waiting:
             key = read.topic, read.partition
-            if read.topic in PROJECTED and read.offset >= projected.get(key, 0):
+            if read.topic in VIEWS.topics and read.offset >= projected.get(key, 0):
                 held.append(read)
                 continue
             self._passed[key] = max(self._passed[key], read.offset + 1)

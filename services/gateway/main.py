@@ -26,7 +26,7 @@ from services.gateway.pages import docs, enter, lead
 from services.gateway.pages.rendering import STATIC, renderer
 from services.gateway.quick_log import api as quick_log
 from services.gateway.views import api as view
-from services.gateway.views.projector import PROJECTED, project
+from services.gateway.views.projector import project
 from services.gateway.views.store import Views
 from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
@@ -34,11 +34,13 @@ from shared.bus.dead_letter_topic import OpenDeadLetters
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.clock import utc_now
+from shared.installation import PORTS, VIEWS, url
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, Url
 
-PROJECTOR = "gateway"
+PLACED_EVERY = 1.0
+"""Seconds between two looks for leads that time has moved on the board."""
 
 
 def _origin(url: str) -> str:
@@ -49,13 +51,13 @@ def _origin(url: str) -> str:
 
 
 class Settings(ServiceSettings):
-    port: Port = 8000
+    port: Port = PORTS["gateway"]
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
-    leads_url: Url = "http://127.0.0.1:8001"
-    followup_url: Url = "http://127.0.0.1:8002"
-    tickets_url: Url = "http://127.0.0.1:8003"
-    scoring_url: Url = "http://127.0.0.1:8004"
+    leads_url: Url = url("leads")
+    followup_url: Url = url("followup")
+    tickets_url: Url = url("tickets")
+    scoring_url: Url = url("scoring")
     ops_host: str = "127.0.0.1"
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
@@ -79,12 +81,12 @@ def app(settings: Settings) -> FastAPI:
             "scoring": settings.scoring_url,
         }
     )
-    live = Live(topics, PROJECTOR)
+    live = Live(topics, VIEWS.name)
     projector = Consumer(
         topics,
         publisher,
-        PROJECTOR,
-        PROJECTED,
+        VIEWS.name,
+        VIEWS.topics,
         partial(project, views, upstreams, placed, utc_now),
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
@@ -121,7 +123,7 @@ def app(settings: Settings) -> FastAPI:
         quick_log.router(keys, utc_now),
         *(router for board in boards for router in board.routers),
         calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),
-        status.router(upstreams, topics, keys, lambda: {name: part.status() for name, part in parts.items()}),
+        status.router(upstreams, topics, keys),
         lead.router(views, upstreams, live, keys, render, utc_now),
         enter.router(keys, render, settings.address),
         docs.router(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,12 +11,10 @@ from services.gateway.access.keys import KeyRing, Scope
 from services.gateway.clients import Upstreams
 from shared.bus.lag import lag
 from shared.bus.topics import Topics
+from shared.installation import CONSUMERS
 
 
-def router(
-    upstreams: Upstreams, topics: Topics, keys: KeyRing, own: Callable[[], Mapping[str, Any]]
-) -> APIRouter:
-    """`own` is what the parts of this process say of themselves."""
+def router(upstreams: Upstreams, topics: Topics, keys: KeyRing) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["reads"], route_class=KeyFirst)
 
     @api.get(
@@ -27,7 +24,7 @@ def router(
     )
     async def status() -> dict[str, Any]:
         """Every service's parts, every consumer's lag. `caught_up` when nothing was under way between two looks."""
-        groups = sorted(_groups({**await upstreams.statuses(), "gateway": own()}))
+        groups = [group.name for group in CONSUMERS]
         before = await lag(topics, groups)
         services = await upstreams.statuses()
         after = await lag(topics, groups)
@@ -41,9 +38,3 @@ def router(
         return {"caught_up": caught_up, "lag": after, "services": services}
 
     return api
-
-
-def _groups(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The consumer groups of which the parts of services say that they are in them."""
-    parts = [part for parts in services.values() for part in parts.values() if isinstance(part, Mapping)]
-    return {str(part["group"]) for part in parts if "group" in part}

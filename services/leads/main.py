@@ -14,6 +14,7 @@ from services.leads.store import leads
 from shared.bootstrap import Owner
 from shared.clock import utc_now
 from shared.contacts import REGIONS
+from shared.installation import LEADS, PORTS
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings
 
@@ -25,7 +26,7 @@ def _known_region(region: str) -> str:
 
 
 class Settings(ServiceSettings):
-    port: Port = 8001
+    port: Port = PORTS["leads"]
     region: Annotated[str, AfterValidator(_known_region)] = USUAL_REGION
     """The country (ISO 3166, two letters) of phone numbers that name none, unless the lead's zone says."""
 
@@ -35,7 +36,7 @@ def app(settings: Settings) -> FastAPI:
     store = leads(owner.mongo)
     parts: dict[str, Part] = {
         **owner.parts(store),
-        "consumer": owner.consumer(["leads"], follower(store)),
+        "consumer": owner.consumer(LEADS, follower(store)),
     }
     return service_app("leads", parts, [router(store, settings.region, utc_now)])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from services.scoring.ledger import Entry, Ledger
 from services.scoring.processor.fact_mapping import map_event
@@ -12,8 +11,6 @@ from shared.clock import milliseconds
 from shared.errors import AscuaError
 from shared.events import wire_type
 from shared.events.base import data_of
-
-GROUP: Final = "scoring-ledger"
 
 
 def ledger_handler(ledger: Ledger) -> Handle:

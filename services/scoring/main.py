@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from services.scoring.api import published
-from services.scoring.handlers import GROUP, ledger_handler
+from services.scoring.handlers import ledger_handler
 from services.scoring.ledger import Ledger
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
@@ -27,8 +27,9 @@ from shared import logs
 from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.publisher import Publisher
-from shared.bus.topics import FACTS, Topics
+from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
+from shared.installation import LEDGER, PORTS
 from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, load
@@ -38,7 +39,7 @@ NICER: Final = 10
 
 
 class Settings(ServiceSettings):
-    port: Port = 8004
+    port: Port = PORTS["scoring"]
     session_seconds: Annotated[float, Field(ge=1, le=60)] = 6.0
     """A worker silent for so long loses its partitions. At least the broker's group.min.session.timeout.ms."""
 
@@ -76,8 +77,8 @@ def app(settings: Settings) -> FastAPI:
         "ledger": Consumer(
             topics,
             publisher,
-            GROUP,
-            [topic.name for topic in FACTS],
+            LEDGER.name,
+            LEDGER.topics,
             ledger_handler(ledger),
             dead_letter_limit=settings.dead_letter_limit,
         ),

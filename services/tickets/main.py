@@ -8,12 +8,13 @@ from services.tickets.api import router
 from services.tickets.store import tickets
 from shared.bootstrap import Owner
 from shared.clock import utc_now
+from shared.installation import PORTS
 from shared.service import serve, service_app
 from shared.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    port: Port = 8003
+    port: Port = PORTS["tickets"]
 
 
 def app(settings: Settings) -> FastAPI:

@@ -24,14 +24,6 @@ class Lag(TypedDict):
     lag: int
 
 
-async def groups(topics: Topics) -> list[str]:
-    """The consumer groups of this installation that the broker knows, without the prefix."""
-    prefix = f"{topics.prefix}."
-    async with admin(topics.bootstrap) as client:
-        known = await client.list_consumer_groups()
-    return sorted(name.removeprefix(prefix) for name, *_ in known if name.startswith(prefix))
-
-
 async def lag(topics: Topics, groups: Iterable[str]) -> dict[str, dict[str, Lag]]:
     """Group → `topic/partition` (short name) → lag, for every partition of the topics that the group reads.
 

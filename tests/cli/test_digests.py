@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from cli.addresses import (
+    ServerAddresses,
+)
 from cli.digests import digests
-from cli.system import ServerAddresses
 from shared.bus.topics import Topics
 from shared.mongo import Mongo
 from tests.names import drawn

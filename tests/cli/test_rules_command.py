@@ -18,8 +18,8 @@ from services.scoring.scorecard.parser import (
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 from tests.cli.commands import ascua, told
-from tests.integration.kit import log
 from tests.servers import Addresses
+from tests.shared.kit import log
 
 DEFAULT = default_text()
 

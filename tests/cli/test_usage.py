@@ -15,9 +15,9 @@ import typer
 from cli import program
 from cli.keys import Holder
 from cli.run import What
-from cli.system import SERVICES
 from services.gateway.access.keys import Role
 from shared.embedded.home import free_port
+from shared.installation import SERVICES
 from tests.cli.commands import REPOSITORY, ascua, told
 
 

@@ -23,8 +23,15 @@ import pytest
 from cli.digests import Digests, digests
 from cli.environment import Environment
 from cli.imports.account import Account
-from cli.system import SERVICES, Started, operator_key, started
+from cli.operator_key import (
+    operator_key,
+)
+from cli.system import (
+    Started,
+    started,
+)
 from shared.embedded.home import free_port
+from shared.installation import SERVICES
 from tests.cli.commands import ascua, told
 from tests.e2e import histories
 from tests.names import drawn

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.system import SERVICES
 from shared.bus.cluster import Cluster
 from shared.bus.topics import Topics
 from shared.embedded import Servers
 from shared.embedded.home import free_port
+from shared.installation import SERVICES
 from tests.cli.commands import Running, told
 from tests.waiting import HANG, until
 

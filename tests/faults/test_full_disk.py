@@ -15,9 +15,16 @@ import httpx
 import pytest
 
 from cli.environment import Environment
-from cli.system import SERVICES, Started, operator_key, started
+from cli.operator_key import (
+    operator_key,
+)
+from cli.system import (
+    Started,
+    started,
+)
 from shared.bus.topics import Topics
 from shared.embedded.home import free_port
+from shared.installation import SERVICES
 from tests.names import drawn
 from tests.servers import Addresses
 from tests.waiting import until

@@ -23,8 +23,15 @@ import stamina.instrumentation
 
 from cli.demo.performance import Performance, make_keys
 from cli.environment import Environment
-from cli.system import SERVICES, Started, operator_key, started
+from cli.operator_key import (
+    operator_key,
+)
+from cli.system import (
+    Started,
+    started,
+)
 from shared.embedded.home import free_port
+from shared.installation import SERVICES
 from tests.names import drawn
 from tests.waiting import HANG
 

@@ -15,8 +15,8 @@ from services.gateway.access.keys import KeyRing, Role
 from shared.clock import new_id
 from shared.mongo import Mongo
 from tests.conftest import System
-from tests.integration.kit import log
 from tests.names import drawn
+from tests.shared.kit import log
 
 LEAD = {"channel": "web", "profile": {"name": "Ana Torres"}}
 

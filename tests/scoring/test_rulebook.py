@@ -25,9 +25,9 @@ from shared.errors import Conflict, NotFound, Refused
 from shared.events.base import Event, Recorded, encode
 from shared.events.leads import Channel, LeadCaptured, LeadQualified
 from shared.events.rules import RulesPublished
-from tests.integration.kit import log, publishing
 from tests.scoring.test_service import scoring
 from tests.servers import Addresses
+from tests.shared.kit import log, publishing
 from tests.waiting import until
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -15,13 +15,13 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.system import SERVICES
 from services.gateway.access.keys import KeyRing, Role
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import NAMES
 from shared.embedded.home import free_port
 from shared.errors import Forbidden, Unavailable
+from shared.installation import SERVICES
 from shared.mongo import Mongo
 from shared.ops import OpsPort
 from shared.service import service_app

@@ -18,9 +18,6 @@ from shared.events.base import Event, Recorded
 from shared.events.leads import LeadCaptured
 from shared.reactions import Reactions
 
-PROJECTED = ("leads", "followup", "tickets", "heat")
-"""The topics the views follow."""
-
 Placed = Callable[[LeadView, datetime], LeadView]
 """The view with what boards order it by, as of an instant."""
 

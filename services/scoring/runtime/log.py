@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics
-
-FOLDED = ("leads", "followup", "tickets", "signals")
-"""The topics whose facts make heat; replays of dead letters and what merged leads count come on top."""
+from shared.installation import SCORING
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +16,12 @@ class Log:
 
     @property
     def group(self) -> str:
-        return f"{self.topics.prefix}.scoring"
+        return self.topics.name(SCORING.name)
 
     @property
     def facts(self) -> list[str]:
         """The full names of the topics that are folded."""
-        return [self.topics.name(name) for name in (*FOLDED, REPLAYS.name, SCORING_MEMBERS.name)]
+        return [self.topics.name(name) for name in (*SCORING.topics, REPLAYS.name, SCORING_MEMBERS.name)]
 
     @property
     def state(self) -> str:

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.imports import vocabulary
 from cli.imports.columns import formats
 from cli.imports.guess import propose
 from cli.imports.mapping import parse_mapping
 from cli.imports.meaning import Mapping
+from cli.imports.people import Leads
 from cli.imports.preview import preview
 from cli.imports.sample import Sample
 from cli.imports.vocabulary import CHANNELS, STAGES, looked_up
@@ -220,3 +222,9 @@ def test_whatever_a_table_holds_what_is_proposed_is_a_mapping(rows: list[list[st
 
 def test_a_sample_says_what_stands_in_a_column() -> None:
     assert Sample(("a", "b"), (("1", ""), ("2", "x")), ",", None, ()).column(1) == ["x"]
+
+
+def test_a_header_is_only_taken_for_what_a_mapping_can_say() -> None:
+    apart = {"first_name": "name", "last_name": "name", "source": "origin", "activity": "last_activity"}
+
+    assert {apart.get(part, part) for part in vocabulary.PARTS} <= set(Leads.model_fields)

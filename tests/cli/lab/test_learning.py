@@ -29,6 +29,7 @@ from services.scoring.scorecard.parser import (
 from shared.errors import Refused
 
 learning = pytest.importorskip("cli.lab.learning", reason="scikit-learn is not installed")
+of_leads = pytest.importorskip("cli.lab.looks", reason="scikit-learn is not installed")
 
 START = 1_760_000_000_000
 DAY_MS = 24 * HOUR_MS
@@ -109,8 +110,8 @@ def test_what_happened_after_the_split_or_the_last_look_is_not_known(
 def test_a_lead_that_had_not_ended_is_made_up_for_by_those_watched_as_long(
     leads: list[History], until: int
 ) -> None:
-    cases = learning.captured_in(leads, 0, until)
-    looks, undecided = learning.looks_of(cases, until, tuple(AGES.values()))
+    cases = of_leads.captured_in(leads, 0, until)
+    looks, undecided = of_leads.looks_of(cases, until, tuple(AGES.values()))
 
     assert undecided == sum(lead.won_by(until) is None for lead in cases) > 0
     assert {cases[lead].lead_id for lead in looks.lead} <= {
@@ -163,8 +164,8 @@ def test_the_file_is_read_back_and_rates_leads_as_what_was_learned(
     assert rules.heat.kinds[interested] == in_force.heat.kinds[interested], "nobody had it: it stays as it is"
     assert rules.heat.kinds["signal.demo_requested"] != in_force.heat.kinds["signal.demo_requested"]
     assert "of the" in text, "counts stand beside the weights"
-    cases = learning.captured_in(leads, 0, until)
-    looks, _ = learning.looks_of(cases, until, tuple(AGES.values()))
+    cases = of_leads.captured_in(leads, 0, until)
+    looks, _ = of_leads.looks_of(cases, until, tuple(AGES.values()))
     points, gauges = scale(lesson), CompiledRules(rules)
     hot = weight = 0.0
     for lead, at, age, score in zip(looks.lead, looks.at, looks.age, lesson.scores, strict=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from services.gateway.boards.discipline import api, page
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.store import Trails
-from services.gateway.boards.discipline.tracer import TRACED, TRACER, follow_trails
+from services.gateway.boards.discipline.tracer import follow_trails
 from services.gateway.boards.mounting import Ground, Mounted
 from shared.bus.consumer import Consumer
+from shared.installation import TRAILS
 
 
 def mount(ground: Ground) -> Mounted:
@@ -15,8 +16,8 @@ def mount(ground: Ground) -> Mounted:
     tracer = Consumer(
         ground.topics,
         ground.publisher,
-        TRACER,
-        TRACED,
+        TRAILS.name,
+        TRAILS.topics,
         lambda batch: follow_trails(trails, keeper, batch),
         batch=2_000,
         dead_letter_limit=ground.dead_letter_limit,

@@ -13,11 +13,6 @@ from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
 from shared.reactions import Reactions
 
-TRACED = ("leads", "followup", "scoring")
-"""The topics the trails follow."""
-TRACER = "gateway-trails"
-"""The consumer of the trails: apart from the views, so that either can be built anew without the other."""
-
 
 async def follow_trails(trails: Trails, keeper: Keeper, batch: Sequence[Received]) -> list[AscuaError | None]:
     """Take a batch of events into the trails of their leads, and the trails into the board that is kept."""

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from shared.embedded import Servers, kafka, running, store
 from shared.embedded.home import free_port
 from shared.errors import Refused, Unavailable
-from tests.embedded.test_process import REPOSITORY, alive
+from tests.shared.embedded.test_process import REPOSITORY, alive
 from tests.waiting import HANG, until
 
 STORES = [

@@ -19,7 +19,7 @@ from shared.embedded.process import given_up
 from shared.errors import AscuaError, Refused, Unavailable
 from tests.waiting import HANG, until
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def alive(pid: int) -> bool:

@@ -15,7 +15,7 @@ from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.embedded import Servers
 from shared.errors import Unavailable
-from tests.integration.kit import log, published, publishing
+from tests.shared.kit import log, published, publishing
 from tests.waiting import HANG, until
 
 

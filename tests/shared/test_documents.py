@@ -24,8 +24,8 @@ from shared.guards import (
     idempotency,
 )
 from shared.mongo import Mongo
-from tests.integration.kit import Diary, diaries
 from tests.names import drawn
+from tests.shared.kit import Diary, diaries
 
 
 def says(id: str, word: str, guard: Seen | Key | None = None) -> Step[Diary]:

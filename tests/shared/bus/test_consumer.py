@@ -22,7 +22,7 @@ from shared.documents import Documents
 from shared.errors import AscuaError, Conflict, NotFound, Refused, Unavailable
 from shared.mongo import Mongo
 from shared.reactions import Reactions
-from tests.integration.kit import (
+from tests.shared.kit import (
     Diary,
     Whim,
     abandoned_transaction,

@@ -23,7 +23,7 @@ from shared.errors import Refused, Unavailable
 from shared.events.leads import LeadCaptured
 from shared.mongo import Mongo
 from shared.outbox import Relay
-from tests.integration.kit import Diary, consuming, diaries, log, publishing, told, writing
+from tests.shared.kit import Diary, consuming, diaries, log, publishing, told, writing
 from tests.waiting import until
 
 LEADS = [f"lead-{number}" for number in range(8)]

@@ -14,7 +14,7 @@ from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.errors import Refused
-from tests.integration.kit import fact, facts, move, published, publishing
+from tests.shared.kit import fact, facts, move, published, publishing
 from tests.waiting import HANG, until
 
 

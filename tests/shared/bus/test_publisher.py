@@ -10,7 +10,7 @@ from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
 from shared.errors import Refused, Unavailable
-from tests.integration.kit import log, published, publishing
+from tests.shared.kit import log, published, publishing
 
 
 async def test_records_of_a_key_stand_in_the_log_in_the_order_they_were_published(topics: Topics) -> None:

@@ -11,7 +11,7 @@ from shared.bus.topics import REPLAYS, Topics
 from shared.documents import Documents
 from shared.mongo import Mongo
 from shared.reactions import Reactions
-from tests.integration.kit import (
+from tests.shared.kit import (
     Diary,
     Whim,
     consuming,

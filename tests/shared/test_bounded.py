@@ -36,9 +36,9 @@ from shared.events.leads import Channel, LeadCaptured
 from shared.events.tickets import Author, Priority, TicketCategory, TicketOpened, TicketResolved
 from shared.guards import MARKS_KEPT, Key, Seen
 from shared.mongo import Mongo
-from tests.integration.kit import Diary, diaries
-from tests.integration.test_documents import says
 from tests.names import drawn
+from tests.shared.kit import Diary, diaries
+from tests.shared.test_documents import says
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEPT = 4

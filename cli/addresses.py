@@ -1,0 +1,116 @@
+"""Where a system is: told by the one that runs on the home, or by the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from cli.environment import Environment
+from shared.installation import INNER
+
+if TYPE_CHECKING:  # most commands need no broker
+    from shared.bus.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a system is. `pid` is the process that supervises it; None when it was given by address."""
+
+    gateway: str
+    leads: str
+    followup: str
+    tickets: str
+    scoring: str
+    kafka_bootstrap: str
+    mongo_url: str
+    topic_prefix: str
+    database_prefix: str
+    pid: int | None = None
+
+    def url(self, service: str) -> str:
+        return str(getattr(self, service))
+
+    @property
+    def topics(self) -> Topics:
+        return _topics(self.kafka_bootstrap, self.topic_prefix)
+
+    def settings(self) -> dict[str, str]:
+        """The environment from which any of the services finds the others and the servers."""
+        return {
+            "ASCUA_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            "ASCUA_MONGO_URL": self.mongo_url,
+            "ASCUA_TOPIC_PREFIX": self.topic_prefix,
+            "ASCUA_DATABASE_PREFIX": self.database_prefix,
+            **{f"ASCUA_{name.upper()}_URL": self.url(name) for name in INNER},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddresses:
+    kafka_bootstrap: str
+    mongo_url: str
+    topic_prefix: str
+    database_prefix: str
+
+    @property
+    def topics(self) -> Topics:
+        return _topics(self.kafka_bootstrap, self.topic_prefix)
+
+
+async def running(home: Path, given: Environment) -> Addresses | None:
+    """The system that runs on `home` and answers, unless the environment names other servers."""
+    found = told_system(home)
+    if found is None or not is_meant(found, given):
+        return None
+    async with httpx.AsyncClient(timeout=3) as client:
+        try:
+            return found if (await client.get(f"{found.gateway}/healthz")).is_success else None
+        except httpx.TransportError:
+            return None
+
+
+def _topics(bootstrap: str, prefix: str) -> Topics:
+    from shared.bus.topics import Topics
+
+    return Topics(bootstrap, prefix)
+
+
+def given_system(given: Environment) -> Addresses | None:
+    """The system whose gateway and servers the environment names."""
+    if given.gateway_url is None:
+        return None
+    return Addresses(
+        gateway=given.gateway_url.rstrip("/"),
+        leads=given.leads_url,
+        followup=given.followup_url,
+        tickets=given.tickets_url,
+        scoring=given.scoring_url,
+        kafka_bootstrap=given.kafka_bootstrap or "",
+        mongo_url=given.mongo_url or "",
+        topic_prefix=given.topic_prefix,
+        database_prefix=given.database_prefix,
+    )
+
+
+def told_system(home: Path) -> Addresses | None:
+    """What addresses.json tells, if whoever wrote it is alive."""
+    try:
+        addresses = Addresses(**json.loads((home / "addresses.json").read_bytes()))
+        os.kill(addresses.pid or 0, 0)
+    except PermissionError:
+        return addresses  # alive, and somebody else's
+    except (OSError, ValueError, TypeError):
+        return None
+    return addresses
+
+
+def is_meant(addresses: Addresses, given: Environment) -> bool:
+    return (
+        given.kafka_bootstrap in (None, addresses.kafka_bootstrap)
+        and given.mongo_url in (None, addresses.mongo_url)
+    )  # fmt: skip
