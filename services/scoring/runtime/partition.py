@@ -36,14 +36,14 @@ MOST_SECONDS = 0.5
 
 SHARE = 0.5
 """A partition rests this many times as long as its last commit took, so that commits do not crowd out folding: an
-idle worker tells heat at once, a loaded one in bigger batches."""
+idle worker sends heat at once, a loaded one in bigger batches."""
 
 sender.BACKOFF_OVERRIDE = 0.003
 """How long aiokafka waits when the broker has not closed the transaction before: 20 ms otherwise, most of a commit."""
 
 MANY = 1_000
 """After a commit of more facts than these a partition rests all the while that it may: it is catching up, and each
-lead's heat and state are told once for many facts. Garbage is not looked for meanwhile; there is hardly any."""
+lead's heat and state are sent once for many facts. Garbage is not looked for meanwhile; there is hardly any."""
 
 OVERDUE_SECONDS = 2.0
 """Folding stops while a partition has had uncommitted facts for this long."""
