@@ -1,4 +1,4 @@
-"""The clock of the steps: looks twice a second for what has come due, and tells it.
+"""The clock of the steps: looks every second for what has come due, and tells it.
 
 What is due stands in the documents, so a timer outlives any process, and several processes may look at once: a step's
 next message is part of its document, changed by compare-and-set, and goes out through the outbox.
@@ -18,7 +18,7 @@ from shared.clock import Clock
 from shared.errors import AscuaError, Unavailable
 from shared.logs import logger
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 LONGEST_REST = 600.0
 
 

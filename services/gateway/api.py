@@ -151,7 +151,7 @@ def commands(backends: Backends, keys: KeyRing) -> APIRouter:
 
     @api.post("/leads", status_code=201, dependencies=capture, summary="Capture a lead")
     async def capture_lead(form: LeadForm, idempotency_key: IdempotencyKey = None) -> JSONResponse:
-        return JSONResponse(await backends.call("leads", "POST", "/leads", form, idempotency_key), 201)
+        return JSONResponse(await backends.capture(form, idempotency_key), 201)
 
     @api.post("/leads/{lead_id}/stage", dependencies=work, summary="Move an open lead to another stage")
     async def change_stage(

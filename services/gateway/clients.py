@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
-from shared.commands import HistoryRows, Profile, RowOutcomes, Worked, WorkedSpans
+from shared.commands import HistoryRows, LeadForm, Profile, RowOutcomes, Worked, WorkedSpans
 from shared.errors import AscuaError, NotFound, Unavailable
 from shared.logs import current_trace
 from shared.web import STATUS
 
+CONNECTIONS = 200
+"""To all services together; they are kept open for the next request."""
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
@@ -25,7 +27,10 @@ class Backends:
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = dict(urls)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=2))
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(30, connect=2),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+        )
         self._known: dict[str, None] = {}
 
     async def start(self) -> None:
@@ -71,6 +76,12 @@ class Backends:
         if response.is_success:
             return response.json()
         raise _error(service, response)
+
+    async def capture(self, form: LeadForm, key: str | None) -> Any:
+        """Capture a lead; what is sent of it next needs no question to leads."""
+        lead = await self.call("leads", "POST", "/leads", form, key)
+        self._known[lead["id"]] = None
+        return lead
 
     async def unknown(self, lead_ids: Sequence[str]) -> set[str]:
         """Those of the leads that leads has never heard of."""

@@ -79,7 +79,6 @@ def app(settings: Settings) -> FastAPI:
             "scoring": settings.scoring_url,
         }
     )
-    live = Live(topics, PROJECTOR)
     projector = Consumer(
         topics,
         publisher,
@@ -89,6 +88,8 @@ def app(settings: Settings) -> FastAPI:
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
+    live = Live(topics, PROJECTOR, lambda: projector.handled)
+    projector.on_handled = live.look
     tracer = Consumer(
         topics,
         publisher,

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -112,13 +112,18 @@ async def open_letters(topics: Topics, consumer: str | None = None) -> list[Dead
     """The letters neither sent back nor discarded yet, in the order of their log positions."""
     letters: dict[str, DeadLetter] = {}
     async for record in _read(topics):
-        name, headers = record.key.decode(), dict(record.headers)
-        if "letter" in headers:
-            letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
-        elif name in letters and letters[name].at == headers["sent"].decode():
-            del letters[name]
+        _follow(letters, record)
     chosen = [letter for letter in letters.values() if consumer in (None, letter.consumer)]
     return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
+
+
+def _follow(letters: dict[str, DeadLetter], record: ConsumerRecord) -> None:
+    """Take a record of the topic into the letters that are open."""
+    name, headers = record.key.decode(), dict(record.headers)
+    if "letter" in headers:
+        letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
+    elif name in letters and letters[name].at == headers["sent"].decode():
+        del letters[name]
 
 
 async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
@@ -137,6 +142,8 @@ class OpenLetters:
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._open: Counter[str] = Counter()
+        self._letters: dict[str, DeadLetter] = {}
+        self._next = 0
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -155,7 +162,11 @@ class OpenLetters:
     async def _run(self) -> None:
         while True:
             try:
-                found = Counter(letter.consumer for letter in await open_letters(self._topics))
+                async for record in _read(self._topics, self._next):
+                    # Their bytes may be many, and nobody looks at them here.
+                    _follow(self._letters, replace(record, value=b""))
+                    self._next = record.offset + 1
+                found = Counter(letter.consumer for letter in self._letters.values())
                 for consumer in self._open | found:
                     metrics.DEAD_LETTERS_OPEN.labels(consumer).set(found[consumer])
                 self._open = found
@@ -193,7 +204,8 @@ def with_predecessors(chosen: Iterable[DeadLetter], open: Iterable[DeadLetter]) 
     ]
 
 
-async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
+async def _read(topics: Topics, start: int = 0) -> AsyncIterator[ConsumerRecord]:
+    """The records from an offset to the end."""
     partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
@@ -202,6 +214,8 @@ async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
     try:
         consumer.assign([partition])
         end = (await consumer.end_offsets([partition]))[partition]
+        if start:
+            consumer.seek(partition, start)
         while await consumer.position(partition) < end:
             for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
                 yield record
