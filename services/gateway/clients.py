@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from pydantic import BaseModel, TypeAdapter
 
 from shared.commands import HistoryRows, LeadForm, Profile, RowOutcomes, Worked, WorkedSpans
@@ -27,17 +28,21 @@ class Backends:
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = dict(urls)
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(30, connect=2),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-        )
+        self._client: ClientSession | None = None
         self._known: dict[str, None] = {}
 
     async def start(self) -> None:
         """Nothing to wait for: a service that is away is told to whoever asks for it."""
+        self._client = ClientSession(
+            connector=TCPConnector(limit=CONNECTIONS),
+            timeout=ClientTimeout(total=30, sock_connect=2),
+            headers={"content-type": "application/json"},
+        )
 
     async def stop(self) -> None:
-        await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def check(self) -> None:
         """The gateway does its own work without the others; each says of itself whether it is ready."""
@@ -61,21 +66,24 @@ class Backends:
             "traceparent": trace.traceparent,
             "idempotency-key": key,
         }
+        if self._client is None:
+            raise Unavailable("gateway-stopped", "the gateway is stopping; try again")
         try:
-            response = await self._client.request(
+            async with self._client.request(
                 method,
                 self._urls[service] + path,
-                content=body.model_dump_json(exclude_none=True) if body is not None else None,
-                headers={"content-type": "application/json", **{k: v for k, v in headers.items() if v}},
-                params={name: value for name, value in params.items() if value is not None},
-            )
-        except httpx.TransportError as error:
+                data=body.model_dump_json(exclude_none=True).encode() if body is not None else None,
+                headers={name: value for name, value in headers.items() if value},
+                params={name: str(value) for name, value in params.items() if value is not None},
+            ) as response:
+                content = await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
             raise Unavailable(
                 f"{service}-unreachable", f"the {service} service does not answer; try again"
             ) from error
-        if response.is_success:
-            return response.json()
-        raise _error(service, response)
+        if response.ok:
+            return json.loads(content)
+        raise _error(service, response.status, content)
 
     async def capture(self, form: LeadForm, key: str | None) -> Any:
         """Capture a lead; what is sent of it next needs no question to leads."""
@@ -133,12 +141,10 @@ class _Ids(BaseModel):
     ids: list[str]
 
 
-def _error(service: str, response: httpx.Response) -> AscuaError:
+def _error(service: str, status: int, content: bytes) -> AscuaError:
     try:
-        problem = response.json()
+        problem = json.loads(content)
         slug, sentence = str(problem["type"]).rpartition(":")[2], str(problem["detail"])
     except (ValueError, KeyError, TypeError):
-        return Unavailable(
-            f"{service}-failed", f"the {service} service failed ({response.status_code}); try again"
-        )
-    return _ERRORS.get(response.status_code, Unavailable)(slug, sentence)
+        return Unavailable(f"{service}-failed", f"the {service} service failed ({status}); try again")
+    return _ERRORS.get(status, Unavailable)(slug, sentence)
