@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import sys
 
-from bench import boards, fit, followup, imports, path
+from bench import boards, fit, followup, imports
+from bench.path import plan as path
 from bench.scoring import parts as scoring
 from cli.answer import tell_events
 
@@ -16,7 +17,7 @@ BENCHES = {
 }
 
 tell_events()
-WITH_ARGUMENTS = {"boards": boards.main, "scoring": scoring.main}
+WITH_ARGUMENTS = {"boards": boards.main, "path": path.main, "scoring": scoring.main}
 
 if sys.argv[1:2] and sys.argv[1] in WITH_ARGUMENTS:
     WITH_ARGUMENTS[sys.argv[1]](sys.argv[2:])

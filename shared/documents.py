@@ -27,6 +27,7 @@ from shared.archive import Archive, Entry
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
+from shared.group_commit import GroupCommit
 from shared.guards import Guard, Mark, Marks, mark_name
 from shared.logs import current_trace, logger
 from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
@@ -102,6 +103,7 @@ class Documents(Generic[T]):
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
         self.pack = pack
+        self._together: GroupCommit[Step[T], Outcome[T]] = GroupCommit(self.apply)
         self._again = asyncio.Lock()  # those who lost go again one by one, or they would lose to each other
         self.on_told: Callable[[Mapping[str, Sequence[JsonObject]]], None] = lambda _: None
         """Called after a save with the whole outbox of each document, so that a relay need not read it back."""
@@ -150,8 +152,11 @@ class Documents(Generic[T]):
         return [self._adapter.validate_python(doc["state"]) for doc in docs]
 
     async def change(self, step: Step[T], look: Look | None = None) -> Outcome[T]:
-        """Apply one step; raise its error when it is refused."""
-        (outcome,) = await self.apply([step], look)
+        """Apply one step, with those that others ask for at the same time; raise its error when it is refused."""
+        if look is None:
+            outcome = await self._together(replace(step, trace=step.trace or current_trace()))
+        else:
+            (outcome,) = await self.apply([step], look)
         if outcome.error is not None:
             raise outcome.error
         return outcome

@@ -1,8 +1,8 @@
 """From a document's outbox to the log: in order, at least once, by as many relays as there are.
 
-A relay publishes what its own process has just written without reading it back, and once a second looks for what
-others left behind. Several may publish the same fact at once: the sequence makes the repeats harmless, so no lease
-is needed.
+A relay publishes what its own process has just written without reading it back, takes out of the documents together
+what has arrived since the last time, and every second or two looks for what others left behind. Several may publish
+the same fact at once: the sequence makes the repeats harmless, so no lease is needed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ OUTBOX_INDEX = Index((("outbox.recordedtime", 1),))
 LEFT_BEHIND = timedelta(seconds=2)
 """What is still in an outbox after this long was left behind by whoever wrote it."""
 LOOK_SECONDS = 1.0
+REST_SECONDS = 2.0
+"""Between two looks while nothing is pending."""
+TIDY_SECONDS = 0.05
+"""What arrives within this time is taken out together, while the next is published."""
 BULK = 500
 REMEMBERED = 1_000
 """Documents whose last published sequence is kept in memory, to publish fewer facts twice."""
@@ -53,36 +57,45 @@ class Relay:
         self._clock = clock
         self._fresh: dict[str, list[JsonObject]] = {}
         self._done: dict[str, int] = {}
+        self._arrived: dict[str, int] = {}
         self._wake = asyncio.Event()
+        self._tidy = asyncio.Event()
         self._pending = 0
         self._under_way: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._sweep: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._stopping = False
         documents.on_told = self._told
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"relay {self._topic}")
         self._sweep = asyncio.create_task(self._run_sweep(), name=f"relay sweep {self._topic}")
+        self._tidying = asyncio.create_task(self._run_tidy(), name=f"relay tidy {self._topic}")
 
     async def stop(self) -> None:
         """Publish what was just written, for at most three seconds; the rest stays in the documents."""
         self._stopping = True
         self._wake.set()
-        tasks = [task for task in (self._task, self._sweep) if task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=3)
-        for task in tasks:
-            task.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=2)
+            self._task.cancel()
+        if self._tidying is not None:
+            self._tidy.set()
+            await asyncio.wait([self._tidying], timeout=1)
+            self._tidying.cancel()
 
     async def check(self) -> None:
-        if self._task is None or self._task.done() or self._sweep is None or self._sweep.done():
+        if self.task is None or self.task.done():
             raise Unavailable("relay-down", f"the relay of {self._topic} is not running")
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """The loop, or the sweep when that has ended: when one ends by an error, the process must end too."""
-        return self._sweep if self._sweep is not None and self._sweep.done() else self._task
+        """The one that has ended, if one has: when it does by an error, the process must end too."""
+        beside = (task for task in (self._sweep, self._tidying) if task is not None and task.done())
+        return next(beside, self._task)
 
     def status(self) -> dict[str, object]:
         return {"outbox_pending": self._pending + len(self._fresh) + len(self._under_way)}
@@ -117,7 +130,20 @@ class Relay:
             except AscuaError as error:
                 logger().warning("relay_paused", topic=self._topic, because=error.slug)
             metrics.OUTBOX_PENDING.labels(self._service).set(self._pending)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS if self._pending else REST_SECONDS)
+
+    async def _run_tidy(self) -> None:
+        while not (self._stopping and self._tidy.is_set() and not self._arrived):
+            await self._tidy.wait()
+            if not self._stopping:
+                self._tidy.clear()
+                await asyncio.sleep(TIDY_SECONDS)
+            arrived, self._arrived = self._arrived, {}
+            try:
+                await self._take_out(arrived)
+            except AscuaError as error:
+                logger().warning("relay_paused", topic=self._topic, because=error.slug)
+                self._pending += len(arrived)
 
     async def _find_left_behind(self) -> None:
         """Line up what is in an outbox for long and not on its way here: another process wrote it, or it failed."""
@@ -166,8 +192,9 @@ class Relay:
                     metrics.RELAYED.labels(self._service).inc()
             going = {id: facts for id, facts in going.items() if facts}
         self._done = {**dict(list(self._done.items())[-REMEMBERED:]), **arrived}
+        self._arrived |= arrived
         if arrived:
-            await self._take_out(arrived)
+            self._tidy.set()
         return stopped
 
     async def _take_out(self, arrived: Mapping[str, int]) -> None:
@@ -175,6 +202,8 @@ class Relay:
         by_sequence: dict[int, list[str]] = defaultdict(list)
         for id, sequence in arrived.items():
             by_sequence[sequence].append(id)
+        if not arrived:
+            return
         removals = [
             UpdateMany({"_id": {"$in": some}}, {"$pull": {"outbox": {"sequence": {"$lte": sequence}}}})
             for sequence, ids in by_sequence.items()

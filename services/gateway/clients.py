@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from pydantic import BaseModel, TypeAdapter
 
 from shared.commands.followup import (
@@ -24,6 +25,8 @@ from shared.errors import AscuaError, NotFound, Unavailable
 from shared.logs import current_trace
 from shared.web import STATUS
 
+CONNECTIONS = 200
+"""To all services together; they are kept open for the next request."""
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
@@ -35,14 +38,21 @@ class Upstreams:
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = dict(urls)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=2))
+        self._client: ClientSession | None = None
         self._known: dict[str, None] = {}
 
     async def start(self) -> None:
         """Nothing to wait for: a service that is away is told to whoever asks for it."""
+        self._client = ClientSession(
+            connector=TCPConnector(limit=CONNECTIONS),
+            timeout=ClientTimeout(total=30, sock_connect=2),
+            headers={"content-type": "application/json"},
+        )
 
     async def stop(self) -> None:
-        await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def check(self) -> None:
         """The gateway does its own work without the others; each says of itself whether it is ready."""
@@ -66,28 +76,35 @@ class Upstreams:
             "traceparent": trace.traceparent,
             "idempotency-key": key,
         }
+        if self._client is None:
+            raise Unavailable("gateway-stopped", "the gateway is stopping; try again")
         try:
-            response = await self._client.request(
+            async with self._client.request(
                 method,
                 self._urls[service] + path,
-                content=body.model_dump_json(exclude_none=True) if body is not None else None,
-                headers={"content-type": "application/json", **{k: v for k, v in headers.items() if v}},
-                params={name: value for name, value in params.items() if value is not None},
-            )
-        except httpx.TransportError as error:
+                data=body.model_dump_json(exclude_none=True).encode() if body is not None else None,
+                headers={name: value for name, value in headers.items() if value},
+                params={name: str(value) for name, value in params.items() if value is not None},
+            ) as response:
+                content = await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
             raise Unavailable(
                 f"{service}-unreachable", f"the {service} service does not answer; try again"
             ) from error
-        if response.is_success:
-            return response.json()
-        raise _error(service, response)
+        if response.ok:
+            return json.loads(content)
+        raise _error(service, response.status, content)
+
+    def remember(self, lead_id: str) -> None:
+        """That leads knows a lead: what is sent of it next needs no question."""
+        self._known[lead_id] = None
 
     async def unknown(self, lead_ids: Sequence[str]) -> set[str]:
         """Those of the leads that leads has never heard of."""
         asked = list({lead_id for lead_id in lead_ids if lead_id not in self._known})
         for some in (asked[at : at + AT_ONCE] for at in range(0, len(asked), AT_ONCE)):
             for lead_id in await self.call("leads", "POST", "/known", _Ids(ids=some)):
-                self._known[lead_id] = None
+                self.remember(lead_id)
         while len(self._known) > KNOWN_KEPT:
             self._known.pop(next(iter(self._known)))
         return {lead_id for lead_id in asked if lead_id not in self._known}
@@ -132,12 +149,10 @@ class _Ids(BaseModel):
     ids: list[str]
 
 
-def _error(service: str, response: httpx.Response) -> AscuaError:
+def _error(service: str, status: int, content: bytes) -> AscuaError:
     try:
-        problem = response.json()
+        problem = json.loads(content)
         slug, sentence = str(problem["type"]).rpartition(":")[2], str(problem["detail"])
     except (ValueError, KeyError, TypeError):
-        return Unavailable(
-            f"{service}-failed", f"the {service} service failed ({response.status_code}); try again"
-        )
-    return _ERRORS.get(response.status_code, Unavailable)(slug, sentence)
+        return Unavailable(f"{service}-failed", f"the {service} service failed ({status}); try again")
+    return _ERRORS.get(status, Unavailable)(slug, sentence)

@@ -2,7 +2,8 @@
 
 Every replica reads all partitions by itself, without a group. A position in the stream is the vector of Kafka
 offsets, so any replica can resume a client where another left off. A change is sent only once the views' projector,
-wherever it runs, has passed it: who is told of a change finds it in the views.
+wherever it runs, has passed it: who is told of a change finds it in the views. The projector of this process says so
+itself, after each batch; the broker is asked only for partitions that others project.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ KEPT = 20_000
 BEHIND = 10_000
 """Changes a slow client may lag before it is told to begin anew."""
 LOOK_SECONDS = 0.1
+"""How often the broker is asked how far other processes' projectors are, while something waits for them."""
 
 Vector = Mapping[tuple[str, int], int]
 """The next offset of each (topic, partition)."""
@@ -58,10 +60,21 @@ class _Read:
 
 
 class Live:
-    """One replica's reading of the log, and the clients that listen to it."""
+    """One replica's reading of the log, and the clients that listen to it.
 
-    def __init__(self, topics: Topics, projector: str) -> None:
+    `handled` says how far the projector of this process is in the partitions that it reads; `look` is to be called
+    when it has moved on.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        projector: str,
+        handled: Callable[[], Mapping[TopicPartition, int]] = dict,
+    ) -> None:
         self._topics = topics
+        self._handled = handled
+        self._projected: dict[tuple[str, int], int] = {}
         self._group = f"{topics.prefix}.{projector}"
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -79,7 +92,7 @@ class Live:
             bootstrap_servers=self._topics.bootstrap,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=500,
             metadata_max_age_ms=30_000,
         )
         try:
@@ -152,20 +165,33 @@ class Live:
         finally:
             self._clients.discard(queue)
 
+    def look(self) -> None:
+        """Tell what the projector of this process has passed."""
+        if self._waiting:
+            self._projected |= {self._key(tp): offset for tp, offset in self._handled().items()}
+            self._release(self._projected)
+
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         looked = 0.0
-        projected: dict[tuple[str, int], int] = {}
         while True:
-            records = await consumer.getmany(timeout_ms=50, max_records=2_000)
+            patience = LOOK_SECONDS if self._waits_for_others else 1.0
+            records = await consumer.getmany(timeout_ms=int(1_000 * patience), max_records=2_000)
             for tp, several in records.items():
                 self._waiting.extend(
                     _read(self._topics.short(tp.topic), tp.partition, record) for record in several
                 )
                 self._end[self._key(tp)] = several[-1].offset + 1
+            self.look()
             now = asyncio.get_running_loop().time()
-            if self._waiting and now - looked > LOOK_SECONDS:
-                looked, projected = now, await self._projected(projected)
-                self._release(projected)
+            if self._waits_for_others and now - looked > LOOK_SECONDS:
+                looked = now
+                await self._ask()
+                self.look()
+
+    @property
+    def _waits_for_others(self) -> bool:
+        own = {self._key(tp) for tp in self._handled()} if self._waiting else set()
+        return any((read.topic, read.partition) not in own for read in self._waiting)
 
     def _release(self, projected: Vector) -> None:
         held: deque[_Read] = deque()
@@ -196,8 +222,8 @@ class Live:
         queue.put_nowait(None)
         self._clients.discard(queue)
 
-    async def _projected(self, before: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-        """How far the projector has committed; as before while the broker does not say."""
+    async def _ask(self) -> None:
+        """How far the group of the projector has committed; as before while the broker does not say."""
         try:
             if self._admin is None:
                 self._admin = await self._asking.enter_async_context(admin(self._topics.bootstrap))
@@ -206,8 +232,8 @@ class Live:
             logger().warning("live_waits", because=type(error).__name__)
             self._admin = None
             await self._asking.aclose()
-            return before
-        return {self._key(tp): position.offset for tp, position in stands.items()}
+        else:
+            self._projected |= {self._key(tp): position.offset for tp, position in stands.items()}
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         names = [self._topics.name(topic) for topic in TOPICS]

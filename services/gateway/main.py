@@ -81,7 +81,6 @@ def app(settings: Settings) -> FastAPI:
             "scoring": settings.scoring_url,
         }
     )
-    live = Live(topics, VIEWS.name)
     projector = Consumer(
         topics,
         publisher,
@@ -91,6 +90,8 @@ def app(settings: Settings) -> FastAPI:
         batch=2_000,
         dead_letter_limit=settings.dead_letter_limit,
     )
+    live = Live(topics, VIEWS.name, lambda: projector.handled)
+    projector.on_handled = live.look
     render = renderer(utc_now)
     ground = Ground(
         views,

@@ -1,9 +1,10 @@
-"""A consumer group's member: batches in, effects written, then the position committed.
+"""A consumer group's member: batches in, effects written, and the position committed soon after.
 
-Delivery is at least once. What cannot be decoded or handled goes to the dead letters and the rest flows on; while a
-server is away the batch is begun again with growing pauses. While there are too many dead letters it waits and tries
-the same records again (`shared.bus.allowance`). The member stops, and says so in /readyz, when going on could lose or
-double something: a position beyond the log's end, a topic that is not the one known before, or a log that went back.
+Delivery is at least once: what was handled within the last `COMMIT_SECONDS` comes again after a crash. What cannot be
+decoded or handled goes to the dead letters and the rest flows on; while a server is away the batch is begun again with
+growing pauses. While there are too many dead letters it waits and tries the same records again
+(`shared.bus.allowance`). The member stops, and says so in /readyz, when going on could lose or double something: a
+position beyond the log's end, a topic that is not the one known before, or a log that went back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -37,6 +38,17 @@ from shared.tasks import Pace
 DEAD_LETTER_LIMIT = 1_000
 PARKED_KEPT = 10_000
 """Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
+COMMIT_SECONDS = 0.1
+"""So long after the first batch that is not committed yet the position is."""
+GATHER_SECONDS = 0.025
+"""A batch begins so long after the one before: the first fact after a rest is handled at once, those that follow it
+closely together."""
+WAIT_SECONDS = 0.2
+"""How long to wait for records before it is looked whether to stop."""
+LAST_COMMIT = 1.0
+"""How long a rebalance waits for it."""
+FETCH_SECONDS = 0.5
+"""How long a fetch waits at the broker for the next record, whichever comes first."""
 
 
 class Consumer:
@@ -70,11 +82,15 @@ class Consumer:
         self._compared = asyncio.Event()
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._passed: dict[TopicPartition, int] = {}
+        self._commit_at: float | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._is_alone = False
         self.stopped: str | None = None
+        self.on_handled: Callable[[], None] = lambda: None
+        """Called when effects were written: `handled` has moved on."""
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -84,9 +100,9 @@ class Consumer:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             session_timeout_ms=6_000,
-            heartbeat_interval_ms=1_000,
+            heartbeat_interval_ms=2_000,
             max_poll_interval_ms=600_000,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=int(1_000 * FETCH_SECONDS),
             max_partition_fetch_bytes=4 * 1024 * 1024,
             metadata_max_age_ms=30_000,
         )
@@ -129,6 +145,11 @@ class Consumer:
         """The assignment in which this member reads every partition of its topics; None while others read some."""
         return self._generation if self._is_alone and self._compared.is_set() else None
 
+    @property
+    def handled(self) -> Mapping[TopicPartition, int]:
+        """The next offset of each partition that this member reads: the effects of all before it are written."""
+        return self._passed
+
     def status(self) -> dict[str, object]:
         return {
             "group": self._group,
@@ -139,8 +160,8 @@ class Consumer:
 
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set() and self.stopped is None:
-            records = await consumer.getmany(timeout_ms=200, max_records=self._batch)
-            generation = self._generation
+            records = await consumer.getmany(timeout_ms=self._patience(), max_records=self._batch)
+            began, generation = time.monotonic(), self._generation
             if records:
                 await self._compared.wait()
             is_done = True
@@ -153,11 +174,26 @@ class Consumer:
                 and generation == self._generation
             ):
                 self._next.update({tp: several[-1].offset + 1 for tp, several in records.items()})
-                await self._commit(consumer)
+                await self._pass(consumer)
+                if self._commit_at is not None and time.monotonic() >= self._commit_at:
+                    await self._commit(consumer)
+            if records:
+                await self._rest(began + GATHER_SECONDS - time.monotonic())
+        await self._commit(consumer)
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
             await self._stopping.wait()
+
+    def _patience(self) -> int:
+        """How long to wait for records (ms): not beyond the next commit."""
+        until_commit = WAIT_SECONDS if self._commit_at is None else self._commit_at - time.monotonic()
+        return int(1_000 * max(0.0, min(WAIT_SECONDS, until_commit)))
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> bool:
         """Handle records; False when it had to end before all were handled or put aside."""
@@ -183,6 +219,8 @@ class Consumer:
                 "it goes on by itself, slowly; see `ascua dlq list` and mend the cause"
             )
             logger().error("consumer_waits", consumer=self._group, letter=first.name, reason=first.reason)
+            if self._consumer is not None:
+                await self._commit(self._consumer)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._allowance.window / 4)
         return not records
@@ -263,6 +301,8 @@ class Consumer:
             self._parked.popitem(last=False)
         self._allowance.take(outcomes, time.monotonic())
         await self._published(aside)
+        if aside:  # a letter that came twice would be open again
+            self._commit_at = 0.0
         return done
 
     def _counts(self, record: ConsumerRecord, letter: DeadLetter) -> bool:
@@ -294,17 +334,31 @@ class Consumer:
         )
         return replace(letter, aggregate=aggregate)
 
-    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit how far we are; past the markers of transactions too, so that an idle group has no lag.
-
-        Each commit names the ids of all topics: the broker forgets the positions of a topic that is deleted.
-        """
+    async def _pass(self, consumer: AIOKafkaConsumer) -> None:
+        """Stand where the fetched records end; past the markers of transactions too: an idle group has no lag."""
         try:
             known = [tp for tp in consumer.assignment() if consumer.highwater(tp) is not None]
-            position = {tp: await consumer.position(tp) for tp in known}
-            position = {tp: offset for tp, offset in position.items() if self._committed.get(tp) != offset}
-            if not position:
-                return
+            handled = {tp: await consumer.position(tp) for tp in known}
+        except IllegalStateError:  # the partition has another owner by now
+            return
+        except KafkaError as error:
+            logger().warning("commit_failed", consumer=self._group, because=type(error).__name__)
+            return
+        if handled == self._passed:
+            return
+        self._passed = handled
+        if self._commit_at is None:
+            self._commit_at = time.monotonic() + COMMIT_SECONDS
+        self.on_handled()
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit how far we are. Each commit names the ids of all topics: the broker forgets the positions of a topic
+        that is deleted."""
+        handled, self._commit_at = self._passed, None
+        position = {tp: offset for tp, offset in handled.items() if self._committed.get(tp) != offset}
+        if not position:
+            return
+        try:
             ids = ",".join(f"{self._topics.short(name)}={self._topic_ids[name]}" for name in self._names)
             await consumer.commit({tp: OffsetAndMetadata(offset, ids) for tp, offset in position.items()})
             self._committed.update(position)
@@ -312,16 +366,21 @@ class Consumer:
             # The partition has another owner by now; what was written is guarded, so it may do it again.
             logger().info("commit_skipped", consumer=self._group, because=type(error).__name__)
         except KafkaError as error:
+            self._commit_at = time.monotonic() + COMMIT_SECONDS
             logger().warning("commit_failed", consumer=self._group, because=type(error).__name__)
 
     async def _revoked(self) -> None:
         """What was fetched before belongs to the old assignment: it comes again to whoever owns it now."""
+        if self._consumer is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._commit(self._consumer), LAST_COMMIT)
         self._generation += 1
         self._compared.clear()
+        self._passed = {}
 
     async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Compare the committed position with the log before anything is taken from it."""
-        self._next, self._committed = {}, {}
+        self._next, self._committed, self._passed, self._commit_at = {}, {}, {}, None
         while not self._stopping.is_set():
             try:
                 self.stopped = self.stopped or await self._difference(assigned)

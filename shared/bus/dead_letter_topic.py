@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -25,13 +26,18 @@ async def open_dead_letters(topics: Topics, consumer: str | None = None) -> list
     """The dead letters neither sent back nor discarded yet, in the order of their log positions."""
     dead_letters: dict[str, DeadLetter] = {}
     async for record in _read(topics):
-        name, headers = record.key.decode(), dict(record.headers)
-        if "letter" in headers:
-            dead_letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
-        elif name in dead_letters and dead_letters[name].at == headers["sent"].decode():
-            del dead_letters[name]
+        _follow(dead_letters, record)
     chosen = [letter for letter in dead_letters.values() if consumer in (None, letter.consumer)]
     return sorted(chosen, key=lambda letter: (letter.consumer, letter.topic, letter.partition, letter.offset))
+
+
+def _follow(dead_letters: dict[str, DeadLetter], record: ConsumerRecord) -> None:
+    """Take a record of the topic into those that are open."""
+    name, headers = record.key.decode(), dict(record.headers)
+    if "letter" in headers:
+        dead_letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
+    elif name in dead_letters and dead_letters[name].at == headers["sent"].decode():
+        del dead_letters[name]
 
 
 async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
@@ -59,6 +65,8 @@ class OpenDeadLetters:
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._open: Counter[str] = Counter()
+        self._dead_letters: dict[str, DeadLetter] = {}
+        self._next = 0
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -77,7 +85,11 @@ class OpenDeadLetters:
     async def _run(self) -> None:
         while True:
             try:
-                found = Counter(letter.consumer for letter in await open_dead_letters(self._topics))
+                async for record in _read(self._topics, self._next):
+                    # Their bytes may be many, and nobody looks at them here.
+                    _follow(self._dead_letters, replace(record, value=b""))
+                    self._next = record.offset + 1
+                found = Counter(letter.consumer for letter in self._dead_letters.values())
                 for consumer in self._open | found:
                     metrics.DEAD_LETTERS_OPEN.labels(consumer).set(found[consumer])
                 self._open = found
@@ -86,7 +98,8 @@ class OpenDeadLetters:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
+async def _read(topics: Topics, start: int = 0) -> AsyncIterator[ConsumerRecord]:
+    """The records from an offset to the end."""
     partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
@@ -95,6 +108,8 @@ async def _read(topics: Topics) -> AsyncIterator[ConsumerRecord]:
     try:
         consumer.assign([partition])
         end = (await consumer.end_offsets([partition]))[partition]
+        if start:
+            consumer.seek(partition, start)
         while await consumer.position(partition) < end:
             for record in (await consumer.getmany(timeout_ms=200)).get(partition, ()):
                 yield record

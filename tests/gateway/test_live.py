@@ -185,3 +185,25 @@ async def test_it_stops_although_a_client_has_not_read_for_long(
         await until(lambda: next(iter(live._clients)).full())
         await live.stop()
         assert [change.type async for change in changes] == ["reset"]
+
+
+async def test_what_the_projector_of_this_process_has_passed_is_told_without_asking_the_broker(
+    topics: Topics,
+) -> None:
+    passed: dict[TopicPartition, int] = {}
+    live = Live(topics, "projector", lambda: passed)
+    async with publishing(topics) as publisher:
+        await live.start()
+        try:
+            client = Client(live, live.position())
+            passed |= {TopicPartition(topics.name("leads"), number): 0 for number in range(4)}
+            places = await published(publisher, facts("ana", 2))
+            await until(lambda: live.status()["changes_held"] == 2)
+            for partition, offset in places:
+                passed[TopicPartition(topics.name("leads"), partition)] = offset + 1
+                live.look()
+            assert [change.lead_id for change in await client.has(2)] == ["ana", "ana"]
+            assert live._admin is None
+            await client.go()
+        finally:
+            await live.stop()

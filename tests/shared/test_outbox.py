@@ -138,7 +138,7 @@ async def test_a_relay_that_dies_before_it_could_tidy_up_leaves_repeats_and_noth
             return dying.records > 12
 
         await until(has_died)
-        for task in (first._task, first._sweep):
+        for task in (first._task, first._sweep, first._tidying):
             assert task is not None
             task.cancel()
         assert not await empty(writer)

@@ -16,6 +16,7 @@ from services.gateway.clients import Upstreams
 from services.gateway.commands import activities
 from services.gateway.commands.table import ROUTES, PassedOn
 from shared.commands.followup import ActivityOutcomes, LogActivities
+from shared.commands.leads import LeadForm
 from shared.events.base import LeadId
 from shared.events.scoring import RulesVersion
 from shared.web import IdempotencyKey, LeadPath
@@ -67,6 +68,8 @@ def _passing(upstreams: Upstreams, route: PassedOn) -> Callable[..., Coroutine[A
         answer = await upstreams.call(
             route.owner, route.method, route.path.format(**path), command, idempotency_key
         )
+        if route.body is LeadForm:
+            upstreams.remember(answer["id"])
         return JSONResponse(answer, route.status)
 
     pass_on.__name__ = route.name

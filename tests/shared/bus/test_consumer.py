@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.bus.cluster import Cluster, admin
 from shared.bus.dead_letter_topic import open_dead_letters, replay
@@ -373,3 +373,26 @@ async def test_a_refusal_that_a_handler_lets_out_puts_that_record_aside_and_no_o
             await consumer.check()
 
     assert [letter.reason for letter in await open_dead_letters(topics)] == ["not-here"]
+
+
+async def test_positions_are_committed_by_time_and_at_the_end_not_by_the_batch(
+    topics: Topics, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.bus.consumer.COMMIT_SECONDS", 60.0)
+    commits: list[dict[TopicPartition, int]] = []
+    commit = AIOKafkaConsumer.commit
+
+    async def counted(self: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        commits.append(offsets)
+        await commit(self, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", counted)
+    documents = diaries(mongo)
+    async with publishing(topics) as publisher:
+        await published(publisher, facts("ana", 20))
+        async with consuming(topics, publisher, partial(writing.handle, documents), batch=2) as consumer:
+            await hears(documents, "ana", 20)
+            await until(lambda: sum(consumer.handled.values()) == 20)
+            assert commits == []
+        assert len(commits) == 1
+        await until(partial(caught_up, topics))

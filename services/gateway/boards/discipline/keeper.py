@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
+from time import monotonic
 from typing import Final, TypeVar
 
 from services.gateway.boards.discipline import board as discipline
@@ -40,6 +41,8 @@ ASKED_AT_ONCE: Final = 1_000
 """Spans of business time in one question to followup."""
 LOOK_SECONDS: Final = 0.5
 """How often it is looked who follows the trails, and which business time is not known yet."""
+HOURS_SECONDS: Final = 5.0
+"""How often followup is asked whether its hours are still the same, while no business time is lacking."""
 TIMED: Final = (Figure.SPEED, Figure.UNTOUCHED, Figure.OVERDUE)
 """The figures that are measured in business time; the hints lean on these."""
 
@@ -56,6 +59,7 @@ class Keeper:
         self._assignment: int | None = None
         self._is_whole = False
         self._fed: set[str] = set()
+        self._asked_at = float("-inf")
         self._lock = Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -199,8 +203,9 @@ class Keeper:
         """Ask followup for the business time that is lacking; False while it does not answer."""
         while True:
             wanted = await self._ask(kept, lambda kept: kept.lacking(ASKED_AT_ONCE, looks))
-            if looks and not wanted:
+            if not wanted and (looks or monotonic() - self._asked_at < HOURS_SECONDS):
                 return True
+            self._asked_at = monotonic()
             try:
                 answer = await self._backends.worked(_question(wanted))
             except AscuaError:
