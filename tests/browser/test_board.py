@@ -62,11 +62,11 @@ async def test_leads_appear_without_reload_and_their_heat_rises(
     await board.evaluate("window.neverReloaded = true")
     for name in ("Ana Torres", "Bruno Díaz", "Elif Kaya"):
         lead = await capture(gateway, name, campaign="autumn")
-        await seen(board, f"#band-warm #line-{lead}")
+        await seen(board, f"#band-now #line-{lead}[data-band=warm]")
         before = await points(board, f"#line-{lead}")
 
         await send(gateway, lead, "pricing_viewed", "demo_requested")
-        await seen(board, f"#band-hot #line-{lead}")
+        await seen(board, f"#band-now #line-{lead}[data-band=hot]")
         assert await points(board, f"#line-{lead}") == pytest.approx(before + 45, abs=0.2)
 
     await board.screenshot(path=tmp_path / "board.png")

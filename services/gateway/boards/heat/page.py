@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from services.gateway.access.admission import admit
 from services.gateway.access.keys import Scope
-from services.gateway.boards.heat.query import ranking
+from services.gateway.boards.heat.query import ranking, to_do_first
 from services.gateway.boards.mounting import Ground
 from services.gateway.pages.rendering import Tongue, page_route
 from services.gateway.quick_log import Language
@@ -20,7 +20,10 @@ from shared.events.scoring import Band
 LINES = 50
 """Leads of a band on one page of the board."""
 
-BandChoice = Annotated[Band | None, Query(description="One band; hot and warm, if absent.")]
+BandChoice = Annotated[
+    Band | None,
+    Query(description="One band; if absent, what is to be done now in all of them, and what comes later."),
+]
 CursorChoice = Annotated[str | None, Query(max_length=200)]
 
 
@@ -31,20 +34,16 @@ def router(ground: Ground) -> APIRouter:
 
     async def board(name: str, band: Band | None, cursor: str | None, language: Language) -> HTMLResponse:
         position, now = live.position(), clock()
-        bands = [Band.HOT, Band.WARM] if band is None else [band]
-        boards = await asyncio.gather(
+        bands = list(Band) if band is None else [band]
+        found = await asyncio.gather(
             *(ranking(views, each, cursor if band else None, LINES, now) for each in bands)
         )
-        if band is None and not any(each.lines for each in boards):  # as after an import: all are cold
-            boards = [await ranking(views, Band.COLD, None, LINES, now)]
-        seen = set[str]()
-        for each in boards:  # one that has changed its band between the looks stands where it was seen first
-            each.lines[:] = [line for line in each.lines if line.view.lead_id not in seen]
-            seen |= {line.view.lead_id for line in each.lines}
+        ready, boards = ([], list(found)) if band else to_do_first(found, LINES)
         query = {"band": band, "cursor": cursor if band else None, "lang": language}
         return render(
             name,
             language=language,
+            ready=ready,
             boards=boards,
             band=band,
             query=urlencode({key: value for key, value in query.items() if value is not None}),

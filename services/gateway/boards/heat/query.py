@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.gateway.boards.cursors import read_cursor, write_cursor
@@ -48,3 +49,22 @@ async def ranking(views: Views, band: Band, cursor: str | None, limit: int, now:
     last = page[-1] if len(found) > limit else None
     following = write_cursor(order_of(last), last.lead_id) if last is not None else None
     return Ranking(now, band, [*ready, *(line for line in lines if line.turn is Turn.LATER)], following)
+
+
+def to_do_first(rankings: Sequence[Ranking], limit: int) -> tuple[list[Ranked], list[Ranking]]:
+    """What is to be done now in all bands, the warmest first; and of each band what has its time later.
+
+    Of the cold, what comes later is shown where there is nothing else, as after an import. A lead that has changed its
+    band between two looks stands where it was seen first.
+    """
+    seen = set[str]()
+    ready: list[Ranked] = []
+    later: list[Ranking] = []
+    for each in rankings:
+        lines = [line for line in each.lines if line.view.lead_id not in seen]
+        seen |= {line.view.lead_id for line in lines}
+        ready += [line for line in lines if line.turn is not Turn.LATER]
+        later.append(replace(each, lines=[line for line in lines if line.turn is Turn.LATER]))
+    ready.sort(key=lambda line: (-line.heat, line.view.lead_id))
+    glows = bool(ready) or any(each.lines for each in later if each.band is not Band.COLD)
+    return ready[:limit], [each for each in later if each.band is not Band.COLD or not glows]
