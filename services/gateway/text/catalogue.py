@@ -38,7 +38,10 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "band_warm": ("Warm", "Templados"),
     "band_cold": ("Cold", "Fríos"),
     "band_now": ("To do now", "Ahora toca"),
-    "band_why_now": ("Late, due or unplanned; the warmest first.", "Con retraso, para ya o sin plan; primero el más caliente."),
+    "band_why_now": (
+        "Late, due or unplanned; the warmest first.",
+        "Con retraso, para ya o sin plan; primero el más caliente.",
+    ),
     "band_later": ("Their time comes later.", "Les toca más tarde."),
     "band_why_hot": ("Call these first.", "Llama primero a estos."),
     "band_why_warm": ("Keep them warm.", "Que no se enfríen."),

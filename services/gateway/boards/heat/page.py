@@ -34,7 +34,7 @@ def router(ground: Ground) -> APIRouter:
 
     async def board(name: str, band: Band | None, cursor: str | None, language: Language) -> HTMLResponse:
         position, now = live.position(), clock()
-        bands = list(Band) if band is None else [band]
+        bands = [Band.HOT, Band.WARM, Band.COLD] if band is None else [band]
         found = await asyncio.gather(
             *(ranking(views, each, cursor if band else None, LINES, now) for each in bands)
         )
