@@ -22,6 +22,8 @@ class Environment(BaseSettings):
     followup_url: Url = "http://127.0.0.1:8002"
     tickets_url: Url = "http://127.0.0.1:8003"
     scoring_url: Url = "http://127.0.0.1:8004"
+    public_url: Url | None = None
+    """Where people reach the gateway, for links."""
     key: str | None = None
     """Opens the gateway; unset, the operator's key in the home is used."""
     topic_prefix: TopicPrefix = "ascua"

@@ -43,6 +43,8 @@ class Keys:
 
     channel: str
     rep: str
+    code: str
+    """Opens the pages once, as the rep."""
 
 
 class Door:

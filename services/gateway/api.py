@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import handlers
 from services.gateway.access.keys import Holder, KeyRing, Scope
+from services.gateway.access.visits import current_visit, holder_of, while_admitted
 from services.gateway.boards.heat.standing import Turn
 from services.gateway.clients import Backends
 from services.gateway.intake.automated import Arrivals
@@ -58,7 +60,6 @@ from shared.events.scoring import Band, RulesVersion
 from shared.fields import Time
 from shared.web import IdempotencyKey, LeadPath
 
-COOKIE = "ascua_key"
 SIGNALS_AT_ONCE = 1_000
 
 TicketPath = Annotated[LeadId, Path()]
@@ -110,7 +111,7 @@ _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key tha
 
 
 class Admission:
-    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
+    """A dependency that lets through who has a key for `scope`: as a bearer token, or in the session of a page."""
 
     def __init__(self, keys: KeyRing, scope: Scope) -> None:
         self._keys = keys
@@ -119,9 +120,9 @@ class Admission:
     async def __call__(self, request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Holder:
         admitted: dict[Scope, Holder] = request.scope.setdefault("ascua.admitted", {})
         if self._scope not in admitted:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-            admitted[self._scope] = await self._keys.admit(key, self._scope)
+            admitted[self._scope] = await holder_of(request, self._keys, self._scope)
+            if (visit := current_visit()) is not None:
+                visit.admitted(admitted[self._scope])
         return admitted[self._scope]
 
 
@@ -386,11 +387,13 @@ def reads(
         "/stream", summary="Changes as they happen (server-sent events)", response_class=EventSourceResponse
     )
     async def stream(
+        request: Request,
         position: Annotated[str | None, Depends(_resumed)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Each event's id is a position to resume from, on any replica. `reset` means: read everything again."""
         yield ServerSentEvent(comment="connected", retry=1_000)
-        async for change in live.changes(position):
+        still = partial(holder_of, request, keys, Scope.READ)
+        async for change in while_admitted(live.changes(position), still):
             name: Literal["reset", "change"] = "reset" if change.type == "reset" else "change"
             data = {"type": change.type, "lead_id": change.lead_id, "time": change.time}
             yield ServerSentEvent(event=name, id=change.id, data=data)

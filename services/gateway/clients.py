@@ -10,14 +10,17 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from shared.commands import HistoryRows, Profile, RowOutcomes, Worked, WorkedSpans
-from shared.errors import AscuaError, NotFound, Unavailable
+from shared.errors import AscuaError, NotFound, TooMany, Unavailable, Unknown
 from shared.logs import current_trace
 from shared.web import STATUS
 
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
-_ERRORS: Mapping[int, type[AscuaError]] = {int(status): kind for kind, status in STATUS}
+_ERRORS: Mapping[int, type[AscuaError]] = {
+    int(status): kind for kind, status in STATUS if kind not in (Unknown, TooMany)
+}
+"""What concerns the gateway itself is nothing that its client could mend."""
 
 
 class Backends:

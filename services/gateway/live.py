@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -131,7 +131,7 @@ class Live:
         """Where the stream stands. Read it before the views, and connect from there: nothing falls in between."""
         return _encode(self._passed)
 
-    async def changes(self, position: str | None) -> AsyncIterator[Change]:
+    async def changes(self, position: str | None) -> AsyncGenerator[Change]:
         """Changes from a position on, or from now. Raises `Refused("bad-position")`."""
         vector = dict(self._passed) if position is None else decode_position(position)
         queue: asyncio.Queue[_Read | None] = asyncio.Queue(maxsize=BEHIND)

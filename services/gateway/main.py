@@ -7,10 +7,15 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PositiveFloat, PositiveInt
+from starlette.middleware import Middleware
 
 from services.gateway import api
+from services.gateway.access import api as access
+from services.gateway.access.audit import Audit
 from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.limits import Limits, Tally
+from services.gateway.access.visits import Visits
 from services.gateway.boards.discipline import api as boards
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.calendars import api as calendars
@@ -60,6 +65,17 @@ class Settings(ServiceSettings):
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
 
+    key_rate: PositiveFloat = 200
+    """Requests a second by one key, ten seconds' worth in one go; an operator's key may ten times as much."""
+    address_rate: PositiveFloat = 1_000
+    key_open: PositiveInt = 100
+    """Requests of one key under way at once, streams among them; of an operator's ten times as many."""
+    address_open: PositiveInt = 500
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.key_rate, self.address_rate, self.key_open, self.address_open)
+
     @property
     def address(self) -> str:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
@@ -80,6 +96,7 @@ def app(settings: Settings) -> FastAPI:
         }
     )
     live = Live(topics, PROJECTOR)
+    audit = Audit(mongo)
     projector = Consumer(
         topics,
         publisher,
@@ -112,6 +129,7 @@ def app(settings: Settings) -> FastAPI:
             partial(place_again, views, utc_now), utc_now, PLACED_EVERY, partial(place_first, views, utc_now)
         ),
         "letters": OpenLetters(topics),
+        "audit": audit,
     }
     routers = [
         api.commands(backends, keys),
@@ -130,6 +148,7 @@ def app(settings: Settings) -> FastAPI:
         calendars.router(views, Feeds(mongo), keys, settings.address, utc_now),
         work.router(views, keeper, live, keys, utc_now),
         pages.router(views, backends, live, keys, settings.address, utc_now),
+        access.router(keys, audit, settings.address, utc_now),
         docs.router(),
     ]
     gateway = service_app(
@@ -139,6 +158,8 @@ def app(settings: Settings) -> FastAPI:
         guard=api.Admission(keys, Scope.OPERATE),
         ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
     )
+    visits = Middleware(Visits, tally=Tally(settings.limits), audit=audit, public_url=settings.address)
+    gateway.user_middleware.append(visits)  # inside of those that trace and measure
     gateway.mount("/static", docs.Static(directory=pages.STATIC))
     return gateway
 

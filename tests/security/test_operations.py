@@ -20,7 +20,7 @@ from services.gateway.access.keys import KeyRing, Role
 from shared.bus import Outgoing, Publisher
 from shared.bus.topics import NAMES
 from shared.embedded.home import free_port
-from shared.errors import Forbidden, Unavailable
+from shared.errors import Unavailable, Unknown
 from shared.mongo import Mongo
 from shared.ops import OpsPort
 from shared.service import service_app
@@ -116,7 +116,7 @@ async def _a_reps_key(system: System) -> str:
 
 
 async def _nobody(_: Request) -> None:
-    raise Forbidden("key-missing", "send a key")
+    raise Unknown("key-missing", "send a key")
 
 
 class Away:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +26,9 @@ from pydantic_core import to_json
 
 from services.gateway import handlers
 from services.gateway.access.keys import KeyRing, Scope
-from services.gateway.api import COOKIE, admit
+from services.gateway.access.sessions import LASTS, digest
+from services.gateway.access.visits import COOKIE, holder_of
+from services.gateway.api import admit
 from services.gateway.clients import Backends
 from services.gateway.live import Live
 from services.gateway.quick_log import Language
@@ -33,7 +36,7 @@ from services.gateway.store import Views
 from services.gateway.text import catalogue, phrases
 from services.gateway.views.view import LeadView
 from shared.clock import Clock
-from shared.errors import AscuaError, Forbidden, NotFound, Unavailable
+from shared.errors import AscuaError, Forbidden, NotFound, Unavailable, Unknown
 from shared.events.base import rfc3339
 from shared.events.scoring import Band
 from shared.web import STATUS, LeadPath
@@ -51,7 +54,6 @@ FACTS = 100
 LOOK_BACK = timedelta(days=30)
 SHORTEST_CURVE = timedelta(minutes=10)
 CURVE_POINTS = 160
-COOKIE_SECONDS = 30 * 24 * 3600
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -79,10 +81,11 @@ CursorChoice = Annotated[str | None, Query(max_length=200)]
 def router(
     views: Views, backends: Backends, live: Live, keys: KeyRing, public_url: str, clock: Clock
 ) -> APIRouter:
-    """Pages for those who may read. Without a key they lead to `/enter`, which keeps one in a cookie."""
+    """Pages for those who may read. Others are led to `/enter`, where a key, or a code in a link, opens a session."""
     render = renderer(clock)
     api = APIRouter(route_class=page_route(render), include_in_schema=False)
     read = [admit(keys, Scope.READ)]
+    is_secure = public_url.startswith("https:")
 
     async def board(name: str, band: Band | None, cursor: str | None, language: Language) -> HTMLResponse:
         position, now = live.position(), clock()
@@ -141,27 +144,42 @@ def router(
 
     @api.get("/enter")
     async def enter(request: Request, key: str | None = None, next: str = "/") -> Response:
-        return render("enter.html", next=next, wrong="") if key is None else await admitted(key, next)
+        """`key` is a code that opens one session, as `ascua keys link` makes it: an address is no place for a key."""
+        if key is None:
+            return render("enter.html", next=next, wrong="")
+        try:
+            return begun(await keys.sessions.enter(key), next)
+        except Unknown as error:
+            with suppress(Forbidden):  # who comes again by the same link is in already
+                await holder_of(request, keys, Scope.READ)
+                return onward(next)
+            return render("enter.html", HTTPStatus.UNAUTHORIZED, next=next, wrong=error.sentence)
 
     @api.post("/enter")
     async def enter_by_form(request: Request) -> Response:
         form = parse_qs((await request.body()).decode(errors="replace"))
-        return await admitted(form.get("key", [""])[0].strip(), form.get("next", ["/"])[0])
-
-    async def admitted(key: str, next: str) -> Response:
+        key, next = form.get("key", [""])[0].strip(), form.get("next", ["/"])[0]
         try:
             await keys.admit(key, Scope.READ)
         except Forbidden as error:
             return render("enter.html", HTTPStatus.UNAUTHORIZED, next=next, wrong=error.sentence)
-        answer = RedirectResponse(next if _LOCAL.match(next) else "/", HTTPStatus.SEE_OTHER)
-        secure = public_url.startswith("https:")
-        answer.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return begun(await keys.sessions.open(digest(key)), next)
+
+    def begun(token: str, next: str) -> Response:
+        answer = onward(next)
+        seconds = int(LASTS.total_seconds())
+        answer.set_cookie(COOKIE, token, seconds, httponly=True, samesite="strict", secure=is_secure)
         return answer
 
+    def onward(next: str) -> Response:
+        return RedirectResponse(next if _LOCAL.match(next) else "/", HTTPStatus.SEE_OTHER)
+
     @api.post("/leave")
-    async def leave() -> Response:
+    async def leave(request: Request) -> Response:
+        if (token := request.cookies.get(COOKIE)) is not None:
+            await keys.sessions.leave(token)
         answer = RedirectResponse("/enter", HTTPStatus.SEE_OTHER)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=is_secure)
         return answer
 
     return api
@@ -232,7 +250,7 @@ def page_route(render: Render) -> type[APIRoute]:
 def _problem(render: Render, request: Request, error: AscuaError | RequestValidationError) -> Response:
     if isinstance(error, RequestValidationError):
         return render("problem.html", HTTPStatus.NOT_FOUND, sentence="There is no such page.")
-    if isinstance(error, Forbidden) and error.slug in ("key-missing", "key-unknown"):
+    if isinstance(error, Unknown):
         if _is_fragment(request):
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": "/enter"})
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
