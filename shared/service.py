@@ -26,7 +26,7 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 
 from shared import logs
-from shared.deadlines import Prompt
+from shared.connections import Connections, Counted
 from shared.errors import AscuaError, Misused, Unavailable, exit_code
 from shared.ops import OpsPort
 from shared.settings import ServiceSettings, load
@@ -145,19 +145,19 @@ def serve(name: str, app: Callable[[_S], FastAPI], settings: type[_S]) -> None:
         logs.configure(name, given.log_level)
         listener = _listener(given.host, given.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            failed = runner.run(_serve(app(given), listener))
+            failed = runner.run(_serve(app(given), listener, Connections(given.connections)))
     except AscuaError as error:
         sys.stderr.write(f"ascua {name}: {error.sentence}\n")
         sys.exit(exit_code(error))
     sys.exit(1 if failed else 0)
 
 
-async def _serve(app: FastAPI, listener: socket.socket) -> bool:
+async def _serve(app: FastAPI, listener: socket.socket, connections: Connections) -> bool:
     """Start the parts, serve until a signal, stop them; whether one of them failed."""
     server = _Server(
         uvicorn.Config(
             app,
-            http=Prompt,
+            http=partial(Counted, connections=connections),  # type: ignore[arg-type]
             lifespan="off",
             access_log=False,
             log_config=None,

@@ -41,6 +41,8 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
+    connections: Annotated[int, Field(ge=1)] = 500
+    """That one address may have open; behind a proxy all have the proxy's."""
     dead_letter_limit: Annotated[int, Field(ge=0)] = 1_000
     """A consumer waits while it would put aside more records than these within a minute."""
 
