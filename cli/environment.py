@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import Bootstrap, DatabasePrefix, TopicPrefix, Url, load
+from shared.settings import Bootstrap, DatabasePrefix, Secret, TopicPrefix, Url, load
 
 
 class Environment(BaseSettings):
@@ -29,6 +29,8 @@ class Environment(BaseSettings):
     topic_prefix: TopicPrefix = "ascua"
     database_prefix: DatabasePrefix = "ascua"
     host: str = "127.0.0.1"
+    inner_secret: Secret | None = None
+    """What inner services ask for; unset, the one in the home is used for services of our own."""
     store_binary: Path | None = None
 
 

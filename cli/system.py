@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ class Addresses:
     topic_prefix: str
     database_prefix: str
     pid: int | None = None
+    inner_secret: str | None = field(default=None, repr=False)
 
     def url(self, service: str) -> str:
         return str(getattr(self, service))
@@ -67,6 +69,7 @@ class Addresses:
             "ASCUA_TOPIC_PREFIX": self.topic_prefix,
             "ASCUA_DATABASE_PREFIX": self.database_prefix,
             **{f"ASCUA_{name.upper()}_URL": self.url(name) for name in INNER},
+            **({} if self.inner_secret is None else {"ASCUA_INNER_SECRET": self.inner_secret}),
         }
 
 
@@ -185,6 +188,7 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
 async def started(home: Path, given: Environment, port: int) -> AsyncIterator[Started]:
     """All of Ascua as children of this process; the gateway listens on `port`. Told in addresses.json when ready."""
     from shared.embedded import Servers, Supervisor
+    from shared.embedded.home import make_private
 
     if (other := await running(home, given)) is not None:
         raise Unavailable(
@@ -193,6 +197,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
             "Stop it, or choose another directory with ASCUA_HOME.",
         )
     _must_be_free(given.host, port)
+    make_private(home)
     async with AsyncExitStack() as stack:
         own = Servers(
             home,
@@ -202,7 +207,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         )
         stack.push_async_callback(own.stop, within=3)
         await own.start()
-        addresses = _of_our_own(own, given, port)
+        addresses = replace(_of_our_own(own, given, port), inner_secret=_inner_secret(home, given))
         await asyncio.gather(
             addresses.topics.apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
         )
@@ -376,7 +381,21 @@ def _given(given: Environment) -> Addresses | None:
         mongo_url=given.mongo_url or "",
         topic_prefix=given.topic_prefix,
         database_prefix=given.database_prefix,
+        inner_secret=given.inner_secret.get_secret_value() if given.inner_secret else None,
     )
+
+
+def _inner_secret(home: Path, given: Environment) -> str:
+    """The given one, or the home's own, made at the first start."""
+    if given.inner_secret is not None:
+        return given.inner_secret.get_secret_value()
+    path = home / "keys" / "inner"
+    with suppress(FileNotFoundError):
+        if secret := path.read_text().strip():
+            return secret
+    secret = secrets.token_urlsafe(32)
+    _write_private(path, f"{secret}\n")
+    return secret
 
 
 def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
@@ -430,7 +449,7 @@ def _is_meant(addresses: Addresses, given: Environment) -> bool:
 
 def _write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

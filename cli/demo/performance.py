@@ -112,11 +112,13 @@ async def make_keys(home: Path, system: Addresses) -> Keys:
     mongo = Mongo(system.mongo_url, f"{system.database_prefix}_gateway")
     try:
         ring = KeyRing(mongo)
-        rep = await kept_key(ring, home / "keys" / REPS[0], Role.REP, Scope.READ)
+        reps = {name: await kept_key(ring, home / "keys" / name, Role.REP, Scope.READ) for name in REPS}
+        rep = reps[REPS[0]]
         return Keys(
             channel=await kept_key(ring, home / "keys" / "demo-channel", Role.CHANNEL, Scope.CAPTURE),
             rep=rep,
             code=await ring.link(rep, INVITED_FOR),
+            reps=reps,
         )
     finally:
         await mongo.stop()

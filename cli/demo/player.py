@@ -15,7 +15,7 @@ import httpx
 import stamina
 from pydantic import TypeAdapter
 
-from cli.demo.script import Beat
+from cli.demo.script import REPS, Beat
 from shared.commands import (
     CaptureLead,
     ChangeStage,
@@ -45,6 +45,8 @@ class Keys:
     rep: str
     code: str
     """Opens the pages once, as the rep."""
+    reps: Mapping[str, str]
+    """Of each rep their own: nobody logs in the name of another."""
 
 
 class Door:
@@ -219,7 +221,7 @@ class Player:
             case ResolveTicket():
                 return f"/v1/tickets/{ticket}/resolution", self._keys.rep
             case LogActivity():
-                return f"{lead}/activities", self._keys.rep
+                return f"{lead}/activities", self._keys.reps[beat.what.rep or REPS[0]]
             case ChangeStage():
                 return f"{lead}/stage", self._keys.rep
             case OfferLead():

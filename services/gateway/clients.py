@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
+from services.gateway.access.acting import acting
+from services.gateway.access.visits import current_visit
+from shared.clock import utc_now
 from shared.commands import HistoryRows, Profile, RowOutcomes, Worked, WorkedSpans
 from shared.errors import AscuaError, NotFound, TooMany, Unavailable, Unknown
+from shared.inner import inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
 
@@ -26,9 +31,13 @@ _ERRORS: Mapping[int, type[AscuaError]] = {
 class Backends:
     """Clients of leads, followup, tickets and scoring. Their problems are raised here as the errors they were there."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
+    def __init__(
+        self, urls: Mapping[str, str], secret: str | None = None, back: timedelta = timedelta.max
+    ) -> None:
+        """`back` is how long ago a rep may say to have done something."""
         self._urls = dict(urls)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=2))
+        self._back = back
+        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=2), headers=inner_header(secret))
         self._known: dict[str, None] = {}
 
     async def start(self) -> None:
@@ -53,8 +62,11 @@ class Backends:
         **params: Any,
     ) -> Any:
         """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer."""
-        trace = current_trace()
+        trace, visit = current_trace(), current_visit()
+        if visit is not None and body is not None:
+            body = acting(body, visit, utc_now(), self._back)
         headers = {
+            "x-ascua-actor": visit.holder.name if visit is not None and visit.holder is not None else None,
             "x-request-id": trace.correlation_id,
             "traceparent": trace.traceparent,
             "idempotency-key": key,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from pydantic import AfterValidator, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 from starlette.middleware import Middleware
 
 from services.gateway import api
@@ -54,6 +55,7 @@ def _origin(url: str) -> str:
 
 
 class Settings(ServiceSettings):
+    is_inner = False
     port: Port = 8000
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
@@ -65,6 +67,8 @@ class Settings(ServiceSettings):
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
 
+    backdate_days: Annotated[int, Field(ge=0, le=36_600)] = 31
+    """How long ago a rep may say to have done something; an operator's key may tell older things."""
     key_rate: PositiveFloat = 200
     """Requests a second by one key, ten seconds' worth in one go; an operator's key may ten times as much."""
     address_rate: PositiveFloat = 1_000
@@ -93,7 +97,9 @@ def app(settings: Settings) -> FastAPI:
             "followup": settings.followup_url,
             "tickets": settings.tickets_url,
             "scoring": settings.scoring_url,
-        }
+        },
+        settings.inner_secret.get_secret_value() if settings.inner_secret else None,
+        timedelta(days=settings.backdate_days),
     )
     live = Live(topics, PROJECTOR)
     audit = Audit(mongo)
