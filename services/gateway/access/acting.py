@@ -37,12 +37,10 @@ def acting(body: B, visit: Visit, now: datetime, back: timedelta) -> B:
             "too-long-ago",
             f"with a rep's key nothing can be told that is older than {back.days} days; an operator's key may",
         )
-    if not isinstance(body, Acted):
-        return body
     own = visit.holder.rep
-    if body.rep is not None and body.rep != own:
+    if isinstance(body, Acted) and body.rep not in (None, own):
         raise Forbidden(
             "rep-not-yours",
             f"this is the key of {visit.holder.name}: leave rep out, or use an operator's key",
         )
-    return body.model_copy(update={"rep": own})
+    return body.model_copy(update={"rep": own} if isinstance(body, Acted) else {})
