@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Addresses:
     topic_prefix: str
     database_prefix: str
     pid: int | None = None
+    inner_secret: str | None = field(default=None, repr=False)
 
     def url(self, service: str) -> str:
         return str(getattr(self, service))
@@ -47,6 +48,7 @@ class Addresses:
             "ASCUA_TOPIC_PREFIX": self.topic_prefix,
             "ASCUA_DATABASE_PREFIX": self.database_prefix,
             **{f"ASCUA_{name.upper()}_URL": self.url(name) for name in INNER},
+            **({} if self.inner_secret is None else {"ASCUA_INNER_SECRET": self.inner_secret}),
         }
 
 
@@ -94,6 +96,7 @@ def given_system(given: Environment) -> Addresses | None:
         mongo_url=given.mongo_url or "",
         topic_prefix=given.topic_prefix,
         database_prefix=given.database_prefix,
+        inner_secret=given.inner_secret.get_secret_value() if given.inner_secret else None,
     )
 
 

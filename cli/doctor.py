@@ -189,12 +189,13 @@ async def _services(found: Findings, addresses: Addresses) -> None:
     import httpx
 
     from cli.operator_key import key_header
+    from shared.inner import inner_header
     from shared.installation import SERVICES
 
-    key = key_header()
+    key, inner = key_header(), inner_header(addresses.inner_secret)
     async with httpx.AsyncClient(timeout=5) as client:
         answers = await asyncio.gather(
-            *(_ask(client, addresses.url(name), key if name == "gateway" else {}) for name in SERVICES)
+            *(_ask(client, addresses.url(name), key if name == "gateway" else inner) for name in SERVICES)
         )
     for name, said in zip(SERVICES, answers, strict=True):
         found.services[name] = said

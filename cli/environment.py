@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.installation import url
-from shared.settings import Bootstrap, DatabasePrefix, TopicPrefix, Url, load
+from shared.settings import Bootstrap, DatabasePrefix, Secret, TopicPrefix, Url, load
 
 
 class Environment(BaseSettings):
@@ -23,11 +23,15 @@ class Environment(BaseSettings):
     followup_url: Url = url("followup")
     tickets_url: Url = url("tickets")
     scoring_url: Url = url("scoring")
+    public_url: Url | None = None
+    """Where people reach the gateway, for links."""
     key: str | None = None
     """Opens the gateway; unset, the operator's key in the home is used."""
     topic_prefix: TopicPrefix = "ascua"
     database_prefix: DatabasePrefix = "ascua"
     host: str = "127.0.0.1"
+    inner_secret: Secret | None = None
+    """What inner services ask for; unset, the one in the home is used for services of our own."""
     store_binary: Path | None = None
 
 

@@ -1,14 +1,15 @@
-"""The operator's key, which opens the gateway: kept in a file that only its owner can read."""
+"""The operator's key, which opens the gateway, and the inner services' secret, in files that only their owner reads."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.environment import environment
+from cli.environment import Environment, environment
 from shared.errors import Forbidden, Refused
 
 if TYPE_CHECKING:  # most commands make no key
@@ -53,6 +54,19 @@ def operator_key(home: Path | None = None) -> str:
         ) from None
 
 
+def inner_secret(home: Path, given: Environment) -> str:
+    """What inner services ask for: the given one, or the home's own, made at the first start."""
+    if given.inner_secret is not None:
+        return given.inner_secret.get_secret_value()
+    path = home / "keys" / "inner"
+    with suppress(FileNotFoundError):
+        if secret := path.read_text().strip():
+            return secret
+    secret = secrets.token_urlsafe(32)
+    write_private(path, f"{secret}\n")
+    return secret
+
+
 def key_header(home: Path | None = None) -> dict[str, str]:
     """What tells the gateway that an operator asks, where there is a key; without it, it says less."""
     try:
@@ -63,7 +77,7 @@ def key_header(home: Path | None = None) -> dict[str, str]:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from cli.addresses import (
 )
 from cli.answer import tell, tell_events
 from cli.environment import Environment, environment
-from cli.operator_key import key_header, make_operator_key, operator_key, write_private
+from cli.operator_key import inner_secret, key_header, make_operator_key, operator_key, write_private
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.installation import INNER, SERVICES
 
@@ -145,6 +145,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
     """All of Ascua as children of this process; the gateway listens on `port`. Told in addresses.json when ready."""
     from shared.bus.cluster import Cluster
     from shared.embedded import Servers, Supervisor
+    from shared.embedded.home import make_private
 
     if (other := await running(home, given)) is not None:
         raise Unavailable(
@@ -153,6 +154,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
             "Stop it, or choose another directory with ASCUA_HOME.",
         )
     _must_be_free(given.host, port)
+    make_private(home)
     async with AsyncExitStack() as stack:
         own = Servers(
             home,
@@ -162,7 +164,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         )
         stack.push_async_callback(own.stop, within=3)
         await own.start()
-        addresses = _of_our_own(own, given, port)
+        addresses = replace(_of_our_own(own, given, port), inner_secret=inner_secret(home, given))
         await asyncio.gather(
             Cluster(addresses.topics).apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
         )

@@ -6,7 +6,9 @@
     ├── Refused       understood, and not allowed by a rule or a check           422
     │   ├── Undecodable   bytes that are not an event this version knows         422
     │   ├── Misused       a setting or an argument that cannot work
-    │   └── Forbidden     the key is missing, wrong, or may not do this    401 / 403
+    │   └── Forbidden     the key may not do this                                403
+    │       └── Unknown   the key or session is missing, wrong or over           401
+    ├── TooMany       more than one key or address may ask for; try again later  429
     └── Unavailable   a server or a service cannot be reached now; try again     503
 
 A program that ends by one exits with 69 for `Unavailable`, 2 for `Misused`, and 1 for the others.
@@ -50,6 +52,18 @@ class Misused(Refused):
 
 class Forbidden(Refused):
     pass
+
+
+class Unknown(Forbidden):
+    """Nobody knows who asks."""
+
+
+class TooMany(AscuaError):
+    """`seconds` is after how long it makes sense to try again."""
+
+    def __init__(self, slug: str, sentence: str, seconds: float) -> None:
+        super().__init__(slug, sentence)
+        self.seconds = seconds
 
 
 class Unavailable(AscuaError):

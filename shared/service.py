@@ -24,10 +24,12 @@ import stamina
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from shared import logs
-from shared.deadlines import Prompt
+from shared.connections import Connections, Counted
 from shared.errors import AscuaError, Misused, Unavailable, exit_code
+from shared.inner import Inner
 from shared.ops import OpsPort
 from shared.settings import ServiceSettings, load
 from shared.tasks import end_within
@@ -145,19 +147,23 @@ def serve(name: str, app: Callable[[_S], FastAPI], settings: type[_S]) -> None:
         logs.configure(name, given.log_level)
         listener = _listener(given.host, given.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            failed = runner.run(_serve(app(given), listener))
+            served = app(given)
+            if given.is_inner and given.inner_secret is not None:
+                secret = given.inner_secret.get_secret_value()
+                served.user_middleware.append(Middleware(Inner, secret=secret))
+            failed = runner.run(_serve(served, listener, Connections(given.connections)))
     except AscuaError as error:
         sys.stderr.write(f"ascua {name}: {error.sentence}\n")
         sys.exit(exit_code(error))
     sys.exit(1 if failed else 0)
 
 
-async def _serve(app: FastAPI, listener: socket.socket) -> bool:
+async def _serve(app: FastAPI, listener: socket.socket, connections: Connections) -> bool:
     """Start the parts, serve until a signal, stop them; whether one of them failed."""
     server = _Server(
         uvicorn.Config(
             app,
-            http=Prompt,
+            http=partial(Counted, connections=connections),  # type: ignore[arg-type]
             lifespan="off",
             access_log=False,
             log_config=None,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import Misused
@@ -29,6 +29,9 @@ TopicPrefix = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=100)]
 DatabasePrefix = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=40)]
 
 
+Secret = Annotated[SecretStr, Field(min_length=16)]
+
+
 class ServiceSettings(BaseSettings):
     """Settings every service has."""
 
@@ -41,6 +44,11 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
+    inner_secret: Annotated[Secret | None, BeforeValidator(lambda given: given or None)] = None
+    """What inner services ask of whoever asks them. Without it they trust their network."""
+    is_inner: ClassVar[bool] = True
+    connections: Annotated[int, Field(ge=1)] = 500
+    """That one address may have open; behind a proxy all have the proxy's."""
     dead_letter_limit: Annotated[int, Field(ge=0)] = 1_000
     """A consumer waits while it would put aside more records than these within a minute."""
 

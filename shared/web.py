@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
+from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
@@ -23,7 +24,7 @@ from shared import metrics
 from shared.abandoned import Abandoned
 from shared.clock import new_id
 from shared.deadlines import BodyInTime
-from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
+from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, TooMany, Unavailable, Unknown
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
 from shared.readiness import Check, Readiness
@@ -36,7 +37,9 @@ GONE = 499
 STATUS: tuple[tuple[type[AscuaError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (Unknown, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -205,12 +208,19 @@ def operations(
 
 async def _on_ascua_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AscuaError)
+    return told(error)
+
+
+def told(error: AscuaError) -> JSONResponse:
+    """An error as HTTP tells it."""
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
-    if error.slug in ("key-missing", "key-unknown"):
-        status, headers["WWW-Authenticate"] = HTTPStatus.UNAUTHORIZED, "Bearer"
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(max(1, ceil(error.seconds)))
+    if isinstance(error, Unknown):
+        headers["WWW-Authenticate"] = "Bearer"
     return problem(error.slug, status, error.sentence, headers)
 
 

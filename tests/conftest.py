@@ -105,6 +105,12 @@ class System:
         headers = {"authorization": f"Bearer {self.key}"}
         return httpx.AsyncClient(base_url=self.gateway, headers=headers, timeout=30)
 
+    async def code(self, name: str = "operator") -> str:
+        """What opens the pages once for the holder of a key: `/enter?key=`."""
+        async with self.client() as client:
+            made = await client.post(f"/v1/keys/{name}/link")
+            return str(made.json()["url"].partition("?key=")[2])
+
     def environment(self) -> dict[str, str]:
         """The environment in which `ascua` finds this system."""
         return {**os.environ, "ASCUA_HOME": str(self.home)}

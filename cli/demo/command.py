@@ -200,7 +200,7 @@ def _invite(asked: _Asked, performance: Performance, system: Addresses, keys: Ke
         seconds=time.monotonic() - asked.began,
         leads=performance.player.leads,
         gateway=system.gateway,
-        rep=keys.rep,
+        code=keys.code,
         lead=_CURL.format(gateway=system.gateway, path="leads", key=keys.channel, body=_LEAD),
         signal=_CURL.format(gateway=system.gateway, path="signals", key=keys.channel, body=_SIGNAL),
         until="Ctrl-C stops everything." if asked.seconds is None else f"It ends after {asked.seconds:g} s.",
@@ -211,7 +211,7 @@ def _invite(asked: _Asked, performance: Performance, system: Addresses, keys: Ke
 INVITATION = """
 Ready after {seconds:.1f} s: {leads} leads are on the board. All of them are simulated, and the page says so.
 
-  Open   {gateway}/enter?key={rep}
+  Open   {gateway}/enter?key={code}
 
   Look   - who to call now stands on top, and the board changes by itself;
          - open a lead: its heat over time, and the reasons down to the single event;

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
@@ -21,6 +22,8 @@ from shared.clock import utc_now
 from shared.mongo import Mongo
 
 SETTLING: Final = 30.0
+INVITED_FOR: Final = timedelta(days=1)
+"""How long the link that the demo prints opens the pages, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,13 @@ async def make_keys(home: Path, system: Addresses) -> Keys:
     mongo = Mongo(system.mongo_url, f"{system.database_prefix}_gateway")
     try:
         ring = KeyRing(mongo)
+        reps = {name: await kept_key(ring, home / "keys" / name, Role.REP, Scope.READ) for name in REPS}
+        rep = reps[REPS[0]]
         return Keys(
             channel=await kept_key(ring, home / "keys" / "demo-channel", Role.CHANNEL, Scope.CAPTURE),
-            rep=await kept_key(ring, home / "keys" / REPS[0], Role.REP, Scope.READ),
+            rep=rep,
+            code=await ring.link(rep, INVITED_FOR),
+            reps=reps,
         )
     finally:
         await mongo.stop()

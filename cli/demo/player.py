@@ -15,7 +15,7 @@ import httpx
 import stamina
 from pydantic import TypeAdapter
 
-from cli.demo.script import Beat
+from cli.demo.script import REPS, Beat
 from shared.commands.followup import (
     LogActivity,
 )
@@ -49,6 +49,10 @@ class Keys:
 
     channel: str
     rep: str
+    code: str
+    """Opens the pages once, as the rep."""
+    reps: Mapping[str, str]
+    """Of each rep their own: nobody logs in the name of another."""
 
 
 class Door:
@@ -223,7 +227,7 @@ class Player:
             case ResolveTicket():
                 return f"/v1/tickets/{ticket}/resolution", self._keys.rep
             case LogActivity():
-                return f"{lead}/activities", self._keys.rep
+                return f"{lead}/activities", self._keys.reps[beat.what.rep or REPS[0]]
             case ChangeStage():
                 return f"{lead}/stage", self._keys.rep
             case OfferLead():

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from pydantic import BaseModel, TypeAdapter
 
+from services.gateway.access.acting import acting
+from services.gateway.access.visits import current_visit
+from shared.clock import utc_now
 from shared.commands.followup import (
     Worked,
     WorkedSpans,
@@ -21,7 +25,8 @@ from shared.commands.history import (
 from shared.commands.leads import (
     Profile,
 )
-from shared.errors import AscuaError, NotFound, Unavailable
+from shared.errors import AscuaError, NotFound, TooMany, Unavailable, Unknown
+from shared.inner import inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
 
@@ -30,14 +35,22 @@ CONNECTIONS = 200
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
-_ERRORS: Mapping[int, type[AscuaError]] = {int(status): kind for kind, status in STATUS}
+_ERRORS: Mapping[int, type[AscuaError]] = {
+    int(status): kind for kind, status in STATUS if kind not in (Unknown, TooMany)
+}
+"""What concerns the gateway itself is nothing that its client could mend."""
 
 
 class Upstreams:
     """Clients of leads, followup, tickets and scoring. Their problems are raised here as the errors they were there."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
+    def __init__(
+        self, urls: Mapping[str, str], secret: str | None = None, back: timedelta = timedelta.max
+    ) -> None:
+        """`back` is how long ago a rep may say to have done something."""
         self._urls = dict(urls)
+        self._back = back
+        self._headers = inner_header(secret)
         self._client: ClientSession | None = None
         self._known: dict[str, None] = {}
 
@@ -46,7 +59,7 @@ class Upstreams:
         self._client = ClientSession(
             connector=TCPConnector(limit=CONNECTIONS),
             timeout=ClientTimeout(total=30, sock_connect=2),
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", **self._headers},
         )
 
     async def stop(self) -> None:
@@ -70,8 +83,11 @@ class Upstreams:
         **params: Any,
     ) -> Any:
         """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer."""
-        trace = current_trace()
+        trace, visit = current_trace(), current_visit()
+        if visit is not None and body is not None:
+            body = acting(body, visit, utc_now(), self._back)
         headers = {
+            "x-ascua-actor": visit.holder.name if visit is not None and visit.holder is not None else None,
             "x-request-id": trace.correlation_id,
             "traceparent": trace.traceparent,
             "idempotency-key": key,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -145,7 +145,7 @@ class Live:
         """Where the stream stands. Read it before the views, and connect from there: nothing falls in between."""
         return _encode(self._passed)
 
-    async def changes(self, position: str | None) -> AsyncIterator[LiveChange]:
+    async def changes(self, position: str | None) -> AsyncGenerator[LiveChange]:
         """Changes from a position on, or from now. Raises `Refused("bad-position")`."""
         vector = dict(self._passed) if position is None else decode_position(position)
         queue: asyncio.Queue[_Read | None] = asyncio.Queue(maxsize=BEHIND)

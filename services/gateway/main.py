@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from starlette.middleware import Middleware
 
 from services.gateway import status
+from services.gateway.access import api as access
 from services.gateway.access.admission import Admission
+from services.gateway.access.audit import Audit
 from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.limits import Limits, Tally
+from services.gateway.access.visits import Visits
 from services.gateway.boards.heat.standing import placed
 from services.gateway.boards.mounting import Ground
 from services.gateway.boards.registry import BOARDS
@@ -39,9 +45,6 @@ from shared.mongo import Mongo
 from shared.service import Part, serve, service_app
 from shared.settings import Port, ServiceSettings, Url
 
-PLACED_EVERY = 1.0
-"""Seconds between two looks for leads that time has moved on the board."""
-
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
@@ -51,6 +54,7 @@ def _origin(url: str) -> str:
 
 
 class Settings(ServiceSettings):
+    is_inner = False
     port: Port = PORTS["gateway"]
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where people reach the gateway: links are made of it, and never of what a request says of its host."""
@@ -61,6 +65,19 @@ class Settings(ServiceSettings):
     ops_host: str = "127.0.0.1"
     ops_port: Port | None = None
     """Here metrics, status and the reasons of readiness are for everybody; at the door an operator's key is needed."""
+
+    backdate_days: Annotated[int, Field(ge=0, le=36_600)] = 31
+    """How long ago a rep may say to have done something; an operator's key may tell older things."""
+    key_rate: PositiveFloat = 200
+    """Requests a second by one key, ten seconds' worth in one go; an operator's key may ten times as much."""
+    address_rate: PositiveFloat = 1_000
+    key_open: PositiveInt = 100
+    """Requests of one key under way at once, streams among them; of an operator's ten times as many."""
+    address_open: PositiveInt = 500
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.key_rate, self.address_rate, self.key_open, self.address_open)
 
     @property
     def address(self) -> str:
@@ -79,8 +96,11 @@ def app(settings: Settings) -> FastAPI:
             "followup": settings.followup_url,
             "tickets": settings.tickets_url,
             "scoring": settings.scoring_url,
-        }
+        },
+        settings.inner_secret.get_secret_value() if settings.inner_secret else None,
+        timedelta(days=settings.backdate_days),
     )
+    audit = Audit(mongo)
     projector = Consumer(
         topics,
         publisher,
@@ -116,6 +136,7 @@ def app(settings: Settings) -> FastAPI:
         **{name: part for board in boards for name, part in board.parts.items()},
         "live": live,
         "letters": OpenDeadLetters(topics),
+        "audit": audit,
     }
     routers = [
         commands.router(upstreams, keys),
@@ -127,6 +148,7 @@ def app(settings: Settings) -> FastAPI:
         status.router(upstreams, topics, keys),
         lead.router(views, upstreams, live, keys, render, utc_now),
         enter.router(keys, render, settings.address),
+        access.router(keys, audit, settings.address, utc_now),
         docs.router(),
     ]
     gateway = service_app(
@@ -136,6 +158,8 @@ def app(settings: Settings) -> FastAPI:
         guard=Admission(keys, Scope.OPERATE),
         ops=(settings.ops_host, settings.ops_port) if settings.ops_port is not None else None,
     )
+    visits = Middleware(Visits, tally=Tally(settings.limits), audit=audit, public_url=settings.address)
+    gateway.user_middleware.append(visits)  # inside of those that trace and measure
     gateway.mount("/static", docs.Static(directory=STATIC))
     return gateway
 

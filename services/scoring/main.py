@@ -54,7 +54,10 @@ def app(settings: Settings) -> FastAPI:
     answers = Reads(ledger, rulebook, utc_now)
     queries = QueryProcess(
         lambda socket: [sys.executable, "-m", "services.scoring", "queries", str(socket)],
-        {f"ASCUA_{name.upper()}": str(value) for name, value in settings.model_dump().items()},
+        {
+            f"ASCUA_{name.upper()}": str(value)
+            for name, value in settings.model_dump(exclude={"inner_secret"}).items()
+        },
     )
 
     def new_fold(number: int) -> LeadsFold:

@@ -57,9 +57,11 @@ class Lock:
     @classmethod
     async def take(cls, home: Path) -> Lock:
         """Raises Refused when the home cannot be written to, Unavailable when another system runs on it."""
-        make(home)
+        make_private(home)
         try:
-            file = (home / "servers.json").open("a+")
+            file = os.fdopen(
+                os.open(home / "servers.json", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+"
+            )
         except OSError as error:
             raise _unusable(home, error) from error
         patience = time.monotonic() + 0.5
@@ -99,13 +101,25 @@ class Lock:
 
 
 def make(directory: Path) -> None:
-    """Create a directory that can be written to; raises Refused when that is impossible."""
+    """Create a directory that can be written to, for nobody else; raises Refused when that is impossible."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         (directory / ".writable").touch()
         (directory / ".writable").unlink()
     except OSError as error:
         raise _unusable(directory, error) from error
+
+
+def make_private(home: Path) -> None:
+    """Create a home, and keep others out; a directory that has other things in it stays as open as it is."""
+    make(home)
+    ours = {"servers.json", "addresses.json", "keys", "logs", "kafka", "store"}
+    status = home.stat()
+    if status.st_uid == os.geteuid() and {entry.name for entry in home.iterdir()} <= ours:
+        home.chmod(0o700)
+    for entry in home.iterdir():
+        if entry.name in ours and entry.stat().st_uid == os.geteuid():
+            entry.chmod(0o700 if entry.is_dir() else 0o600)
 
 
 def is_full(directory: Path) -> bool:

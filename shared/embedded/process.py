@@ -81,7 +81,7 @@ class Child:
         guard = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", str(_GUARD), str(log_path), *argv,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            env=env, cwd=cwd, pass_fds=tuple(keep), start_new_session=True,
+            env=env, cwd=cwd, pass_fds=tuple(keep), start_new_session=True, umask=0o077,
         )  # fmt: skip
         assert guard.stdout is not None
         match (await guard.stdout.readline()).split():
@@ -132,7 +132,7 @@ class Child:
 
 def _end_of(log: Path) -> tuple[Path, int]:
     """The whole path of a log, and where it ends by now."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return log.absolute(), log.stat().st_size if log.exists() else 0
 
 

@@ -48,7 +48,7 @@ async def test_a_page_whose_key_is_gone_is_sent_to_the_door(stranger: httpx.Asyn
 async def test_the_door_leads_nowhere_else(
     stranger: httpx.AsyncClient, system: System, elsewhere: str
 ) -> None:
-    answer = await stranger.get("/enter", params={"key": system.key, "next": elsewhere})
+    answer = await stranger.get("/enter", params={"key": await system.code(), "next": elsewhere})
 
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
@@ -57,7 +57,7 @@ async def test_the_door_leads_nowhere_else(
 async def test_the_key_is_kept_where_no_script_and_no_other_site_gets_it(
     stranger: httpx.AsyncClient, system: System
 ) -> None:
-    entered = await stranger.get("/enter", params={"key": system.key, "next": "/?band=cold"})
+    entered = await stranger.get("/enter", params={"key": await system.code(), "next": "/?band=cold"})
     cookie = entered.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
@@ -78,7 +78,7 @@ async def test_a_page_allows_only_what_this_server_sends(stranger: httpx.AsyncCl
 async def test_a_lead_nobody_knows_is_a_page_that_says_so(
     stranger: httpx.AsyncClient, system: System
 ) -> None:
-    await stranger.get("/enter", params={"key": system.key})
+    await stranger.get("/enter", params={"key": await system.code()})
     answer = await stranger.get(f"/leads/{drawn()}")
 
     assert answer.status_code == 404

@@ -108,7 +108,7 @@ async def desk(
     page.on(
         "console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None
     )
-    await page.goto(f"/enter?key={shop.key}&next=/day")
+    await page.goto(f"/enter?key={await system.code(shop.rep)}&next=/day")
     yield page
     await context.close()
     assert complaints == []
@@ -320,7 +320,7 @@ async def test_a_step_that_was_not_done_is_moved_and_no_activity_is_told(
 
 
 async def test_who_is_no_rep_is_asked_whose_day_it_is(page: Page, system: System, shop: Shop) -> None:
-    await page.goto(f"/enter?key={system.key}&next=/day")
+    await page.goto(f"/enter?key={await system.code()}&next=/day")
 
     await expect(page.get_by_role("heading", level=1)).to_have_text("Whose day?")
     await page.keyboard.type(shop.rep)

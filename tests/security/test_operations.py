@@ -20,7 +20,7 @@ from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import NAMES
 from shared.embedded.home import free_port
-from shared.errors import Forbidden, Unavailable
+from shared.errors import Unavailable, Unknown
 from shared.installation import SERVICES
 from shared.mongo import Mongo
 from shared.ops import OpsPort
@@ -117,7 +117,7 @@ async def _a_reps_key(system: System) -> str:
 
 
 async def _nobody(_: Request) -> None:
-    raise Forbidden("key-missing", "send a key")
+    raise Unknown("key-missing", "send a key")
 
 
 class Away:

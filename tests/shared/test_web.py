@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable
+from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, Unavailable, Unknown
 from shared.logs import current_trace
 from shared.web import MAX_BODY_BYTES, web_app
 
@@ -19,7 +19,7 @@ ERRORS: dict[str, tuple[AscuaError, int]] = {
     "absent": (NotFound("absent", "there is none"), 404),
     "busy": (Conflict("busy", "somebody was faster"), 409),
     "forbidden": (Forbidden("forbidden", "not with this key"), 403),
-    "key-missing": (Forbidden("key-missing", "send a key"), 401),
+    "key-missing": (Unknown("key-missing", "send a key"), 401),
     "refused": (Refused("refused", "not allowed"), 422),
     "away": (Unavailable("away", "try again"), 503),
 }

@@ -10,13 +10,13 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from services.gateway.access.keys import Holder, KeyRing, Scope
+from services.gateway.access.visits import current_visit, holder_of
 
-COOKIE = "ascua_key"
 _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key that `ascua keys create` makes.")
 
 
 class Admission:
-    """A dependency that lets through who has a key for `scope`: as a bearer token, or a page's cookie."""
+    """A dependency that lets through who has a key for `scope`: as a bearer token, or in the session of a page."""
 
     def __init__(self, keys: KeyRing, scope: Scope) -> None:
         self._keys = keys
@@ -25,9 +25,9 @@ class Admission:
     async def __call__(self, request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Holder:
         admitted: dict[Scope, Holder] = request.scope.setdefault("ascua.admitted", {})
         if self._scope not in admitted:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            key = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-            admitted[self._scope] = await self._keys.admit(key, self._scope)
+            admitted[self._scope] = await holder_of(request, self._keys, self._scope)
+            if (visit := current_visit()) is not None:
+                visit.admitted(admitted[self._scope])
         return admitted[self._scope]
 
 

@@ -25,7 +25,7 @@ from services.gateway.quick_log import Language
 from services.gateway.text import catalogue, durations, phrases
 from services.gateway.views.view import LeadView
 from shared.clock import Clock
-from shared.errors import AscuaError, Forbidden
+from shared.errors import AscuaError, Unknown
 from shared.events.base import rfc3339
 from shared.web import STATUS
 
@@ -126,7 +126,7 @@ def page_route(render: Render) -> type[APIRoute]:
 def _problem(render: Render, request: Request, error: AscuaError | RequestValidationError) -> Response:
     if isinstance(error, RequestValidationError):
         return render("problem.html", HTTPStatus.NOT_FOUND, sentence="There is no such page.")
-    if isinstance(error, Forbidden) and error.slug in ("key-missing", "key-unknown"):
+    if isinstance(error, Unknown):
         if _is_fragment(request):
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": "/enter"})
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import KeyFirst, admit
 from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.visits import holder_of, while_admitted
 from services.gateway.clients import Upstreams
 from services.gateway.live import Live, decode_position
 from services.gateway.views import query
@@ -75,11 +77,13 @@ def router(views: Views, upstreams: Upstreams, live: Live, keys: KeyRing, clock:
         "/stream", summary="Changes as they happen (server-sent events)", response_class=EventSourceResponse
     )
     async def stream(
+        request: Request,
         position: Annotated[str | None, Depends(_resumed)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Each event's id is a position to resume from, on any replica. `reset` means: read everything again."""
         yield ServerSentEvent(comment="connected", retry=1_000)
-        async for change in live.changes(position):
+        still = partial(holder_of, request, keys, Scope.READ)
+        async for change in while_admitted(live.changes(position), still):
             name: Literal["reset", "change"] = "reset" if change.type == "reset" else "change"
             data = {"type": change.type, "lead_id": change.lead_id, "time": change.time}
             yield ServerSentEvent(event=name, id=change.id, data=data)
