@@ -299,7 +299,7 @@ STORIES: Final[tuple[tuple[Story, float], ...]] = (
 # Every name has five letters or more, so that it is not found in the log by chance.
 FIRST_NAMES: Final = (
     "Amelia", "Bruno", "Carla", "Diego", "Elisa", "Fabio", "Greta", "Héctor", "Irene", "Jonas", "Katia", "Lucía",
-    "Milena", "Nadia", "Óscar", "Paula", "Quentin", "Rosalía", "Simon", "Teresa", "Ulises", "Valeria", "Wanda",
+    "Milena", "Nadia", "Óscar", "Paula", "Quentin", "Rosalía", "Simon", "Teodora", "Ulises", "Valeria", "Wanda",
 )  # fmt: skip
 LAST_NAMES: Final = (
     "Beacon", "Bellows", "Bonfire", "Brasero", "Candela", "Chimney", "Cinder", "Farol", "Firefly", "Flint",

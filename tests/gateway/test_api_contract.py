@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from services.gateway.access import api as access
 from services.gateway.calendars import commands as calendars
 from services.gateway.main import Settings, app
 from services.gateway.quick_log import commands as quick_log
@@ -15,7 +16,7 @@ from shared.commands import followup, history, leads, signals, tickets
 
 BODIES = {
     name: body
-    for module in (leads, followup, tickets, signals, history, calendars, quick_log)
+    for module in (leads, followup, tickets, signals, history, calendars, quick_log, access)
     for name, body in vars(module).items()
 }
 

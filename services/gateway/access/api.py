@@ -23,7 +23,7 @@ Which = Annotated[
 
 class CreateKey(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"name": "website", "role": "channel", "days": 90}}
+        extra="forbid", json_schema_extra={"examples": [{"name": "website", "role": "channel", "days": 90}]}
     )
 
     name: Named
