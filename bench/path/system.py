@@ -16,14 +16,18 @@ from typing import Any
 
 from bench.path.http import Connection
 from bench.path.processes import processor_time
+from cli.addresses import Addresses, running
 from cli.environment import Environment
-from cli.system import Addresses, kept_key, running
+from cli.operator_key import kept_key
 from services.gateway.access.keys import KeyRing, Role, Scope
-from shared.bus.lag import groups, lag
+from shared.bus.lag import lag
 from shared.embedded.home import free_port
+from shared.installation import CONSUMERS
 from shared.mongo import Mongo
 
 ROOT = Path(__file__).parents[2]
+UNLIMITED = {"ASCUA_KEY_RATE": "1000000", "ASCUA_ADDRESS_RATE": "1000000", "ASCUA_KEY_OPEN": "10000"}
+"""One key loads the system as many would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Installation:
     async def behind(self) -> int:
         """How many records all consumers together have not handled yet."""
         topics = self.addresses.topics
-        found = await lag(topics, await groups(topics))
+        found = await lag(topics, [group.name for group in CONSUMERS])
         # Behind a topic written in transactions an idle group shows the marker: 1.
         return sum(max(0, each["lag"] - 1) for partitions in found.values() for each in partitions.values())
 
@@ -66,7 +70,7 @@ async def installation(store: Path | None) -> AsyncIterator[Installation]:
     """A system on embedded servers, with a store of one kind; gone afterwards, with its data."""
     with tempfile.TemporaryDirectory() as directory:
         home, port = Path(directory), free_port()
-        environment = {**os.environ, "ASCUA_HOME": str(home)}
+        environment = {**os.environ, **UNLIMITED, "ASCUA_HOME": str(home)}
         if store is not None:
             environment["ASCUA_STORE_BINARY"] = str(store)
         log = (home / "run.log").open("wb")
