@@ -168,13 +168,17 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
         await asyncio.gather(
             Cluster(addresses.topics).apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
         )
+        # One for all looks: a client reads the certificates of the machine when it is made, for 20 ms.
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=3))
         services = {name: Supervisor(home / "logs") for name in SERVICES}
         stack.push_async_callback(_stop, services)
         key = key_header(home)
         try:
             async with asyncio.TaskGroup() as starting:
                 for name in SERVICES:
-                    starting.create_task(_start(services[name], name, addresses, given.host, port, key))
+                    starting.create_task(
+                        _start(services[name], client, name, addresses, given.host, port, key)
+                    )
         except ExceptionGroup as several:
             raise several.exceptions[0] from None
         stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
@@ -183,7 +187,13 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
 
 
 async def _start(
-    supervisor: Supervisor, name: str, addresses: Addresses, host: str, port: int, key: dict[str, str]
+    supervisor: Supervisor,
+    client: httpx.AsyncClient,
+    name: str,
+    addresses: Addresses,
+    host: str,
+    port: int,
+    key: dict[str, str],
 ) -> None:
     url = httpx.URL(addresses.url(name))
     is_gateway = name == "gateway"
@@ -201,8 +211,8 @@ async def _start(
             name,
             [sys.executable, "-m", f"services.{name}"],
             env,
-            lambda: _ready(addresses.url(name), missing, key if is_gateway else {}),
-            works=lambda: _works(addresses, name, key if is_gateway else {}),
+            lambda: _ready(client, addresses.url(name), missing, key if is_gateway else {}),
+            works=lambda: _works(client, addresses, name, key if is_gateway else {}),
         )
     except Unavailable as error:
         if error.slug == "not-ready" and missing:
@@ -211,27 +221,29 @@ async def _start(
         raise
 
 
-async def _ready(url: str, missing: dict[str, str], headers: dict[str, str]) -> None:
+async def _ready(
+    client: httpx.AsyncClient, url: str, missing: dict[str, str], headers: dict[str, str]
+) -> None:
     """Return once the service can do its work; `missing` says what it still waits for."""
-    async with httpx.AsyncClient(timeout=3, headers=headers) as client:
-        while True:
-            with suppress(httpx.TransportError):
-                response = await client.get(f"{url}/readyz")
-                if response.is_success:
-                    return
-                missing.clear()
-                missing.update(response.json().get("missing", {}))
-            await asyncio.sleep(0.1)
+    while True:
+        with suppress(httpx.TransportError):
+            response = await client.get(f"{url}/readyz", headers=headers)
+            if response.is_success:
+                return
+            missing.clear()
+            missing.update(response.json().get("missing", {}))
+        await asyncio.sleep(0.1)
 
 
-async def _works(addresses: Addresses, name: str, key: Mapping[str, str]) -> str | None:
+async def _works(
+    client: httpx.AsyncClient, addresses: Addresses, name: str, key: Mapping[str, str]
+) -> str | None:
     """Why a service does not do its work although the servers do theirs, and another process might."""
-    async with httpx.AsyncClient(timeout=3) as client:
-        try:
-            answer = await client.get(f"{addresses.url(name)}/readyz", headers=key)
-            said = answer.json()
-        except (httpx.TransportError, ValueError):
-            answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
+    try:
+        answer = await client.get(f"{addresses.url(name)}/readyz", headers=key)
+        said = answer.json()
+    except (httpx.TransportError, ValueError):
+        answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
     if (answer is not None and answer.is_success) or not said.get("restart_helps"):
         return None
     if not await _servers_work(addresses):

@@ -92,7 +92,7 @@ class Live:
             bootstrap_servers=self._topics.bootstrap,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=1_000,
             metadata_max_age_ms=30_000,
         )
         try:

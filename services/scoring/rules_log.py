@@ -131,7 +131,7 @@ class RulesLog:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=5_000,
         )
         try:
             await consumer.start()

@@ -47,7 +47,7 @@ WAIT_SECONDS = 0.2
 """How long to wait for records before it is looked whether to stop."""
 LAST_COMMIT = 1.0
 """How long a rebalance waits for it."""
-FETCH_SECONDS = 0.5
+FETCH_SECONDS = 1.0
 """How long a fetch waits at the broker for the next record, whichever comes first."""
 
 

@@ -153,7 +153,7 @@ class Thread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
             max_partition_fetch_bytes=FETCH_BYTES,
             # aiokafka has one fetch under way per broker: a partition left out of it waits for this long.
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=250,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
