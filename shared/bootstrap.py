@@ -46,5 +46,6 @@ class Owner:
             group.name,
             group.topics,
             handle,
+            gather=group.gather,
             dead_letter_limit=self._dead_letter_limit,
         )

@@ -182,6 +182,8 @@ class Live:
                 )
                 self._end[self._key(tp)] = several[-1].offset + 1
             self.look()
+            if records:  # what follows closely comes together
+                await asyncio.sleep(VIEWS.gather)
             now = asyncio.get_running_loop().time()
             if self._waits_for_others and now - looked > LOOK_SECONDS:
                 looked = now

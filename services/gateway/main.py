@@ -108,6 +108,7 @@ def app(settings: Settings) -> FastAPI:
         VIEWS.topics,
         partial(project, views, upstreams, placed, utc_now),
         batch=2_000,
+        gather=VIEWS.gather,
         dead_letter_limit=settings.dead_letter_limit,
     )
     live = Live(topics, VIEWS.name, lambda: projector.handled)

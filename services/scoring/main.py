@@ -83,6 +83,7 @@ def app(settings: Settings) -> FastAPI:
             LEDGER.name,
             LEDGER.topics,
             ledger_handler(ledger),
+            gather=LEDGER.gather,
             dead_letter_limit=settings.dead_letter_limit,
         ),
     }

@@ -38,11 +38,10 @@ from shared.tasks import Pace
 DEAD_LETTER_LIMIT = 1_000
 PARKED_KEPT = 10_000
 """Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
-COMMIT_SECONDS = 0.1
-"""So long after the first batch that is not committed yet the position is."""
-GATHER_SECONDS = 0.025
-"""A batch begins so long after the one before: the first fact after a rest is handled at once, those that follow it
-closely together."""
+COMMIT_SECONDS = 0.5
+"""So long after the first batch that is not committed yet the position is, while more and more comes."""
+SETTLED_SECONDS = 0.1
+"""When nothing has come for so long, the position is committed."""
 WAIT_SECONDS = 0.2
 """How long to wait for records before it is looked whether to stop."""
 LAST_COMMIT = 1.0
@@ -63,6 +62,7 @@ class Consumer:
         handle: Handle,
         *,
         batch: int = 500,
+        gather: float = 0.0,
         dead_letter_limit: int = DEAD_LETTER_LIMIT,
         dead_letter_window: float = WINDOW,
         clock: Clock = utc_now,
@@ -73,6 +73,7 @@ class Consumer:
         self._names = [topics.name(topic) for topic in (*subscribes, REPLAYS.name)]
         self._handle = handle
         self._batch = batch
+        self._gather = gather
         self._allowance = Allowance(dead_letter_limit, dead_letter_window)
         self._parked: OrderedDict[str, None] = OrderedDict()
         self._waits: str | None = None
@@ -175,10 +176,10 @@ class Consumer:
             ):
                 self._next.update({tp: several[-1].offset + 1 for tp, several in records.items()})
                 await self._pass(consumer)
-                if self._commit_at is not None and time.monotonic() >= self._commit_at:
+                if self._commit_at is not None and (not records or time.monotonic() >= self._commit_at):
                     await self._commit(consumer)
             if records:
-                await self._rest(began + GATHER_SECONDS - time.monotonic())
+                await self._rest(began + self._gather - time.monotonic())
         await self._commit(consumer)
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
@@ -187,8 +188,9 @@ class Consumer:
 
     def _patience(self) -> int:
         """How long to wait for records (ms): not beyond the next commit."""
-        until_commit = WAIT_SECONDS if self._commit_at is None else self._commit_at - time.monotonic()
-        return int(1_000 * max(0.0, min(WAIT_SECONDS, until_commit)))
+        if self._commit_at is None:
+            return int(1_000 * WAIT_SECONDS)
+        return int(1_000 * max(0.0, min(SETTLED_SECONDS, self._commit_at - time.monotonic())))
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:

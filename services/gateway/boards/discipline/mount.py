@@ -20,6 +20,7 @@ def mount(ground: Ground) -> Mounted:
         TRAILS.topics,
         lambda batch: follow_trails(trails, keeper, batch),
         batch=2_000,
+        gather=TRAILS.gather,
         dead_letter_limit=ground.dead_letter_limit,
     )
     keeper = Keeper(trails, ground.upstreams, lambda: tracer.alone_since)
