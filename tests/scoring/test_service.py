@@ -28,6 +28,7 @@ from shared.bus.dead_letters import DeadLetter, dead_letter
 from shared.bus.topics import Topics
 from shared.clock import clamp, utc_now
 from shared.embedded.home import free_port
+from shared.errors import Undecodable
 from shared.events import Event, Recorded, decode, encode
 from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import HeatChanged, LeadCooled, LeadWarmed
@@ -327,9 +328,8 @@ async def test_a_dead_letter_sent_back_to_scoring_is_folded_there_and_nowhere_el
 
 
 def a_letter(consumer: str, event: Recorded[Event]) -> DeadLetter:
-    return dead_letter(
-        consumer, "signals", 0, 17, event.lead_id.encode(), encode(event), "not-json", "why", utc_now()
-    )
+    error = Undecodable("not-json", "why")
+    return dead_letter(consumer, ("signals", 0, 17), event.lead_id.encode(), encode(event), error, utc_now())
 
 
 async def test_the_risk_of_a_customer_is_answered_and_of_nobody_else(
