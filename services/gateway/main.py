@@ -112,7 +112,7 @@ def app(settings: Settings) -> FastAPI:
     )
     live = Live(topics, VIEWS.name, lambda: projector.handled)
     projector.on_handled = live.look
-    render = renderer(utc_now)
+    render = renderer(utc_now, [board.page for board in BOARDS])
     ground = Ground(
         views,
         upstreams,
@@ -126,7 +126,7 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         settings.dead_letter_limit,
     )
-    boards = [mount(ground) for mount in BOARDS]
+    boards = [board.mount(ground) for board in BOARDS]
     parts: dict[str, Part] = {
         "topics": Cluster(topics),
         "store": mongo,
