@@ -101,6 +101,27 @@ def log(
     is_note = command.kind is ActivityKind.NOTE and command.step_id is None
     counts = not (is_note or is_history or (newest is not None and at < newest.at))
     builder = DecisionBuilder(followup, book, at)
+    activity = _record(builder, activity_id, command, at, followup.step if counts else None)
+    if not (is_note or is_history):
+        claim(builder, command.rep)
+    if counts:
+        if followup.step is not None:
+            builder.tell(_done(followup.lead_id, followup.step, activity_id, at))
+            builder.now = replace(builder.now, step=None)
+        builder.contacted(at, is_reply=command.direction is Direction.INBOUND or command.result in REACHED)
+        if builder.now.paused_at is not None:
+            builder.promise(book.paused, count_from, COMPLAINT)
+        else:
+            builder.advance(activity.meaning, count_from)
+    if command.next is not None and not is_history:
+        builder.agree(command.next, at)
+    return builder.decision()
+
+
+def _record(
+    builder: DecisionBuilder, activity_id: str, command: LogActivity, at: datetime, does: NextStep | None
+) -> Activity:
+    """Keep an activity, and tell of it what the log may know. `does` is the step that it does, if any."""
     activity = Activity(
         activity_id,
         at,
@@ -111,12 +132,12 @@ def log(
         command.note,
         command.direction,
         command.objection,
-        followup.step.id if counts and followup.step is not None else None,
+        does.id if does is not None else None,
     )
-    builder.now = replace(builder.now, activities=(*followup.activities, activity))
+    builder.now = replace(builder.now, activities=(*builder.now.activities, activity))
     builder.tell(
         ActivityLogged(
-            lead_id=followup.lead_id,
+            lead_id=builder.now.lead_id,
             at=at,
             activity_id=activity_id,
             kind=command.kind,
@@ -127,30 +148,7 @@ def log(
             objection=command.objection,
         )
     )
-    if not (is_note or is_history):
-        claim(builder, command.rep)
-    if counts:
-        step = followup.step
-        if step is not None:
-            builder.tell(
-                NextStepDone(
-                    lead_id=followup.lead_id,
-                    at=at,
-                    step_id=step.id,
-                    activity_id=activity_id,
-                    due=step.due,
-                    owner=step.owner,
-                )
-            )
-            builder.now = replace(builder.now, step=None)
-        builder.contacted(at, is_reply=command.direction is Direction.INBOUND or command.result in REACHED)
-        if builder.now.paused_at is not None:
-            builder.promise(book.paused, count_from, COMPLAINT)
-        else:
-            builder.advance(activity.meaning, count_from)
-    if command.next is not None and not is_history:
-        builder.agree(command.next, at)
-    return builder.decision()
+    return activity
 
 
 def plan(followup: FollowUp | None, command: PlanStep, at: datetime, book: Book) -> Decision:
@@ -331,6 +329,12 @@ def fire(followup: FollowUp, now: datetime, book: Book) -> Decision:
                 )
             )
     return builder.decision()
+
+
+def _done(lead_id: str, step: NextStep, activity_id: str, at: datetime) -> NextStepDone:
+    return NextStepDone(
+        lead_id=lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due, owner=step.owner
+    )
 
 
 def _due(lead_id: str, step: NextStep, at: datetime) -> StepDue:

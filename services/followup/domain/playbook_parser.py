@@ -87,12 +87,7 @@ class _Reader:
         )
         for key, node in self._at.items(sections["calendars"], "calendars"):
             self._calendars[key.text] = calendar(self._at, node)
-        reps = {
-            self._name(key, "rep"): self._rep(key.text, node)
-            for key, node in self._at.items(sections["reps"], "reps")
-        }
-        if TEAM not in reps:
-            raise self._at.error(sections["reps"], f"reps lacks {TEAM}: whose everything is that nobody has")
+        reps = self._everybody(sections["reps"])
         promises = self._at.fields(
             sections["promises"],
             "promises",
@@ -125,6 +120,14 @@ class _Reader:
         return replace(book, version=sha256(_plain(root).encode()).hexdigest()[:16])
 
     # --- who, and when they work
+
+    def _everybody(self, section: Node) -> dict[str, Rep]:
+        reps = {
+            self._name(key, "rep"): self._rep(key.text, node) for key, node in self._at.items(section, "reps")
+        }
+        if TEAM not in reps:
+            raise self._at.error(section, f"reps lacks {TEAM}: whose everything is that nobody has")
+        return reps
 
     def _known_calendar(self, node: Node) -> Calendar:
         return self._calendars[self._at.choice(node, "calendar", set(self._calendars))]
