@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from services.followup.domain.model import KEPT, Enrolment, FollowUp, pack
 from services.followup.domain.playbook_parser import default_book, default_text, read
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import Instant
@@ -110,7 +110,7 @@ class PublicationLog:
 PUBLICATIONS = "playbooks"
 
 
-class Books:
+class PublishedPlaybooks:
     """The playbooks in force. Each use looks which they are, and reads them once.
 
     `now` is what the last look found. A decision asks for it right after the look that follows the loading of its
@@ -122,13 +122,13 @@ class Books:
             mongo.collection("playbooks", (OUTBOX_INDEX,)), PublicationLog
         )
         self._texts: Collection[Document] = mongo.collection("playbook_texts")
-        self._read: dict[str, Book] = {}
+        self._read: dict[str, Playbooks] = {}
         self._default = self.now = default_book()
 
     async def look(self) -> None:
         self.now = await self.current()
 
-    async def current(self) -> Book:
+    async def current(self) -> Playbooks:
         log = await self.publications.get(PUBLICATIONS)
         if log is None or not log.editions:
             return self._default
@@ -148,7 +148,7 @@ class Books:
         with reaching():
             await self._texts.update_one({"_id": version}, {"$set": {"text": text}}, upsert=True)
 
-    async def _book(self, version: str) -> Book:
+    async def _book(self, version: str) -> Playbooks:
         if version not in self._read:
             self._read = {version: read(await self.text(version), f"playbooks {version}")}
         return self._read[version]

@@ -112,7 +112,7 @@ class Story:
         return [member for member, survivor in self.survivor.items() if survivor == lead]
 
 
-class Book:
+class Playbooks:
     """Rules that are published when the test says so."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class World:
     """A log, and a worker for each partition number that commits as transactions do and may die at any moment."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.book = Playbooks()
         self.log: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self.states: dict[int, dict[bytes, bytes]] = defaultdict(dict)
         self.told: list[Recorded[Any]] = []

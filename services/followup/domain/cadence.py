@@ -15,7 +15,7 @@ from services.followup.domain.model import (
     NextStep,
     SuspendedCadence,
 )
-from services.followup.domain.playbooks import COMPLAINT, TEAM, UNSUBSCRIBED, Book, Playbook, Step, Task
+from services.followup.domain.playbooks import COMPLAINT, TEAM, UNSUBSCRIBED, Playbook, Playbooks, Step, Task
 from shared.commands.followup import PlannedStep
 from shared.errors import Refused
 from shared.events.base import Event
@@ -31,7 +31,7 @@ from shared.events.followup import (
 class DecisionBuilder:
     """A decision in the making: the follow-up as it becomes, and what is told of it."""
 
-    def __init__(self, followup: FollowUp, book: Book, at: datetime) -> None:
+    def __init__(self, followup: FollowUp, book: Playbooks, at: datetime) -> None:
         self.before = self.now = followup
         self.book, self.at = book, at
         self.facts: list[Event] = []

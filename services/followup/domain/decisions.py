@@ -24,7 +24,7 @@ from services.followup.domain.model import (
     SuspendedCadence,
     heard,
 )
-from services.followup.domain.playbooks import COMPLAINT, REACHED, REPLIED, TEAM, UNSUBSCRIBED, Book
+from services.followup.domain.playbooks import COMPLAINT, REACHED, REPLIED, TEAM, UNSUBSCRIBED, Playbooks
 from shared.commands.followup import LogActivity, PlannedStep, PlanStep
 from shared.errors import Conflict, Refused
 from shared.events.base import HISTORY_AFTER
@@ -46,7 +46,7 @@ COMPLAINTS_MOST: Final = 256
 _HEARD_KEPT: Final = 16
 
 
-def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book: Book) -> Decision:
+def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book: Playbooks) -> Decision:
     """The lead is known from now on. `count_from` is when it happened, or the import, for history.
 
     An activity may have come before: what follows it counts from it.
@@ -83,7 +83,12 @@ def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book
 
 
 def log(
-    followup: FollowUp, activity_id: str, command: LogActivity, at: datetime, count_from: datetime, book: Book
+    followup: FollowUp,
+    activity_id: str,
+    command: LogActivity,
+    at: datetime,
+    count_from: datetime,
+    book: Playbooks,
 ) -> Decision:
     """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next.
 
@@ -151,7 +156,7 @@ def _record(
     return activity
 
 
-def plan(followup: FollowUp | None, command: PlanStep, at: datetime, book: Book) -> Decision:
+def plan(followup: FollowUp | None, command: PlanStep, at: datetime, book: Playbooks) -> Decision:
     """A person says what is done next. Raises as `log`, and `Conflict("lead-not-heard")`."""
     followup = heard(followup)
     if followup.step is not None and command.rep is not None:
@@ -167,7 +172,7 @@ def close(
     because: str,
     at: datetime,
     is_history: bool,
-    book: Book,
+    book: Playbooks,
 ) -> Decision:
     """Nothing is left to do for the lead; a playbook may say what is done for the customer, or to win them back."""
     builder = DecisionBuilder(followup, book, at)
@@ -189,7 +194,7 @@ def close(
     return builder.decision()
 
 
-def absorb(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def absorb(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """The lead is part of another one from now on, which has a next step of its own."""
     if not followup.is_open:
         return followup, []
@@ -202,7 +207,7 @@ def absorb(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def release(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def release(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """The lead stands alone again, and is open as it was."""
     if followup.closed_because != MERGED:
         return followup, []
@@ -223,7 +228,7 @@ def move_stage(followup: FollowUp, stage: str) -> Decision:
     return replace(followup, stage=stage), []
 
 
-def reply(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def reply(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """They answered. Before our first attempt it is no answer; after it, a person answers soon."""
     builder = DecisionBuilder(followup, book, at)
     if followup.contacted_at is None or at < followup.contacted_at:
@@ -237,7 +242,7 @@ def reply(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def unsubscribe(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """No more mail. A cadence that sends ends, whatever its playbook says."""
     builder = DecisionBuilder(followup, book, at)
     playbook = builder.playbook
@@ -253,7 +258,7 @@ def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> Decision:
+def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Playbooks) -> Decision:
     """A complaint is open: what was promised waits, and somebody looks after it first."""
     builder = DecisionBuilder(followup, book, at)
     builder.now = replace(builder.now, complaints=(*followup.complaints, ticket_id)[:COMPLAINTS_MOST])
@@ -262,7 +267,7 @@ def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> De
     return builder.decision()
 
 
-def settle(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> Decision:
+def settle(followup: FollowUp, ticket_id: str, at: datetime, book: Playbooks) -> Decision:
     """A complaint is settled; after the last one, what was promised goes on."""
     if ticket_id not in followup.complaints:
         return followup, []
@@ -279,7 +284,7 @@ def trigger(
     followup: FollowUp,
     on: str,
     at: datetime,
-    book: Book,
+    book: Playbooks,
     because: str,
     said: Mapping[str, str],
     signal: str | None = None,
@@ -299,7 +304,7 @@ def trigger(
     return builder.decision()
 
 
-def fire(followup: FollowUp, now: datetime, book: Book) -> Decision:
+def fire(followup: FollowUp, now: datetime, book: Playbooks) -> Decision:
     """Tell what has come due of the step by now, each thing once, and let an automatic step bring the next."""
     builder = DecisionBuilder(followup, book, now)
     while (step := builder.now.step) is not None and not builder.is_new(step):

@@ -16,11 +16,11 @@ from services.followup.domain.playbooks import (
     REPLIED,
     TEAM,
     UNSUBSCRIBED,
-    Book,
     Delay,
     Entry,
     Owners,
     Playbook,
+    Playbooks,
     Rep,
     Step,
     Task,
@@ -62,12 +62,12 @@ def default_text() -> str:
     return files("services.followup").joinpath("default.yaml").read_text("utf-8")
 
 
-def default_book() -> Book:
+def default_book() -> Playbooks:
     """The playbooks that ship with this package."""
     return read(default_text(), "default.yaml")
 
 
-def read(text: str, source: str = "playbooks") -> Book:
+def read(text: str, source: str = "playbooks") -> Playbooks:
     """The playbooks written in `text`, laid out as default.yaml explains. Raises LineError."""
     return _Reader(Lines("playbooks-wrong", source)).book(text)
 
@@ -77,7 +77,7 @@ class _Reader:
         self._at = lines
         self._calendars: dict[str, Calendar] = {}
 
-    def book(self, text: str) -> Book:
+    def book(self, text: str) -> Playbooks:
         root = self._at.root(text)
         sections = self._at.fields(
             root,
@@ -96,7 +96,7 @@ class _Reader:
         )
         afterwards = dict(self._at.fields(sections["afterwards"], "afterwards", _RESULTS | {"otherwise"}))
         playbooks = self._playbooks(sections["playbooks"], reps)
-        book = Book(
+        book = Playbooks(
             version="",
             reps=reps,
             owners=tuple(self._owners(node, reps) for node in self._at.list(sections["owners"], "owners")),

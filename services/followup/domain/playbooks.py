@@ -167,8 +167,8 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True)
-class Book:
-    """Everything one file says. Books of equal content have equal versions, whatever their comments."""
+class Playbooks:
+    """Those in force together: everything one file says. Of equal content they have equal versions, whatever their comments."""
 
     version: str
     reps: Mapping[str, Rep]
