@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.lab.comparison import Report
     from cli.lab.fitting import Fitted
-    from cli.lab.worth import Disparity, Figure, Worth
+    from cli.lab.worth import Disparity, Estimate, Worth
 
 
 def instant_text(at_ms: int) -> str:
@@ -129,7 +129,7 @@ def _counts(worth: Worth) -> list[str]:
     return [f"{each:,}" for each in (worth.leads, worth.won, worth.lost, worth.undecided)]
 
 
-def _figure(figure: Figure, form: str = ".3f") -> str:
+def _figure(figure: Estimate, form: str = ".3f") -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return figure.why or ""
     return f"{figure.value:{form}} ({figure.low:{form}} to {figure.high:{form}})"

@@ -13,7 +13,13 @@ from services.followup.domain.model import FollowUp
 from services.followup.domain.playbook_parser import read
 from services.followup.domain.playbooks import Playbooks
 from services.followup.handlers import known, under_playbooks
-from services.followup.store import PUBLICATIONS, FollowUps, Publication, PublicationLog, PublishedPlaybooks
+from services.followup.store import (
+    PUBLICATIONS,
+    FollowUps,
+    PlaybooksPublication,
+    PublicationLog,
+    PublishedPlaybooks,
+)
 from shared.clock import Clock
 from shared.commands.followup import PublishPlaybooks
 from shared.documents import Decision, Step
@@ -63,7 +69,7 @@ async def publish(
         )
     await books.keep(book.version, command.text)
     now = clock()
-    publication = Publication(book.version, now, effect.stay, effect.move, effect.end)
+    publication = PlaybooksPublication(book.version, now, effect.stay, effect.move, effect.end)
 
     def decide(log: PublicationLog | None) -> Decision[PublicationLog]:
         log = log or PublicationLog()

@@ -87,7 +87,7 @@ async def of_playbook(followups: FollowUps, playbook: str) -> list[FollowUp]:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class PlaybooksPublication:
     """The playbooks in force from then on."""
 
     version: str
@@ -101,9 +101,9 @@ class Publication:
 class PublicationLog:
     """The last publications (all are on the log), the one in force last; their texts are kept beside, by version."""
 
-    editions: tuple[Publication, ...] = ()
+    editions: tuple[PlaybooksPublication, ...] = ()
 
-    def with_one(self, publication: Publication) -> PublicationLog:
+    def with_one(self, publication: PlaybooksPublication) -> PublicationLog:
         return PublicationLog((*self.editions, publication)[-PUBLICATIONS_KEPT:])
 
 
@@ -134,7 +134,7 @@ class PublishedPlaybooks:
             return self._default
         return await self._book(log.editions[-1].version)
 
-    async def editions(self) -> tuple[Publication, ...]:
+    async def editions(self) -> tuple[PlaybooksPublication, ...]:
         log = await self.publications.get(PUBLICATIONS)
         return log.editions if log is not None else ()
 

@@ -1,6 +1,6 @@
 """A consumer group's member: batches in, effects written, and the position committed soon after.
 
-Delivery is at least once: what was handled and not yet committed (`shared.bus.progress`) comes again after a crash.
+Delivery is at least once: what was handled and not yet committed (`shared.bus.offsets`) comes again after a crash.
 What cannot be decoded or handled goes to the dead letters and the rest flows on; while a server is away the batch is
 begun again with growing pauses (`shared.bus.batch_handler`). While there are too many dead letters it waits and tries
 the same records again (`shared.bus.dead_letter_channel`). The member stops, and says so in /readyz, when going on could
@@ -24,7 +24,7 @@ from shared.bus.assignment import compared
 from shared.bus.batch_handler import BatchHandler
 from shared.bus.dead_letter_channel import DeadLetterChannel
 from shared.bus.dead_letters import DeadLetter
-from shared.bus.progress import Progress
+from shared.bus.offsets import Offsets
 from shared.bus.publisher import Publisher
 from shared.bus.received import Handle
 from shared.bus.topics import REPLAYS, Topics
@@ -68,7 +68,7 @@ class Consumer:
         self._handler = BatchHandler(topics, group, handle, clock)
         allowance = Allowance(dead_letter_limit, dead_letter_window)
         self._channel = DeadLetterChannel(topics, publisher, group, allowance)
-        self._progress = Progress(group)
+        self._offsets = Offsets(group)
         self._waits: str | None = None
         self._generation = 0
         self._compared = asyncio.Event()
@@ -137,7 +137,7 @@ class Consumer:
     @property
     def handled(self) -> Mapping[TopicPartition, int]:
         """The next offset of each partition that this member reads: the effects of all before it are written."""
-        return self._progress.handled
+        return self._offsets.handled
 
     def status(self) -> dict[str, object]:
         return {
@@ -149,20 +149,20 @@ class Consumer:
 
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set() and self.stopped is None:
-            patience = int(1_000 * self._progress.seconds_left(WAIT_SECONDS))
+            patience = int(1_000 * self._offsets.seconds_left(WAIT_SECONDS))
             fetched = await consumer.getmany(timeout_ms=patience, max_records=self._batch)
             began, generation = time.monotonic(), self._generation
             if fetched:
                 await self._compared.wait()
             if self._may_go_on(generation) and await self._take(fetched) and self._may_go_on(generation):
                 self._next.update({tp: several[-1].offset + 1 for tp, several in fetched.items()})
-                if await self._progress.advance(consumer):
+                if await self._offsets.advance(consumer):
                     self.on_handled()
-                if self._progress.is_due:
-                    await self._progress.commit(consumer)
+                if self._offsets.is_due:
+                    await self._offsets.commit(consumer)
             if fetched:
                 await self._pause(began + GATHER_SECONDS - time.monotonic())
-        await self._progress.commit(consumer)
+        await self._offsets.commit(consumer)
         if self.stopped is not None:
             metrics.CONSUMER_STOPPED.labels(self._group).set(1)
             logger().error("consumer_stopped", consumer=self._group, reason=self.stopped)
@@ -194,7 +194,7 @@ class Consumer:
                 self.stopped = f"a record cannot be put aside: {error}"
                 return False
             if any(handled.letters[:done]):  # a letter that came twice would be open again
-                self._progress.hurry()
+                self._offsets.hurry()
             records = records[done:]
             if not records:
                 self._waits = None
@@ -210,22 +210,22 @@ class Consumer:
         )
         logger().error("consumer_waits", consumer=self._group, letter=letter.name, reason=letter.reason)
         if self._consumer is not None:
-            await self._progress.commit(self._consumer)
+            await self._offsets.commit(self._consumer)
         await self._pause(self._channel.pause)
 
     async def _revoked(self) -> None:
         """What was fetched before belongs to the old assignment: it comes again to whoever owns it now."""
         if self._consumer is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._progress.commit(self._consumer), LAST_COMMIT)
+                await asyncio.wait_for(self._offsets.commit(self._consumer), LAST_COMMIT)
         self._generation += 1
         self._compared.clear()
-        self._progress.forget()
+        self._offsets.forget()
 
     async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Compare the committed position with the log before anything is taken from it."""
         self._next = {}
-        self._progress.forget()
+        self._offsets.forget()
         while not self._stopping.is_set():
             try:
                 assignment = await compared(self._topics, self._group_id, self._names, assigned)
@@ -234,7 +234,7 @@ class Consumer:
                 await asyncio.sleep(0.2)
                 continue
             self._is_alone = assignment.is_whole
-            self._progress.begin(assignment.metadata)
+            self._offsets.begin(assignment.metadata)
             self.stopped = self.stopped or assignment.difference
             self._compared.set()
             return

@@ -18,7 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from services.scoring.main import Settings, app
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
@@ -270,7 +270,7 @@ async def test_an_event_told_twice_changes_nothing(
 
 async def state_is(reader: Reader, lead_id: str, wanted: LeadState) -> bool:
     kept = {record.key.decode(): record.value for record in await reader.read()}
-    return lead_id in kept and Lead.decode("", kept[lead_id]).state.digest() == wanted.digest()
+    return lead_id in kept and ScoredLead.decode("", kept[lead_id]).state.digest() == wanted.digest()
 
 
 def state_after(facts: list[Recorded[Event]]) -> LeadState:

@@ -17,12 +17,12 @@ from services.followup.domain.playbooks import (
     TEAM,
     UNSUBSCRIBED,
     Delay,
-    Entry,
+    EntryRule,
     Owners,
     Playbook,
     Playbooks,
+    PlaybookStep,
     Rep,
-    Step,
     Task,
     Within,
 )
@@ -207,7 +207,7 @@ class _Reader:
             step["deed"] = step.pop("task")  # as digests that are kept with follow-ups were made
         return replace(playbook, digest=sha256(_canonical(content).encode()).hexdigest()[:16])
 
-    def _entry(self, node: Node) -> Entry:
+    def _entry(self, node: Node) -> EntryRule:
         on_node = {key.text: value for key, value in self._at.items(node, "enter")}.get("on")
         if on_node is None:
             raise self._at.error(node, f"enter lacks on: one of {', '.join(_OF_ENTRY)}")
@@ -215,9 +215,9 @@ class _Reader:
         needed = {"kind"} if on == "signal" else set()
         fields = self._at.fields(node, f"an entry on {on}", {"on"} | needed, _OF_LEAD | _OF_ENTRY[on])
         conditions = {name: self._values(name, value) for name, value in fields.items() if name != "on"}
-        return Entry(cast("Any", on), conditions)
+        return EntryRule(cast("Any", on), conditions)
 
-    def _steps(self, node: Node, variants: Set[str]) -> tuple[Step, ...]:
+    def _steps(self, node: Node, variants: Set[str]) -> tuple[PlaybookStep, ...]:
         named = list(self._at.items(node, "steps"))
         if not named:
             raise self._at.error(
@@ -234,7 +234,7 @@ class _Reader:
             )
         return tuple(self._step(place, names, value, variants) for place, (_, value) in enumerate(named))
 
-    def _step(self, place: int, names: list[str], node: Node, variants: Set[str]) -> Step:
+    def _step(self, place: int, names: list[str], node: Node, variants: Set[str]) -> PlaybookStep:
         fields = self._at.fields(
             node,
             f"step {names[place]}",
@@ -261,7 +261,7 @@ class _Reader:
                         target, f"a loop: {names[place]} goes back to {name}; go to a later step, or to end"
                     )
                 follows[ActivityResult(result.text)] = name
-        return Step(
+        return PlaybookStep(
             name=names[place],
             task=self._of_task(fields),
             automatic=automatic,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.audit import Audit, Entry
+from services.gateway.access.audit import Audit, AuditEntry
 from services.gateway.access.keys import PERSON, Key, KeyRing, Role, Scope
 from services.gateway.access.sessions import CODE_LASTS
 from shared.clock import Clock
@@ -58,7 +58,7 @@ class Link(BaseModel):
 
 
 class Entries(BaseModel):
-    items: list[Entry]
+    items: list[AuditEntry]
     next_cursor: str | None = None
 
 

@@ -45,7 +45,7 @@ class Mounted:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class MountableBoard:
     """A board, before it stands on anything: its page, and how it is mounted."""
 
     page: Page

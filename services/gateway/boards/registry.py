@@ -7,9 +7,9 @@ from typing import Final
 from services.gateway.boards.day.mount import DAY
 from services.gateway.boards.discipline.mount import DISCIPLINE
 from services.gateway.boards.heat.mount import HEAT
-from services.gateway.boards.mounting import Board
+from services.gateway.boards.mounting import MountableBoard
 
-BOARDS: Final[tuple[Board, ...]] = (
+BOARDS: Final[tuple[MountableBoard, ...]] = (
     HEAT,
     DAY,
     DISCIPLINE,

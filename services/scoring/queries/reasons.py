@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.merging import Merged
 from services.scoring.queries.reads import Reads, unknown
 from services.scoring.scorecard.compiled import CompiledScorecard
@@ -80,7 +80,7 @@ async def explain(
     return Explained(score, band, found)
 
 
-def _band(lead: Lead, card: str, compiled: CompiledScorecard, score: float) -> Band | RiskBand:
+def _band(lead: ScoredLead, card: str, compiled: CompiledScorecard, score: float) -> Band | RiskBand:
     if card == HEAT:
         # An absorbed lead stands where it was last told to; split off now, it would be looked at.
         return Band(compiled.band(lead.heat.band, score))

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.gateway.boards.day import page
 from services.gateway.boards.day.words import WORDS
-from services.gateway.boards.mounting import Board, Ground, Mounted
+from services.gateway.boards.mounting import Ground, MountableBoard, Mounted
 from services.gateway.pages.rendering import Page
 
 
@@ -14,4 +14,4 @@ def mount(ground: Ground) -> Mounted:
     return Mounted([page.router(ground)])
 
 
-DAY: Final = Board(Page("day", "/day", WORDS), mount)
+DAY: Final = MountableBoard(Page("day", "/day", WORDS), mount)

@@ -9,7 +9,7 @@ from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.tracer import follow_trails
 from services.gateway.boards.discipline.words import WORDS
-from services.gateway.boards.mounting import Board, Ground, Mounted
+from services.gateway.boards.mounting import Ground, MountableBoard, Mounted
 from services.gateway.pages.rendering import Page
 from shared.bus.consumer import Consumer
 from shared.installation import TRAILS
@@ -32,4 +32,4 @@ def mount(ground: Ground) -> Mounted:
     )
 
 
-DISCIPLINE: Final = Board(Page("discipline", "/discipline", WORDS), mount)
+DISCIPLINE: Final = MountableBoard(Page("discipline", "/discipline", WORDS), mount)

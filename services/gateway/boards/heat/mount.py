@@ -8,7 +8,7 @@ from typing import Final
 from services.gateway.boards.heat import api, page
 from services.gateway.boards.heat.placement import place_again, place_first
 from services.gateway.boards.heat.words import WORDS
-from services.gateway.boards.mounting import Board, Ground, Mounted
+from services.gateway.boards.mounting import Ground, MountableBoard, Mounted
 from services.gateway.pages.rendering import Page
 from shared.timers import Timers
 
@@ -24,4 +24,4 @@ def mount(ground: Ground) -> Mounted:
     return Mounted([api.router(ground), page.router(ground)], {"standings": standings})
 
 
-HEAT: Final = Board(Page("board", "/", WORDS), mount)
+HEAT: Final = MountableBoard(Page("board", "/", WORDS), mount)

@@ -15,7 +15,7 @@ COMMIT_SECONDS = 0.1
 """So long after the first batch that is not committed yet the position is."""
 
 
-class Progress:
+class Offsets:
     """The next offset of each partition that the member reads, and when it is to be committed."""
 
     def __init__(self, group: str) -> None:
