@@ -68,7 +68,7 @@ def split(followup: FollowUp, event: Recorded[LeadSplit], book: Playbooks) -> De
 
 
 def qualified(followup: FollowUp, event: Recorded[LeadQualified], book: Playbooks) -> Decision:
-    return decisions.qualify(followup, event.event.attributes)
+    return decisions.qualify(followup, event.event)
 
 
 def stage_changed(followup: FollowUp, event: Recorded[LeadStageChanged], book: Playbooks) -> Decision:

@@ -39,7 +39,7 @@ from shared.events.followup import (
     StepEscalated,
     StepOverdue,
 )
-from shared.events.leads import LeadCaptured
+from shared.events.leads import LeadCaptured, LeadQualified
 
 COMPLAINTS_MOST: Final = 256
 """Open complaints that are waited for; of a lead with more, the later ones do not prolong the pause."""
@@ -218,9 +218,9 @@ def release(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     return builder.decision()
 
 
-def qualify(followup: FollowUp, attributes: Mapping[str, str]) -> Decision:
+def qualify(followup: FollowUp, event: LeadQualified) -> Decision:
     """Segment and tier may be said later; a playbook that was entered stays."""
-    segment, tier = attributes.get("segment", followup.segment), attributes.get("tier", followup.tier)
+    segment, tier = event.segment_after(followup.segment), event.tier_after(followup.tier)
     return replace(followup, segment=segment, tier=tier), []
 
 
