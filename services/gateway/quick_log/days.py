@@ -392,6 +392,6 @@ class DayReader(NameReader):
         if token.shape is Shape.WORD and not self.found[place]:
             return token.is_capital
         is_noun = self.has(place, Sort.THING) or any(
-            found.sort is Sort.DEED and found.value[1] == "named" for found in self.found[place]
+            found.sort is Sort.TASK and found.value[1] == "named" for found in self.found[place]
         )
         return is_strict or not is_noun
