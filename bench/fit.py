@@ -34,7 +34,7 @@ from cli.lab.looks import (
     captured_in,
     looks_of,
 )
-from cli.lab.worth import Figure, Scored, auc
+from cli.lab.worth import Estimate, Scored, auc
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
 )
@@ -63,7 +63,7 @@ class Outcome:
     name: str
     scores: Mapping[str, Sequence[Scored]]
 
-    def auc(self, age: str) -> Figure:
+    def auc(self, age: str) -> Estimate:
         return auc(self.scores[age])
 
 

@@ -24,7 +24,7 @@ from bench.tables import Row, keep, row
 from services.followup import reactions
 from services.followup.domain.model import FollowUp
 from services.followup.handlers import timers as timers_of
-from services.followup.store import Books, followups
+from services.followup.store import PublishedPlaybooks, followups
 from shared.bus.cluster import Cluster
 from shared.bus.publisher import Publisher
 from shared.bus.received import Received
@@ -52,7 +52,7 @@ class Office:
     def __init__(self, mongo: Mongo, publisher: Publisher, topics: Topics) -> None:
         self.mongo, self.publisher, self.topics = mongo, publisher, topics
         self.followups: Documents[FollowUp] = followups(mongo)
-        self.books = Books(mongo)
+        self.books = PublishedPlaybooks(mongo)
         self.relay = Relay("followup", self.followups, publisher, "followup")
 
     async def capture(self, count: int, first_due: datetime, within: timedelta) -> None:

@@ -235,7 +235,7 @@ async def _of_documents(
 
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.processor.fold import TIES
-    from services.scoring.processor.lead import Lead
+    from services.scoring.processor.lead import ScoredLead
     from services.scoring.runtime.partition import POSITIONS
     from services.scoring.scorecard.members import Ties
 
@@ -243,7 +243,7 @@ async def _of_heat(topics: Topics) -> str:
         return (
             Ties.decode(value).digest()
             if key.endswith(TIES)
-            else Lead.decode(key, value).state.counts_digest()
+            else ScoredLead.decode(key, value).state.counts_digest()
         )
 
     states: dict[str, bytes] = {}

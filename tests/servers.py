@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -24,8 +25,9 @@ class Addresses(NamedTuple):
 
 @asynccontextmanager
 async def embedded(home: Path) -> AsyncIterator[Addresses]:
-    """Both as children of this process, with their data in `home`."""
-    async with Servers(home) as servers:
+    """Both as children of this process, with their data in `home`; the store that ASCUA_STORE_BINARY names, if any."""
+    binary = os.environ.get("ASCUA_STORE_BINARY")
+    async with Servers(home, store_binary=Path(binary) if binary else None) as servers:
         yield Addresses(servers.kafka_bootstrap, servers.mongo_url)
 
 

@@ -18,7 +18,7 @@ from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.runtime import collector
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
@@ -61,7 +61,7 @@ def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
         for number, each in enumerate(drawn)
     ]
     _, reading_anew = _timed(lambda: _read(rare))
-    leads = {fact.lead_id: Lead.new(fact.lead_id) for fact in facts}
+    leads = {fact.lead_id: ScoredLead.new(fact.lead_id) for fact in facts}
 
     def folded() -> None:
         for fact in facts:

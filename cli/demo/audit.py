@@ -24,7 +24,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from cli.demo.player import AT_ONCE, Door, Keys, Played
+from cli.demo.player import AT_ONCE, Door, Keys, PlayedBeat
 from shared.bus.cluster import admin
 from shared.bus.topics import FACTS, HEAT, Topics
 from shared.commands.followup import (
@@ -93,7 +93,9 @@ class Verdict:
             self.findings.append(f"{what}: {found} instead of {wanted}")
 
 
-def judge(played: Iterable[Played], log: Iterable[Recorded[Event]], shown: Mapping[str, Shown]) -> Verdict:
+def judge(
+    played: Iterable[PlayedBeat], log: Iterable[Recorded[Event]], shown: Mapping[str, Shown]
+) -> Verdict:
     """Compare what was acknowledged, what is in the log, and what is shown of each lead."""
     verdict, facts = Verdict(), {_name(recorded): recorded for recorded in log}
     told = list(facts.values())
@@ -125,7 +127,9 @@ def _numbered(name: _Name) -> tuple[str, int | str]:
     return aggregate, id if sequence is None else sequence
 
 
-def _judge_acknowledged(verdict: Verdict, played: Iterable[Played], told: Sequence[Recorded[Event]]) -> None:
+def _judge_acknowledged(
+    verdict: Verdict, played: Iterable[PlayedBeat], told: Sequence[Recorded[Event]]
+) -> None:
     became = Counter((each.trace.correlation_id, type(each.event)) for each in told)
     signals = {each.id for each in told if isinstance(each.event, SignalReceived)}
     for each in played:

@@ -86,6 +86,7 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
+    """The process. In one piece, because it is a list: what is made of what, and what starts and answers."""
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
     publisher = Publisher(topics)
@@ -113,7 +114,7 @@ def app(settings: Settings) -> FastAPI:
     )
     live = Live(topics, VIEWS.name, lambda: projector.handled)
     projector.on_handled = live.look
-    render = renderer(utc_now)
+    render = renderer(utc_now, [board.page for board in BOARDS])
     ground = Ground(
         views,
         upstreams,
@@ -127,7 +128,7 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         settings.dead_letter_limit,
     )
-    boards = [mount(ground) for mount in BOARDS]
+    boards = [board.mount(ground) for board in BOARDS]
     parts: dict[str, Part] = {
         "topics": Cluster(topics),
         "store": mongo,

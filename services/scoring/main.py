@@ -45,6 +45,7 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
+    """The process. In one piece, because it is a list: what is made of what, and what starts and answers."""
     topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
     publisher = Publisher(topics)

@@ -119,23 +119,8 @@ def asyncapi(samples: Mapping[str, JsonObject]) -> JsonObject:
     messages: dict[str, JsonObject] = {}
     for event in known_events():
         service, topic = event.source.rpartition("/")[2], event.topic
-        channel = channels.setdefault(
-            topic,
-            {
-                "address": f"ascua.{topic}",
-                "description": inspect.getdoc(inspect.getmodule(event)),
-                "messages": {},
-            },
-        )
-        operation = operations.setdefault(
-            f"{service}.tells.{topic}",
-            {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{topic}"},
-                "summary": f"The {service} service tells {topic}.",
-                "messages": [],
-            },
-        )
+        channel = channels.setdefault(topic, _channel(event))
+        operation = operations.setdefault(f"{service}.tells.{topic}", _sending(service, topic))
         for version in range(1, event.version + 1):
             name = f"{event.type}.v{version}"
             messages[name] = _message(event, name, samples[name])
@@ -155,6 +140,23 @@ def asyncapi(samples: Mapping[str, JsonObject]) -> JsonObject:
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages},
+    }
+
+
+def _channel(event: type[Event]) -> JsonObject:
+    return {
+        "address": f"ascua.{event.topic}",
+        "description": inspect.getdoc(inspect.getmodule(event)),
+        "messages": {},
+    }
+
+
+def _sending(service: str, topic: str) -> JsonObject:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{topic}"},
+        "summary": f"The {service} service tells {topic}.",
+        "messages": [],
     }
 
 

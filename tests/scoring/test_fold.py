@@ -18,7 +18,7 @@ from services.scoring.processor.crossings import crossing_id
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.heat_event import heat_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.protocols import Output
 from services.scoring.processor.timers import TimerWheel
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
@@ -120,7 +120,7 @@ def test_packing_and_batches_leave_no_trace(unpacked: int, monkeypatch: pytest.M
 
     assert [each.id for each in crossings(batched)] == [each.id for each in crossings(plain)]
     digests = [
-        {key: Lead.decode("", value).state.digest() for key, value in states(outputs).items()}
+        {key: ScoredLead.decode("", value).state.digest() for key, value in states(outputs).items()}
         for outputs in (plain, batched)
     ]
     assert digests[0] == digests[1]
@@ -138,9 +138,9 @@ def test_a_fold_restored_from_its_state_goes_on_as_if_nothing_had_been() -> None
     outputs += played(second, records[700:], 40)
 
     assert [each.id for each in crossings(outputs)] == [each.id for each in crossings(whole)]
-    assert {key: Lead.decode("", value).heat_sequence for key, value in states(outputs).items()}.keys() == {
-        lead.encode() for lead in LEADS
-    }
+    assert {
+        key: ScoredLead.decode("", value).heat_sequence for key, value in states(outputs).items()
+    }.keys() == {lead.encode() for lead in LEADS}
 
 
 def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> None:
@@ -309,9 +309,9 @@ def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() ->
     outputs = states(promoted(restarted, records, now))
 
     assert len(outputs) == len(half) - len(after) // 2
-    assert {key: Lead.decode("", value).state.digest() for key, value in {**half, **outputs}.items()} == {
-        key: Lead.decode("", value).state.digest() for key, value in after.items()
-    }
+    assert {
+        key: ScoredLead.decode("", value).state.digest() for key, value in {**half, **outputs}.items()
+    } == {key: ScoredLead.decode("", value).state.digest() for key, value in after.items()}
 
 
 def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_told_of_it() -> None:
@@ -337,7 +337,7 @@ def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_t
     mended = states(second.take(MONDAY))
 
     assert mended.keys() == {broken}
-    was, is_now = Lead.decode("", kept[broken]), Lead.decode("", mended[broken])
+    was, is_now = ScoredLead.decode("", kept[broken]), ScoredLead.decode("", mended[broken])
     assert is_now.state.digest() == was.state.digest()
     assert (is_now.heat.band, is_now.heat.episode) == (was.heat.band, was.heat.episode)
     assert is_now.heat_sequence == was.heat_sequence + 1

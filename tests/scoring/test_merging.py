@@ -14,7 +14,7 @@ from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.fold import TIES, LeadsFold
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.members import Ties
 from shared.bus.topics import Topics
@@ -269,7 +269,7 @@ def test_the_ties_of_a_lead_are_kept_beside_its_state_and_of_others_nothing() ->
     assert kept == {"ana", "bea", "lea", f"ana{TIES}", f"bea{TIES}"}
     record = world.states[home("ana")][f"ana{TIES}".encode()]
     assert Ties.decode(record).encode() == record
-    plain = Lead.new("lea")
+    plain = ScoredLead.new("lea")
     for fact in story.of("lea"):
         take_in(plain, map_event(fact), RULES)
     assert plain.whole is plain.state

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.runtime.partition import POSITIONS
 from shared.bus.topics import PARTITIONS, Topics
 
@@ -26,8 +26,8 @@ from shared.bus.topics import PARTITIONS, Topics
 class Partition:
     def __init__(self, number: int, topics: Topics) -> None:
         self.number = number
-        self.leads: dict[str, Lead] = {}
-        self.changed: dict[str, Lead] = {}
+        self.leads: dict[str, ScoredLead] = {}
+        self.changed: dict[str, ScoredLead] = {}
         self.crossings: list[Any] = []
         self.positions: dict[TopicPartition, int] = {}
         self.stood: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Partition:
             assert isinstance(new, MappedFact)
             lead = leads.get(new.lead_id)
             if lead is None:
-                lead = leads[new.lead_id] = Lead.new(new.lead_id)
+                lead = leads[new.lead_id] = ScoredLead.new(new.lead_id)
             is_new, crossings = take_in(lead, new, RULES)
             if is_new:
                 changed[new.lead_id] = lead

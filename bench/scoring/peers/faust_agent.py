@@ -14,7 +14,7 @@ import faust
 import uvloop
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from shared.bus.topics import PARTITIONS
 
 
@@ -47,7 +47,7 @@ async def main(bootstrap: str, prefix: str, events: str) -> None:
         async for key, value in stream.items():
             is_last = watch.count()
             held = leads.get(key)
-            lead = Lead.new(key.decode()) if held is None else Lead.decode(key.decode(), held)
+            lead = ScoredLead.new(key.decode()) if held is None else ScoredLead.decode(key.decode(), held)
             for crossing in score(lead, value):
                 await scoring.send(key=key, value=crossed(crossing))
             news = told(lead)

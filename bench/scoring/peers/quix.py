@@ -15,7 +15,7 @@ from typing import Any
 from quixstreams import Application
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 
 
 class Crossing(bytes):
@@ -43,7 +43,7 @@ def main(bootstrap: str, prefix: str, events: str, quiet: str = "") -> None:
         def warm(value: bytes, key: bytes, _: Any, __: Any, state: Any) -> list[bytes]:
             is_last = watch.count()
             held, lead_id = state.get_bytes("lead"), key.decode()
-            lead = Lead.new(lead_id) if held is None else Lead.decode(lead_id, held)
+            lead = ScoredLead.new(lead_id) if held is None else ScoredLead.decode(lead_id, held)
             news: list[bytes] = [Crossing(crossed(crossing)) for crossing in score(lead, value)]
             if not quiet and (heat := told(lead)) is not None:
                 news.append(heat)

@@ -70,7 +70,7 @@ def said(activity: ShownActivity) -> tuple[str, str]:
 
 
 def fact(item: Mapping[str, Any]) -> TimelineLine:
-    """A line of a timeline, from the item the API gives."""
+    """A line of a timeline, from the item the API gives. In one piece, because it is a table: a case an event."""
     data: Mapping[str, Any] = item.get("data") or {}
     at, text = datetime.fromisoformat(item["at"]), item.get("text")
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from services.scoring.processor.heat_event import risk_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled import Held
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
@@ -31,7 +31,7 @@ class HeatEncoder:
             f'","datacontenttype":"application/json","dataschema":"urn:ascua:schema:{_TYPE}","partitionkey":"'
         )
 
-    def record(self, lead: Lead, now: str) -> bytes:
+    def record(self, lead: ScoredLead, now: str) -> bytes:
         """The record of `lead`'s heat, with its sequence; `now` is the time of recording."""
         rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
         points = rules.read(state.counts).points(at)

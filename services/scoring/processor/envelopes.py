@@ -16,7 +16,7 @@ _Whole = Annotated[int, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 _Real = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
-class Signal(msgspec.Struct):
+class SignalData(msgspec.Struct):
     kind: _Kind
     attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
     automated: Literal["declared", "agent", "burst"] | None = None

@@ -1,8 +1,7 @@
-"""The order of a rep's day, and what the pages say in two languages."""
+"""The order of a rep's day."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.boards.day.plan import Why, end_of_day, plan
-from services.gateway.quick_log import Language
-from services.gateway.text import catalogue
 from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep
-from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
-from shared.events.leads import Channel, Money, Stage
+from shared.events.followup import ActivityKind
+from shared.events.leads import Money
 from shared.events.scoring import Band
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -106,30 +103,3 @@ def test_a_day_ends_at_midnight_on_the_wall_also_when_the_clocks_change() -> Non
     assert end_of_day(datetime(2026, 10, 25, 23, 30, tzinfo=UTC), madrid) == datetime(
         2026, 10, 26, 23, tzinfo=UTC
     )
-
-
-def test_both_languages_say_everything_with_the_same_values() -> None:
-    for key, said in catalogue.MESSAGES.items():
-        places = [sorted(re.findall(r"{\w+}", words)) for words in said]
-        assert all(said), key
-        assert places[0] == places[1], key
-    for vocabulary in (ActivityKind, ActivityResult, Direction, Objection, Channel, Stage):
-        for word in vocabulary:
-            assert {word.value, f"direction_{word.value}"} & catalogue.MESSAGES.keys(), word
-
-
-@pytest.mark.parametrize(
-    ("asked", "accepted", "language"),
-    [
-        ("es", "en", Language.ES),
-        (None, "es-ES,es;q=0.9,en;q=0.8", Language.ES),
-        (None, "de, en;q=0.5, es;q=0.7", Language.ES),
-        (None, "de", Language.EN),
-        ("xx", "", Language.EN),
-        (None, "es;q=x, en", Language.EN),
-    ],
-)
-def test_the_language_is_the_one_asked_for_or_the_first_we_have(
-    asked: str | None, accepted: str, language: Language
-) -> None:
-    assert catalogue.language_of(asked, accepted) is language

@@ -31,7 +31,7 @@ def router(ground: Ground) -> APIRouter:
         position, now = live.position(), clock()
         rep = rep or holder.rep
         if rep is None:
-            return render("day.html", language=language, rep=None)
+            return render("day/day.html", language=language, rep=None)
         asked = {"rep": rep, "lang": language, "zone": place.key}
         return render(
             name,
@@ -54,10 +54,10 @@ def router(ground: Ground) -> APIRouter:
     async def day_page(
         tongue: Tongue, place: WallClock, rep: Rep = None, holder: Holder = reader
     ) -> Response:
-        return await day("day.html", holder, rep, tongue, place)
+        return await day("day/day.html", holder, rep, tongue, place)
 
     @api.get("/day/now")
     async def day_now(tongue: Tongue, place: WallClock, rep: Rep = None, holder: Holder = reader) -> Response:
-        return await day("_day.html", holder, rep, tongue, place)
+        return await day("day/_day.html", holder, rep, tongue, place)
 
     return api

@@ -79,7 +79,7 @@ class _Lead:
         """When the first fitting contact was, from an instant on."""
         return next((at for at, each in self.contacts if at >= since and fits(each)), FOREVER)
 
-    def spells(self, id: str, at: int, since: int, until: int, measure: int = 0, grows: bool = False,
+    def spells(self, id: str, at: int, since: int, until: int, measure: int = 0, *, grows: bool = False,
                counts: int = 1, state: Kept | None = None) -> Iterator[Spell]:  # fmt: skip
         """Of an item that belongs to whoever has the lead meanwhile."""
         for start, end, rep in _within(self.reps, max(since, self.captured), min(until, self.gone)):
