@@ -157,7 +157,7 @@ class Consumer:
                 self._next.update({tp: several[-1].offset + 1 for tp, several in fetched.items()})
                 if await self._offsets.advance(consumer):
                     self.on_handled()
-                if self._offsets.is_due(is_quiet=not fetched):
+                if self._offsets.is_due:
                     await self._offsets.commit(consumer)
             if fetched:
                 await self._pause(began + self._gather - time.monotonic())

@@ -25,6 +25,7 @@ class Offsets:
         self._handled: Mapping[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._commit_at: float | None = None
+        self._settled_at = 0.0
         self._metadata = ""
 
     @property
@@ -36,11 +37,11 @@ class Offsets:
         """How long until a commit is due if nothing comes, at most `most`."""
         if self._commit_at is None:
             return most
-        return max(0.0, min(most, SETTLED_SECONDS, self._commit_at - time.monotonic()))
+        return max(0.0, min(most, min(self._commit_at, self._settled_at) - time.monotonic()))
 
-    def is_due(self, is_quiet: bool) -> bool:
-        """Whether to commit now; `is_quiet` is that nothing has come for as long as `seconds_left` said."""
-        return self._commit_at is not None and (is_quiet or time.monotonic() >= self._commit_at)
+    @property
+    def is_due(self) -> bool:
+        return self._commit_at is not None and time.monotonic() >= min(self._commit_at, self._settled_at)
 
     def hurry(self) -> None:
         """Let the next commit be due at once."""
@@ -72,8 +73,10 @@ class Offsets:
         if handled == self._handled:
             return False
         self._handled = handled
+        now = time.monotonic()
+        self._settled_at = now + SETTLED_SECONDS
         if self._commit_at is None:
-            self._commit_at = time.monotonic() + COMMIT_SECONDS
+            self._commit_at = now + COMMIT_SECONDS
         return True
 
     async def commit(self, consumer: AIOKafkaConsumer) -> None:

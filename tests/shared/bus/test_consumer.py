@@ -378,7 +378,8 @@ async def test_a_refusal_that_a_handler_lets_out_puts_that_record_aside_and_no_o
 async def test_positions_are_committed_by_time_and_at_the_end_not_by_the_batch(
     topics: Topics, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.bus.offsets.COMMIT_SECONDS", 60.0)
+    for name in ("COMMIT_SECONDS", "SETTLED_SECONDS"):
+        monkeypatch.setattr(f"shared.bus.offsets.{name}", 60.0)
     commits: list[dict[TopicPartition, int]] = []
     commit = AIOKafkaConsumer.commit
 
