@@ -16,6 +16,8 @@ from shared.events.scoring import HeatChanged
 
 _TYPE: Final = wire_type(HeatChanged)
 _MINUTES_KEPT: Final = 10_000
+_SECONDS: Final = tuple(f"{second:02}." for second in range(60))
+_THOUSANDTHS: Final = tuple(f"{part:03}Z" for part in range(1000))
 
 
 class HeatEncoder:
@@ -36,10 +38,12 @@ class HeatEncoder:
         rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
         points = rules.read(state.counts).points(at)
         base = rules.constant(state.attributes)
-        heat = rules.total(points, base)
+        heat = repr(rules.total(points, base))
         half_lives = self._half_lives
-        parts = ",".join([f"{half_lives[half_life]}{held!r}]" for half_life, held in rules.fading(points)])
-        rest = f',"base":{base!r}' if base else ""
+        parts = ",".join(
+            [half_lives[half_life] + repr(held) + "]" for half_life, held in rules.fading(points)]
+        )
+        rest = ',"base":' + repr(base) if base else ""
         if groups := rules.groups(points):
             rest += f',"groups":[{",".join([self._group(group) for group in groups])}]'
         risk = risk_of(lead, self._rules)
@@ -48,14 +52,14 @@ class HeatEncoder:
         return (
             f'{self._before}{heat_id(name, lead.heat_sequence)}{self._after_id}{name}","time":"{self._time(at)}'
             f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.heat_sequence},"aggregate":"heat:{name}",'
-            f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
+            f'"data":{{"heat":{heat},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
             f'"parts":[{parts}]{rest}}}}}'
         ).encode()
 
     def _group(self, group: Held) -> str:
         half_lives = self._half_lives
-        parts = ",".join([f"{half_lives[half_life]}{points!r}]" for half_life, points in group.parts])
-        cap = "" if group.cap == inf else f',"cap":{float(group.cap)!r}'
+        parts = ",".join([half_lives[half_life] + repr(points) + "]" for half_life, points in group.parts])
+        cap = "" if group.cap == inf else ',"cap":' + repr(float(group.cap))
         within = "" if group.within is None else f',"within":{group.within}'
         return f'{{"parts":[{parts}]{cap}{within}}}'
 
@@ -66,7 +70,7 @@ class HeatEncoder:
             if len(self._minutes) == _MINUTES_KEPT:
                 self._minutes.clear()
             text = self._minutes[minute] = rfc3339(from_milliseconds(minute * 60_000))[:17]
-        return f"{text}{rest // 1000:02}.{rest % 1000:03}Z"
+        return text + _SECONDS[rest // 1000] + _THOUSANDTHS[rest % 1000]
 
 
 def heat_id(lead_id: str, sequence: int) -> str:

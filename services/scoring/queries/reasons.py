@@ -7,14 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.merging import Merged
 from services.scoring.queries.reads import Reads, unknown
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
+from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import HEAT
 from shared.clock import AHEAD, milliseconds
@@ -59,7 +58,10 @@ async def explain(
                     tally = tallies[entry.lead_id] = Tally(rules, card, most)
                 fact = entry.fact
                 merged.take_in(live(entry.lead_id, fact))
-                tally.add(replace(fact, id=entry.name), entry)
+                named = Fact(
+                    entry.name, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes
+                )
+                tally.add(named, entry)
     if not tallies and not await reads.ledger.knows(lead_id):
         raise unknown(lead_id)
     lead = merged.lead
