@@ -67,8 +67,12 @@ def rules() -> Iterator[str]:
         counter.code: counter.half_life_ms for step in RULES.plain.values() for counter in step.counters
     }
     for code, half_life in sorted(half_lives.items()):
-        cell, _, weight = heat.worth.get(code, (-1, 0, 0.0))
-        yield f"counter {code} {half_life} {cell} {weight}"
+        worth = heat.worth.get(code)
+        yield (
+            f"counter {code} {half_life} {worth.cell} {worth.weight}"
+            if worth
+            else f"counter {code} {half_life} -1 0.0"
+        )
     for kind, step in sorted(RULES.plain.items()):
         yield " ".join(["kind", kind, str(step.heat), *(str(counter.code) for counter in step.counters)])
 

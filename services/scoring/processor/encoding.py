@@ -15,7 +15,8 @@ from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
 
 _TYPE: Final = wire_type(HeatChanged)
-_MINUTES_KEPT: Final = 10_000
+_HOURS_KEPT: Final = 10_000
+_MINUTES: Final = tuple(f"{minute:02}:" for minute in range(60))
 _SECONDS: Final = tuple(f"{second:02}." for second in range(60))
 _THOUSANDTHS: Final = tuple(f"{part:03}Z" for part in range(1000))
 
@@ -25,7 +26,7 @@ class HeatEncoder:
 
     def __init__(self, rules: CompiledRules) -> None:
         self._rules = rules
-        self._minutes: dict[int, str] = {}
+        self._hours: dict[int, str] = {}
         self._half_lives = {half_life: f"[{half_life / 1000!r}," for half_life in rules.heat.half_lives}
         self._before = '{"specversion":"1.0","id":"'
         self._after_id = f'","source":"{HeatChanged.source}","type":"{_TYPE}","subject":"'
@@ -64,13 +65,13 @@ class HeatEncoder:
         return f'{{"parts":[{parts}]{cap}{within}}}'
 
     def _time(self, at_ms: int) -> str:
-        minute, rest = at_ms // 60_000, at_ms % 60_000
-        text = self._minutes.get(minute)
+        hour, rest = at_ms // 3_600_000, at_ms % 3_600_000
+        text = self._hours.get(hour)
         if text is None:
-            if len(self._minutes) == _MINUTES_KEPT:
-                self._minutes.clear()
-            text = self._minutes[minute] = rfc3339(from_milliseconds(minute * 60_000))[:17]
-        return text + _SECONDS[rest // 1000] + _THOUSANDTHS[rest % 1000]
+            if len(self._hours) == _HOURS_KEPT:
+                self._hours.clear()
+            text = self._hours[hour] = rfc3339(from_milliseconds(hour * 3_600_000))[:14]
+        return text + _MINUTES[rest // 60_000] + _SECONDS[rest % 60_000 // 1000] + _THOUSANDTHS[rest % 1000]
 
 
 def heat_id(lead_id: str, sequence: int) -> str:
