@@ -37,9 +37,9 @@ _ORIGIN_TO: Final = _ORIGIN_AT + 48
 _DATA: Final = b',"data":'
 
 _PASSING: Final = re.compile(
-    rb'("(?:activity_id|ticket_id|step_id)":")[A-Za-z0-9_.-]{1,128}(?=")'
-    rb'|("due":")2[0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
-    rb'\.[0-9]{3}Z(?=")'
+    rb'("(?:(?:activity_id|ticket_id|step_id)":"(?=[A-Za-z0-9_.-]{1,128}")'
+    rb'|due":"(?=2[0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)'
+    rb'T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")))[^"]+'
 ).sub
 """What is new in every event of a service, and nothing to the rules."""
 
@@ -166,7 +166,7 @@ class Decoder:
         if aggregate is None:
             said = self._said.get((form.type, data)) or self._signal(form.type, data)
         else:
-            data = _PASSING(rb"\1\2", data)
+            data = _PASSING(_key, data)
             said = self._said.get((form.type, data)) or self._learn(value, form.type, data)
         if said is None:
             return None
@@ -246,6 +246,10 @@ class Decoder:
         except (msgspec.DecodeError, RecursionError):
             return False
         return True
+
+
+def _key(passing: re.Match[bytes]) -> bytes:
+    return passing[1]
 
 
 def _slowly(raw: bytes) -> MappedFact | Undecodable:
