@@ -24,7 +24,7 @@ NOTES = (
     "Ours: the worker's stream as services/scoring/main.py wires it, in a process of its own without ledger and API, "
     "with uvloop; heat, crossings, state and positions in one transaction per partition, acks=all, at most 500 ms",
     "What is done for every fact is compiled by mypyc, as in the image (`make compiled`), but for the row that says "
-    "otherwise; the rows of recovery, cost, workers and profile were measured before, as plain Python",
+    "otherwise",
     "Catch-up: ours and the others take turns, run by run, since the machine's speed drifts by the minute; a "
     "ratio is the median of those of the turns",
     "All rows run the same code from bytes to heat: decoding, deduplication, fold, crossings, record of heat, record "
