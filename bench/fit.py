@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -41,6 +40,7 @@ from services.scoring.scorecard.compiled_rules import (
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
+from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.model import (
     Rules,
 )
@@ -140,9 +140,13 @@ def read(path: Path) -> dict[str, list[Happened]]:
 def _without_amounts(lead: History) -> History:
     """The lead, had nobody told what it asked for."""
     facts = [
-        msgspec.structs.replace(
-            fact,
-            attributes={name: each for name, each in (fact.attributes or {}).items() if name not in _AMOUNTS},
+        Fact(
+            fact.id,
+            fact.kind,
+            fact.at_ms,
+            fact.aggregate,
+            fact.sequence,
+            {name: each for name, each in (fact.attributes or {}).items() if name not in _AMOUNTS},
         )
         for fact in lead.facts
     ]

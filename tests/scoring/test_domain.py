@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import msgspec
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -102,7 +101,14 @@ def test_history_moves_the_band_and_tells_nothing() -> None:
     lead = ScoredLead.new("ana")
     recorded_ms = MONDAY_MS + 2 * DAY
     facts = [
-        msgspec.structs.replace(live("lead.captured"), effect_ms=recorded_ms, is_history=True)
+        MappedFact(
+            f"event-{next(ids)}",
+            "lead.captured",
+            MONDAY_MS,
+            lead_id="ana",
+            effect_ms=recorded_ms,
+            is_history=True,
+        )
         for _ in range(3)
     ]
 

@@ -8,8 +8,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import ScoredLead
@@ -18,6 +16,7 @@ from services.scoring.queries.reads import Reads, unknown
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
+from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import HEAT
 from shared.clock import AHEAD, milliseconds
@@ -57,8 +56,12 @@ async def explain(
     async with aclosing(reads.facts(await reads.whole(lead_id, until_ms), until_ms)) as portions:
         async for entries in portions:
             for entry in entries:
-                merged.take_in(live(entry.lead_id, entry.fact))
-                tallies[entry.lead_id].add(replace(entry.fact, id=entry.name), entry)
+                fact = entry.fact
+                merged.take_in(live(entry.lead_id, fact))
+                named = Fact(
+                    entry.name, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes
+                )
+                tallies[entry.lead_id].add(named, entry)
     if not tallies and not await reads.ledger.knows(lead_id):
         raise unknown(lead_id)
     lead = merged.lead

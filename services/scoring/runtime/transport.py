@@ -180,6 +180,8 @@ class Unpacked:
 
     def __init__(self, fetched: PartitionRecords) -> None:
         self._fetched = fetched
+        # It holds its generator, and that holds it: while no garbage is looked for, all that was fetched would stay.
+        fetched._records_iterator = None
 
     @property
     def next_fetch_offset(self) -> int:
