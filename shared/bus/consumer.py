@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +23,8 @@ from aiokafka.structs import OffsetAndMetadata
 from shared import metrics
 from shared.bus.allowance import WINDOW, Allowance
 from shared.bus.cluster import Cluster, admin
-from shared.bus.dead_letters import WAITS, DeadLetter, Origin, dead_letter, replayed
+from shared.bus.dead_letters import DeadLetter, Origin, dead_letter, replayed
+from shared.bus.parked import Parked
 from shared.bus.positions import committed
 from shared.bus.publisher import Publisher
 from shared.bus.received import Handle, Received
@@ -36,8 +36,6 @@ from shared.logs import logger
 from shared.tasks import Pace
 
 DEAD_LETTER_LIMIT = 1_000
-PARKED_KEPT = 10_000
-"""Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
 COMMIT_SECONDS = 0.1
 """So long after the first batch that is not committed yet the position is."""
 GATHER_SECONDS = 0.025
@@ -74,7 +72,7 @@ class Consumer:
         self._handle = handle
         self._batch = batch
         self._allowance = Allowance(dead_letter_limit, dead_letter_window)
-        self._parked: OrderedDict[str, None] = OrderedDict()
+        self._parked = Parked(topics, group)
         self._waits: str | None = None
         self._clock = clock
         self._topic_ids: dict[str, str] = {}
@@ -94,7 +92,7 @@ class Consumer:
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._topics.bootstrap,
+            **self._topics.brokers.client,
             group_id=f"{self._topics.prefix}.{self._group}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -111,9 +109,7 @@ class Consumer:
             await consumer.start()
         except KafkaError as error:
             await consumer.stop()
-            raise Unavailable(
-                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
-            ) from error
+            raise self._topics.brokers.unreachable() from error
         self._consumer = consumer
         metrics.CONSUMER_STOPPED.labels(self._group).set(0)
         self._task = asyncio.create_task(self._run(consumer), name=f"consumer {self._group}")
@@ -282,6 +278,8 @@ class Consumer:
         self, records: Sequence[ConsumerRecord], letters: Sequence[DeadLetter | None]
     ) -> int:
         """Put aside what may be put aside now; how many of the records are done with that."""
+        if any(letters):
+            await self._parked.recall()
         left, done, aside = self._allowance.left(time.monotonic()), 0, list[DeadLetter]()
         outcomes: list[bool] = []
         for record, letter in zip(records, letters, strict=True):
@@ -294,11 +292,8 @@ class Consumer:
                     left -= 1
                     outcomes.append(False)
                 aside.append(letter)
-                if letter.aggregate is not None:
-                    self._parked[letter.aggregate] = None
+                self._parked.add(letter)
             done += 1
-        while len(self._parked) > PARKED_KEPT:
-            self._parked.popitem(last=False)
         self._allowance.take(outcomes, time.monotonic())
         await self._published(aside)
         if aside:  # a letter that came twice would be open again
@@ -309,7 +304,7 @@ class Consumer:
         """Whether a letter uses up the allowance: not one that was sent back in vain, nor one behind a parked one."""
         if self._topics.short(record.topic) == REPLAYS.name:
             return False
-        return not (letter.reason == WAITS and letter.aggregate in self._parked)
+        return not self._parked.holds(letter)
 
     async def _published(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
@@ -381,6 +376,7 @@ class Consumer:
     async def _assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Compare the committed position with the log before anything is taken from it."""
         self._next, self._committed, self._passed, self._commit_at = {}, {}, {}, None
+        self._parked.outdate()
         while not self._stopping.is_set():
             try:
                 self.stopped = self.stopped or await self._difference(assigned)
@@ -393,7 +389,7 @@ class Consumer:
     async def _difference(self, assigned: Sequence[TopicPartition]) -> str | None:
         """Why going on from the committed positions would be wrong: a topic made anew, or a log that lost its end."""
         group = f"{self._topics.prefix}.{self._group}"
-        async with admin(self._topics.bootstrap) as client:
+        async with admin(self._topics.brokers) as client:
             stands = await committed(client, group)
             partitions = await Cluster(self._topics).partitions(client)
         self._is_alone = len(assigned) == sum(partitions[name] for name in self._names)
@@ -408,7 +404,7 @@ class Consumer:
                 f"{', '.join(anew)} is not the topic known before (another topic id), and what it says may seem "
                 f"known already; bring the old log back, or begin anew: drop the database and delete group {group}"
             )
-        async with AIOKafkaConsumer(bootstrap_servers=self._topics.bootstrap) as reader:
+        async with AIOKafkaConsumer(**self._topics.brokers.client) as reader:
             ends = await reader.end_offsets(list(assigned)) if assigned else {}
         for tp, end in ends.items():
             if tp in stands and stands[tp].offset > end:
