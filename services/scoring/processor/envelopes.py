@@ -22,6 +22,7 @@ class Signal(msgspec.Struct):
     automated: Literal["declared", "agent", "burst"] | None = None
 
 
+_Actor = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -39,3 +40,4 @@ class Envelope(msgspec.Struct, gc=False):
     traceparent: str | None = None
     correlationid: str | None = None
     causationid: str | None = None
+    actor: _Actor | None = None
