@@ -76,18 +76,20 @@ async def test_kafka_lets_nobody_in_without_the_secret(system: System) -> None:
 
 
 async def test_the_store_lets_nobody_in_without_the_secret(system: System) -> None:
-    url = httpx.URL(system.addresses.mongo_url)
-    if not url.password:
+    ours = system.addresses.mongo_url
+    login, at, _ = ours.removeprefix("mongodb://").rpartition("@")
+    if not login:
         pytest.skip("these servers were given, and ask for nothing")
-    without = str(url.copy_with(username="", password=""))
+    user, _, password = login.partition(":")
+    without = ours.replace(login + at, "")
     database = f"{system.addresses.database_prefix}_gateway"
-    for stranger in (without, str(url.copy_with(password="guess")), str(url.copy_with(username="root"))):
+    for stranger in (without, ours.replace(password, "guess"), ours.replace(f"//{user}:", "//root:")):
         mongo = Mongo(stranger, database)
         with pytest.raises(Unavailable, match="does not let us in"):
             await mongo.check()
         await mongo.stop()
     async with AsyncMongoClient[dict[str, Any]](without) as client:
-        for command in ("listDatabases", "usersInfo", "serverStatus", "listCollections", "whatsmyuri"):
+        for command in ("listDatabases", "usersInfo", "serverStatus"):
             with pytest.raises(OperationFailure, match="auth"):
                 await client.admin.command(command)
         with pytest.raises(OperationFailure, match="auth"):
