@@ -79,7 +79,7 @@ class Office:
     async def listening(self) -> AsyncIterator[AIOKafkaConsumer]:
         """A reader at the end of the log: what was told before is not part of what is measured."""
         topic = self.topics.name("followup")
-        async with AIOKafkaConsumer(topic, bootstrap_servers=self.topics.bootstrap) as reader:
+        async with AIOKafkaConsumer(topic, **self.topics.brokers.client) as reader:
             await reader.seek_to_end()
             for tp in reader.assignment():
                 await reader.position(tp)  # it seeks when it is asked where it stands
@@ -114,7 +114,7 @@ async def told(reader: AIOKafkaConsumer, count: int, give_up: float) -> list[tup
 @asynccontextmanager
 async def office(servers: Servers) -> AsyncIterator[Office]:
     name = f"b{uuid4().hex[:8]}"
-    topics = Topics(servers.kafka_bootstrap, name)
+    topics = Topics(servers.kafka, name)
     await Cluster(topics).apply()
     mongo = Mongo(servers.mongo_url, name)
     publisher = Publisher(topics)

@@ -74,7 +74,7 @@ async def _verify() -> Digests:
     from shared.errors import Refused
 
     async with system() as addresses:
-        if not (addresses.kafka_bootstrap and addresses.mongo_url):
+        if not (addresses.kafka.bootstrap and addresses.mongo_url):
             raise Refused(
                 "servers-unknown",
                 "digests are taken from the servers: set ASCUA_KAFKA_BOOTSTRAP and ASCUA_MONGO_URL as well",
@@ -262,10 +262,10 @@ async def _records(topics: Topics, topic: str) -> AsyncIterator[tuple[bytes, byt
     from shared.bus.cluster import admin
 
     name = topics.name(topic)
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         (described,) = await client.describe_topics([name])
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap,
+        **topics.brokers.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,

@@ -30,9 +30,10 @@ from cli.addresses import (
 )
 from cli.answer import tell, tell_events
 from cli.environment import Environment, environment
-from cli.operator_key import inner_secret, key_header, make_operator_key, operator_key, write_private
+from cli.operator_key import inner_secret, key_header, make_operator_key, operator_key
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.installation import INNER, SERVICES
+from shared.private_files import write_private
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
     from shared.embedded import Servers, Supervisor
@@ -127,17 +128,17 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
 
     given = environment()
     home = (home or given.home).absolute()
-    kafka, mongo = given.kafka_bootstrap, given.mongo_url
+    kafka, mongo = given.brokers, given.mongo_url
     topic_prefix, database_prefix = given.topic_prefix, given.database_prefix
     if (found := told_system(home)) is not None and is_meant(found, given):
-        kafka, mongo = found.kafka_bootstrap, found.mongo_url
+        kafka, mongo = found.kafka, found.mongo_url
         topic_prefix, database_prefix = found.topic_prefix, found.database_prefix
     elif (up := servers_of(home)) is not None:
-        kafka, mongo = kafka or up.kafka_bootstrap, mongo or up.mongo_url
+        kafka, mongo = kafka or up.kafka, mongo or up.mongo_url
     tell_events()
-    own = Servers(home, kafka_bootstrap=kafka, mongo_url=mongo, store_binary=given.store_binary)
+    own = Servers(home, kafka=kafka, mongo_url=mongo, store_binary=given.store_binary)
     async with own:
-        yield ServerAddresses(own.kafka_bootstrap, own.mongo_url, topic_prefix, database_prefix)
+        yield ServerAddresses(own.kafka, own.mongo_url, topic_prefix, database_prefix)
 
 
 @asynccontextmanager
@@ -156,12 +157,7 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
     _must_be_free(given.host, port)
     make_private(home)
     async with AsyncExitStack() as stack:
-        own = Servers(
-            home,
-            kafka_bootstrap=given.kafka_bootstrap,
-            mongo_url=given.mongo_url,
-            store_binary=given.store_binary,
-        )
+        own = Servers(home, kafka=given.brokers, mongo_url=given.mongo_url, store_binary=given.store_binary)
         stack.push_async_callback(own.stop, within=3)
         await own.start()
         addresses = replace(_of_our_own(own, given, port), inner_secret=inner_secret(home, given))
@@ -284,7 +280,7 @@ def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
     return Addresses(
         gateway=f"http://{host}:{port}",
         **inner,
-        kafka_bootstrap=own.kafka_bootstrap,
+        kafka=own.kafka,
         mongo_url=own.mongo_url,
         topic_prefix=given.topic_prefix,
         database_prefix=given.database_prefix,

@@ -23,12 +23,13 @@ from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.group_commit import GroupCommit
-from shared.guards import Guard, Mark, Marks, mark_name
+from shared.guards import Guard, Key, Mark, Marks, mark_name
 from shared.logs import current_trace, logger
 from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
 from shared.tasks import Pace
@@ -97,9 +98,11 @@ class Documents(Generic[T]):
         clock: Clock = utc_now,
         archive: Archive | None = None,
         pack: Pack[T] = lambda state: (state, ()),
+        answers: Answers[T] | None = None,
     ) -> None:
         self.collection = collection
         self.archive = archive
+        self._answers = answers
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
         self.pack = pack
@@ -161,11 +164,21 @@ class Documents(Generic[T]):
             raise outcome.error
         return outcome
 
-    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
-        """The state that a command's step leaves, or has left before; raises its error when it is refused."""
+    async def left_by(self, step: Step[T], look: Look | None = None) -> T:
+        """The state as it is once a step was taken, now or before; raises its error when it is refused."""
         outcome = await self.change(step, look)
         assert outcome.state is not None
         return outcome.state
+
+    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
+        """What a command is answered: the state that its step leaves, or the one it has left the first time."""
+        return await self.answer(step, await self.left_by(step, look))
+
+    async def answer(self, step: Step[T], state: T) -> T:
+        """This state, unless the same command was answered with another."""
+        if self._answers is None or not isinstance(step.guard, Key):
+            return state
+        return await self._answers.first(step.id, step.guard.key, state)
 
     async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.

@@ -149,8 +149,8 @@ def serve(name: str, app: Callable[[_S], FastAPI], settings: type[_S]) -> None:
         listener = _listener(given.host, given.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             served = app(given)
-            if given.is_inner and given.inner_secret is not None:
-                secret = given.inner_secret.get_secret_value()
+            if given.is_inner:
+                secret = given.inner_secret.get_secret_value() if given.inner_secret else None
                 served.user_middleware.append(Middleware(Inner, secret=secret))
             failed = runner.run(_serve(served, listener, Connections(given.connections)))
     except AscuaError as error:

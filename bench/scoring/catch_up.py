@@ -60,20 +60,19 @@ async def _run(plan: Plan, broker: Cluster, name: str) -> dict[str, float]:
         ends = await fill(topics, as_records(facts, None if is_quick else "signals"))
         assert sum(ends.values()) == events
         progress(f"{name}: {events:,} events are in the log")
-        place = topics.bootstrap, topics.prefix
         match name:
             case "ours" | "plain":
-                process = await Process.start("bench.scoring.worker", *place, plain=name == "plain")
+                process = await Process.start("bench.scoring.worker", topics.prefix, plain=name == "plain")
             case "bare":
-                process = await Process.start("bench.scoring.peers.bare", *place, events)
+                process = await Process.start("bench.scoring.peers.bare", topics.prefix, events)
             case "streams" | "streams-stock":
-                process = await streams.start(streams.build(), STREAMS[name], *place, events, state)
+                process = await streams.start(streams.build(), STREAMS[name], topics.prefix, events, state)
             case "faust":
-                process = await Process.start("bench.scoring.peers.faust_agent", *place, events)
+                process = await Process.start("bench.scoring.peers.faust_agent", topics.prefix, events)
             case _:
                 quiet = ["quiet"] if name == "quix-quiet" else []
                 process = await Process.start(
-                    "bench.scoring.peers.quix", *place, events, *quiet, python=quix_python()
+                    "bench.scoring.peers.quix", topics.prefix, events, *quiet, python=quix_python()
                 )
         async with process:
             if name in OURS:

@@ -22,13 +22,14 @@ from services.scoring.processor.lead import ScoredLead
 from services.scoring.runtime import collector
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000
 """A take as often as a worker that catches up commits."""
 RULES = compile_rules(default_rules())
-TOPICS = Topics("nowhere", "ascua")
+TOPICS = Topics(Brokers("nowhere"), "ascua")
 
 
 async def measure(plan: Plan) -> None:

@@ -52,7 +52,7 @@ async def measure(plan: Plan) -> None:
 
 
 async def started(topics: Topics) -> Process:
-    return await Process.start("bench.scoring.worker", topics.bootstrap, topics.prefix)
+    return await Process.start("bench.scoring.worker", topics.prefix)
 
 
 async def fill_state(topics: Topics, leads: Sequence[str]) -> None:

@@ -77,7 +77,7 @@ def rules() -> Iterator[str]:
         yield " ".join(["kind", kind, str(step.heat), *(str(counter.code) for counter in step.counters)])
 
 
-async def start(class_path: str, store: str, bootstrap: str, prefix: str, events: int, state: str) -> Process:
+async def start(class_path: str, store: str, prefix: str, events: int, state: str) -> Process:
     """Run the peer with its leads in a `store`, stock or objects."""
     return Process(
         await asyncio.create_subprocess_exec(
@@ -89,7 +89,6 @@ async def start(class_path: str, store: str, bootstrap: str, prefix: str, events
             "-cp",
             class_path,
             "ascua.StreamsApp",
-            bootstrap,
             prefix,
             str(events),
             store,

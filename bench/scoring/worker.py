@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from bench.scoring.cluster import named_brokers
 from services.scoring.main import Settings
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
@@ -62,11 +63,11 @@ def new_stream(topics: Topics, rulebook: RulesLog) -> Worker:
     return Worker(Log(topics), new_fold, utc_now, Patience(session=session, heartbeat=session / 6))
 
 
-async def main(bootstrap: str, prefix: str) -> None:
+async def main(prefix: str) -> None:
     me = asyncio.current_task()
     assert me is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
-    topics = Topics(bootstrap, prefix)
+    topics = Topics(named_brokers(), prefix)
     rulebook = RulesLog(topics)
     await rulebook.start()
     stream = new_stream(topics, rulebook)

@@ -229,7 +229,7 @@ async def read_log(topics: Topics, prefix: str, patience: float = 60.0) -> list[
     """Everything in the fact topics about leads whose id begins with `prefix`, repeats too, as committed."""
     found = []
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+        **topics.brokers.client, isolation_level="read_committed", auto_offset_reset="earliest"
     ) as reader:
         places = await _places(topics, [topic.name for topic in FACTS])
         reader.assign(places)
@@ -268,7 +268,7 @@ class HeatWatch:
 
     def __init__(self, topics: Topics, prefix: str) -> None:
         self._topics, self._prefix = topics, prefix.encode()
-        self._reader = AIOKafkaConsumer(bootstrap_servers=topics.bootstrap)
+        self._reader = AIOKafkaConsumer(**topics.brokers.client)
         self._heard: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
 
@@ -321,7 +321,7 @@ class HeatWatch:
 async def _places(topics: Topics, names: Iterable[str]) -> list[TopicPartition]:
     """All partitions of the topics with these short names."""
     wanted = {topics.name(name) for name in names}
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         return [
             TopicPartition(topic["topic"], each["partition"])
             for topic in await client.describe_topics()

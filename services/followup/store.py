@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from services.followup.domain.model import KEPT, Enrolment, FollowUp, pack
 from services.followup.domain.playbook_parser import default_book, default_text, read
 from services.followup.domain.playbooks import Playbooks
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import Instant
@@ -31,6 +32,7 @@ def followups(mongo: Mongo, kept: int = KEPT) -> FollowUps:
         FollowUp,
         archive=Archive(mongo, "followups"),
         pack=partial(_pack, kept),
+        answers=Answers(mongo, "followups", FollowUp),
     )
 
 

@@ -38,7 +38,6 @@ from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.dead_letter_topic import OpenDeadLetters
 from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.installation import PORTS, VIEWS, url
 from shared.mongo import Mongo
@@ -87,7 +86,7 @@ class Settings(ServiceSettings):
 
 def app(settings: Settings) -> FastAPI:
     """The process. In one piece, because it is a list: what is made of what, and what starts and answers."""
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    topics = settings.topics
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
     publisher = Publisher(topics)
     views, keys = Views(mongo), KeyRing(mongo)

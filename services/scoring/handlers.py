@@ -46,4 +46,5 @@ def entry_of(received: Received) -> Entry:
         partition=received.partition,
         offset=received.offset,
         data=data_of(recorded.event),
+        actor=recorded.trace.actor,
     )

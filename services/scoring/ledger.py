@@ -45,6 +45,8 @@ class Entry:
     partition: int
     offset: int
     data: JsonObject
+    actor: str | None = None
+    """Whose request it was."""
 
     @property
     def name(self) -> str:

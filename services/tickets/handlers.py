@@ -44,7 +44,7 @@ async def open(tickets: Tickets, command: OpenTicket, key: str | None, clock: Cl
     def decide(ticket: Ticket | None) -> Decision:
         return domain.open(ticket, ticket_id, command, at)
 
-    kept = await tickets.state_after(Step(ticket_id, decide, idempotency(key, command)))
+    kept = await tickets.left_by(Step(ticket_id, decide, idempotency(key, command)))
     return domain.open(None, ticket_id, command, kept.opened_at)[0]
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from services.tickets.domain.ticket import KEPT, Ticket, pack
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import rfc3339
@@ -22,6 +23,7 @@ def tickets(mongo: Mongo, kept: int = KEPT) -> Tickets:
         Ticket,
         archive=Archive(mongo, "tickets"),
         pack=partial(_pack, kept),
+        answers=Answers(mongo, "tickets", Ticket),
     )
 
 

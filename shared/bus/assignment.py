@@ -31,7 +31,7 @@ async def compared(
 
     Raises `Unavailable` or `KafkaError` while the broker does not say.
     """
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         stands = await committed(client, group)
         partitions = await Cluster(topics).partitions(client)
     known: dict[str, str] = {}
@@ -46,7 +46,7 @@ async def compared(
             f"known already; bring the old log back, or begin anew: drop the database and delete group {group}"
         )
     else:
-        async with AIOKafkaConsumer(bootstrap_servers=topics.bootstrap) as reader:
+        async with AIOKafkaConsumer(**topics.brokers.client) as reader:
             ends = await reader.end_offsets(list(assigned)) if assigned else {}
         beyond = [(tp, end) for tp, end in ends.items() if tp in stands and stands[tp].offset > end]
         difference = next(

@@ -82,7 +82,7 @@ class Consumer:
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._topics.bootstrap,
+            **self._topics.brokers.client,
             group_id=self._group_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -99,9 +99,7 @@ class Consumer:
             await consumer.start()
         except KafkaError as error:
             await consumer.stop()
-            raise Unavailable(
-                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
-            ) from error
+            raise self._topics.brokers.unreachable() from error
         self._consumer = consumer
         metrics.CONSUMER_STOPPED.labels(self._group).set(0)
         self._task = asyncio.create_task(self._run(consumer), name=f"consumer {self._group}")
@@ -225,6 +223,7 @@ class Consumer:
         """Compare the committed position with the log before anything is taken from it."""
         self._next = {}
         self._offsets.forget()
+        self._channel.outdate()
         while not self._stopping.is_set():
             try:
                 assignment = await compared(self._topics, self._group_id, self._names, assigned)

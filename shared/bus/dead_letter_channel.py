@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from aiokafka import ConsumerRecord
 
 from shared import metrics
 from shared.bus.allowance import Allowance
-from shared.bus.dead_letters import WAITS, DeadLetter
+from shared.bus.dead_letters import DeadLetter
+from shared.bus.parked import Parked
 from shared.bus.publisher import Publisher
 from shared.bus.topics import REPLAYS, Topics
 from shared.errors import Refused, Unavailable
 from shared.logs import logger
-
-PARKED_KEPT = 10_000
-"""Aggregates known to be parked: what waits behind one of them counts no more against the limit."""
 
 
 class DeadLetterChannel:
@@ -29,7 +26,7 @@ class DeadLetterChannel:
         self._publisher = publisher
         self._group = group
         self._allowance = allowance
-        self._parked: OrderedDict[str, None] = OrderedDict()
+        self._parked = Parked(topics, group)
 
     @property
     def left(self) -> int:
@@ -41,11 +38,17 @@ class DeadLetterChannel:
         """How long to wait (s) for more allowance before the same records are tried again."""
         return self._allowance.window / 4
 
+    def outdate(self) -> None:
+        """Others may have put aside what is read here from now on."""
+        self._parked.outdate()
+
     async def put_aside(self, records: Sequence[ConsumerRecord], letters: Sequence[DeadLetter | None]) -> int:
         """Put aside what may be put aside now; how many of the records, from the first, are done with that.
 
         Raises `Refused` when a letter itself cannot be kept: then nothing may go on.
         """
+        if any(letters):
+            await self._parked.recall()
         left, done, aside = self.left, 0, list[DeadLetter]()
         outcomes: list[bool] = []
         for record, letter in zip(records, letters, strict=True):
@@ -58,11 +61,8 @@ class DeadLetterChannel:
                     left -= 1
                     outcomes.append(False)
                 aside.append(letter)
-                if letter.aggregate is not None:
-                    self._parked[letter.aggregate] = None
+                self._parked.add(letter)
             done += 1
-        while len(self._parked) > PARKED_KEPT:
-            self._parked.popitem(last=False)
         self._allowance.take(outcomes, time.monotonic())
         await self._publish(aside)
         return done
@@ -71,7 +71,7 @@ class DeadLetterChannel:
         """Whether a letter uses up the allowance: not one that was sent back in vain, nor one behind a parked one."""
         if self._topics.short(record.topic) == REPLAYS.name:
             return False
-        return not (letter.reason == WAITS and letter.aggregate in self._parked)
+        return not self._parked.holds(letter)
 
     async def _publish(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:

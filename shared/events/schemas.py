@@ -93,6 +93,9 @@ def envelope_schema() -> JsonObject:
         "traceparent": {"description": "The W3C trace it belongs to."},
         "correlationid": {"description": "The request that began it."},
         "causationid": {"description": "The event that caused it."},
+        "actor": {
+            "description": "Whose request it was, by the name of their key. Services' own doings have none."
+        },
         "data": {"description": "The schema that `dataschema` names says what is in it."},
     }
     read = Head.model_json_schema(schema_generator=_Draft07)["properties"]

@@ -132,7 +132,7 @@ async def records(system: System, topic: str) -> list[tuple[bytes, bytes | None]
     found = []
     name = f"{system.addresses.topic_prefix}.{topic}"
     async with AIOKafkaConsumer(
-        bootstrap_servers=system.addresses.kafka_bootstrap,
+        **system.addresses.kafka.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
     ) as reader:

@@ -24,6 +24,7 @@ from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, decode, encode
@@ -144,7 +145,7 @@ class World:
 
     def _worker(self, number: int) -> LeadsFold:
         rules = compile_rules(self.book.rules)
-        return LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
+        return LeadsFold(Topics(Brokers("nowhere"), "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
 
     def put(self, fact: Recorded[Event]) -> None:
         self._append(fact.event.topic, home(fact.lead_id), fact.lead_id.encode(), encode(fact))

@@ -29,7 +29,8 @@ ODD = st.sampled_from(
 )  # fmt: skip
 FIELDS = st.sampled_from(
     ["specversion", "id", "type", "subject", "time", "recordedtime", "sequence", "aggregate", "data", "data.kind",
-     "data.attributes", "data.automated", "data.more", "traceparent", "correlationid", "causationid", "dataschema"]
+     "data.attributes", "data.automated", "data.more", "traceparent", "correlationid", "causationid",
+     "actor", "dataschema"]
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rul
 from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable
@@ -42,7 +43,7 @@ ids = count()
 
 
 def new(letters: int = 0) -> LeadsFold:
-    return LeadsFold(Topics("nowhere", "ascua"), RULES, letters, Decoder())
+    return LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, letters, Decoder())
 
 
 def record(event: Event, sequence: int | None = None) -> Any:
@@ -275,13 +276,13 @@ def promoted(heat: LeadsFold, records: Sequence[Any], now: datetime) -> list[Out
 def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: CompiledRules) -> None:
     records, now = traffic(7, 600), MONDAY + timedelta(days=10)
     book = Published(rules.rules, milliseconds(now))
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 0, Decoder(), book)
     outputs = played(heat, records, 50)
     assert heat.due(now - timedelta(milliseconds=1)) is None
 
     outputs = promoted(heat, records, now)
 
-    fresh = LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder())
+    fresh = LeadsFold(Topics(Brokers("nowhere"), "ascua"), rules, 0, Decoder())
     played(fresh, records, 50)
     assert heat.due(now) is None
     assert states(outputs).keys() == {lead.encode() for lead in LEADS}
@@ -298,12 +299,12 @@ def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rul
 def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() -> None:
     records, now = traffic(8, 600), MONDAY + timedelta(days=10)
     book = Published(LONGER.rules, milliseconds(now))
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 0, Decoder(), book)
     before = states(played(heat, records, 50))
     after = states(promoted(heat, records, now))
     half = {**before, **{key: after[key] for key in sorted(after)[: len(after) // 2]}}
 
-    restarted = LeadsFold(Topics("nowhere", "ascua"), LONGER, 0, Decoder(), book)
+    restarted = LeadsFold(Topics(Brokers("nowhere"), "ascua"), LONGER, 0, Decoder(), book)
     for key, value in half.items():
         restarted.restore(key, value)
     outputs = states(promoted(restarted, records, now))

@@ -17,6 +17,7 @@ from services.scoring.processor.fold import TIES, LeadsFold
 from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.members import Ties
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded
@@ -242,7 +243,7 @@ def test_replayed_from_the_ledger_a_merged_lead_is_what_the_stream_made_of_it() 
 
 
 def test_what_no_member_tells_is_put_aside_and_the_rest_is_taken_in() -> None:
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 9, Decoder())
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 9, Decoder())
     for key, value in (
         (b"ana/bea", b"\x01 no part"),
         (b"ana", None),

@@ -86,7 +86,7 @@ class Channel:
 @pytest.fixture(scope="module")
 async def topics(servers: Addresses) -> Topics:
     """One set of topics for all of these tests: each tells of leads of its own."""
-    topics = Topics(servers.kafka_bootstrap, drawn())
+    topics = Topics(servers.kafka, drawn())
     await Cluster(topics).apply()
     return topics
 
@@ -106,8 +106,7 @@ def ana() -> str:
 async def scoring(servers: Addresses, topics: Topics) -> AsyncIterator[httpx.AsyncClient]:
     application = app(
         Settings(
-            kafka_bootstrap=servers.kafka_bootstrap,
-            mongo_url=servers.mongo_url,
+            **servers.settings(),
             topic_prefix=topics.prefix,
             database_prefix=topics.prefix,
         )
@@ -392,7 +391,7 @@ async def test_a_lead_nobody_heard_of_and_a_wrong_cursor_are_said_to_be_so(
 async def process(servers: Addresses, topics: Topics) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {
         **os.environ,
-        "ASCUA_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+        **servers.kafka.environment(),
         "ASCUA_MONGO_URL": servers.mongo_url,
         "ASCUA_TOPIC_PREFIX": topics.prefix,
         "ASCUA_DATABASE_PREFIX": topics.prefix,

@@ -15,6 +15,7 @@ import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from bench.scoring.cluster import named_brokers
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import MappedFact
@@ -35,7 +36,7 @@ class Partition:
         self.committing: asyncio.Task[None] | None = None
         self.topics = topics
         self.producer = AIOKafkaProducer(
-            bootstrap_servers=topics.bootstrap,
+            **topics.brokers.client,
             transactional_id=f"{topics.prefix}.bare-{number}",
             max_batch_size=512 * 1024,
         )
@@ -91,14 +92,14 @@ class Partition:
         return future
 
 
-async def main(bootstrap: str, prefix: str, events: str) -> None:
-    topics, watch = Topics(bootstrap, prefix), Stopwatch(int(events))
+async def main(prefix: str, events: str) -> None:
+    topics, watch = Topics(named_brokers(), prefix), Stopwatch(int(events))
     partitions = [Partition(number, topics) for number in range(PARTITIONS)]
     await asyncio.gather(*(each.producer.start() for each in partitions))
     consumer = AIOKafkaConsumer(
         topics.name("signals"),
         topics.name("followup"),
-        bootstrap_servers=bootstrap,
+        **topics.brokers.client,
         group_id=f"{prefix}.bare",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

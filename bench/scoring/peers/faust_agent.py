@@ -13,16 +13,19 @@ from typing import Any
 import faust
 import uvloop
 
+from bench.scoring.cluster import named_brokers
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
 from services.scoring.processor.lead import ScoredLead
 from shared.bus.topics import PARTITIONS
 
 
-async def main(bootstrap: str, prefix: str, events: str) -> None:
+async def main(prefix: str, events: str) -> None:
+    brokers = named_brokers()
     watch, finished = Stopwatch(int(events)), asyncio.Event()
     app = faust.App(
         f"{prefix}.faust",
-        broker=f"kafka://{bootstrap}",
+        broker=f"kafka://{brokers.bootstrap}",
+        broker_credentials=faust.SASLCredentials(username=brokers.user, password=brokers.password),
         autodiscover=False,
         web_enabled=False,
         store="memory://",

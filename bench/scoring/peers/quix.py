@@ -8,11 +8,13 @@ its checkpoint.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from typing import Any
 
 from quixstreams import Application
+from quixstreams.kafka import ConnectionConfig
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
 from services.scoring.processor.lead import ScoredLead
@@ -22,11 +24,17 @@ class Crossing(bytes):
     """A record that goes to `ascua.scoring`."""
 
 
-def main(bootstrap: str, prefix: str, events: str, quiet: str = "") -> None:
+def main(prefix: str, events: str, quiet: str = "") -> None:
     watch = Stopwatch(int(events))
     with tempfile.TemporaryDirectory() as state:
         app = Application(
-            broker_address=bootstrap,
+            broker_address=ConnectionConfig(
+                bootstrap_servers=os.environ["ASCUA_KAFKA_BOOTSTRAP"],
+                security_protocol=os.environ["ASCUA_KAFKA_SECURITY_PROTOCOL"],
+                sasl_mechanism=os.environ["ASCUA_KAFKA_SASL_MECHANISM"],
+                sasl_username=os.environ["ASCUA_KAFKA_USER"],
+                sasl_password=os.environ["ASCUA_KAFKA_PASSWORD"],
+            ),
             consumer_group=f"{prefix}.quix",
             processing_guarantee="exactly-once",
             commit_interval=COMMIT_SECONDS,

@@ -19,7 +19,8 @@ _ENVELOPE: Final = re.compile(
     rb'(?P<schema>","datacontenttype":"%(text)b*","dataschema":"%(text)b*","partitionkey":")(?P=lead)'
     rb'","recordedtime":"(?P<recorded>%(time)b)"'
     rb'(?:,"sequence":(?P<sequence>[1-9][0-9]{0,14}),"aggregate":"(?P<aggregate>[a-z]+:[A-Za-z0-9_-]{1,64})")?'
-    rb'(?P<trace>%(trace)b),"data":(?=\{)' % {b"text": _TEXT, b"time": _TIME, b"trace": _TRACE}
+    rb'(?P<trace>%(trace)b(?:,"actor":"(?P<actor>[A-Za-z0-9_-]{1,64})")?),"data":(?=\{)'
+    % {b"text": _TEXT, b"time": _TIME, b"trace": _TRACE}
 ).match
 _VALUES: Final = re.compile(rb'(?<=":")[^"]*(?=")').finditer
 
@@ -35,6 +36,7 @@ class Form:
         "aggregate_at",
         "aggregate_to",
         "data_at",
+        "has_actor",
         "id_to",
         "lead_at",
         "lead_to",
@@ -63,6 +65,8 @@ class Form:
         """-1 where it has none."""
         self.aggregate_at, self.aggregate_to = found.span("aggregate")
         self.trace_at, self.data_at = found.start("trace"), found.end()
+        self.has_actor = found["actor"] is not None
+        """Whether the last value of its trace names who asked for it."""
         spans = [each.span() for each in _VALUES(found["trace"])]
         self.trace_values = [(self.trace_at + at, self.trace_at + to) for at, to in spans]
         ends = [self.trace_at, *(at for span in self.trace_values for at in span), self.data_at]

@@ -28,6 +28,7 @@ from faust.app import App
 from faust.transport.drivers import aiokafka as driver
 
 from services.scoring.processor.protocols import Record
+from shared.bus.brokers import Brokers
 from shared.errors import Refused
 from shared.logs import logger
 from shared.tasks import ended
@@ -142,7 +143,7 @@ class Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
         return AIOKafkaConsumer(
-            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            **transport.brokers.client,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             # Faust's own choice spreads the partitions of a number over several workers.
@@ -159,7 +160,6 @@ class Thread(driver.AIOKafkaConsumerThread):
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
-            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
 
 
@@ -319,9 +319,10 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
-    def __init__(self, url: Any, app: Any, folding: Folding) -> None:
+    def __init__(self, url: Any, app: Any, folding: Folding, brokers: Brokers) -> None:
         super().__init__(url, app)
         self.folding = folding
+        self.brokers = brokers
 
 
 def numbers_of(assigned: frozenset[TopicPartition]) -> list[int]:

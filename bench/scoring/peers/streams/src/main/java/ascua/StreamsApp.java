@@ -294,14 +294,26 @@ public final class StreamsApp {
         }
     }
 
+    /** The broker that the environment names, as it names it to every program of the house. */
+    private static void askedFor(Properties config) {
+        Map<String, String> told = System.getenv();
+        config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, told.get("ASCUA_KAFKA_BOOTSTRAP"));
+        config.put("security.protocol", told.getOrDefault("ASCUA_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"));
+        if (told.getOrDefault("ASCUA_KAFKA_USER", "").isEmpty())
+            return;
+        config.put("sasl.mechanism", told.get("ASCUA_KAFKA_SASL_MECHANISM"));
+        config.put("sasl.jaas.config", "org.apache.kafka.common.security.plain.PlainLoginModule required username=\""
+            + told.get("ASCUA_KAFKA_USER") + "\" password=\"" + told.get("ASCUA_KAFKA_PASSWORD") + "\";");
+    }
+
     public static void main(String[] args) throws Exception {
-        String bootstrap = args[0], prefix = args[1];
-        watch = new Watch(Long.parseLong(args[2]));
-        boolean isStock = args[3].equals("stock");
-        Path home = Path.of(args[4]);
+        String prefix = args[0];
+        watch = new Watch(Long.parseLong(args[1]));
+        boolean isStock = args[2].equals("stock");
+        Path home = Path.of(args[3]);
         Properties config = new Properties();
-        config.put(StreamsConfig.APPLICATION_ID_CONFIG, prefix + ".streams-" + args[3]);
-        config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
+        config.put(StreamsConfig.APPLICATION_ID_CONFIG, prefix + ".streams-" + args[2]);
+        askedFor(config);
         config.put(StreamsConfig.STATE_DIR_CONFIG, home.toString());
         config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 500);
