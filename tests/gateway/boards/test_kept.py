@@ -46,6 +46,16 @@ def asked_of(kept: KeptBoard, version: str, *looks: Look) -> KeptBoard:
     return kept
 
 
+def summed(kept: KeptBoard, at: datetime, rng: Random) -> None:
+    """Sum beforehand what is seen around an instant, unless it is."""
+    now = milliseconds(at)
+    if kept.window(now, 0) is None:
+        window = kept.open_window(now - rng.choice([0, 1, 3_600_000]), now + rng.choice([1, 2, 90_000_000]))
+        for figure in kept.figures:
+            kept.fill(window, figure)
+    assert kept.window(now, 0) is not None
+
+
 instants = st.integers(-2_000_000, 9_000_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
 choices = st.builds(
     Choice,
@@ -66,6 +76,9 @@ def same(
     look, before = Look(period, at, hours), Look(period.before, min(at, period.start), hours)
     by = rng.choice(list(By))
     asked_of(kept, version, look, before)
+    for each in (look, before):
+        if rng.random() < 0.5:
+            summed(kept, each.at, rng)
 
     assert kept.board(look, before, choice, by, is_timed=is_timed) == discipline.board(
         trails, look, before, choice, by
