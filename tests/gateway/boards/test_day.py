@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.boards.day.plan import Why, end_of_day, plan
+from services.gateway.boards.day.query import DayPage
+from services.gateway.pages.rendering import renderer
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep
@@ -133,3 +135,23 @@ def test_the_language_is_the_one_asked_for_or_the_first_we_have(
     asked: str | None, accepted: str, language: Language
 ) -> None:
     assert catalogue.language_of(asked, accepted) is language
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "says", "leads_to"),
+    [
+        (1, None, "2 to do, 1 late", []),
+        (1, "next", "1 to 2 to do, more follow; 1 of these late", ["/day?rep=eva&amp;cursor=next"]),
+        (101, "next", "101 to 102 to do, more", ["/day?rep=eva", "/day?rep=eva&amp;cursor=next"]),
+        (101, None, "101 to 102 to do, the last", ["/day?rep=eva"]),
+    ],
+)
+def test_a_part_of_a_day_says_which_it_is_and_leads_to_the_others(
+    first: int, more: str | None, says: str, leads_to: list[str]
+) -> None:
+    page = DayPage(plan([lead("a", -1), lead("b", 2)], NOON), first, more)
+    words = {"rep": "eva", "place": ZoneInfo("UTC"), "day": page.day, "page": page, "asked": {"rep": "eva"}}
+    text = renderer(lambda: NOON)("_day.html", language=Language.EN, **words).text()
+
+    assert says in text
+    assert re.findall(r'href="(/day[^"]*)"', text) == leads_to
