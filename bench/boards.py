@@ -205,10 +205,10 @@ def arranged(found: Mapping[str, Row]) -> list[Row]:
         for load in LOADS:
             names = {cut: [_name(page, load, size, cut) for size in sizes] for cut in ("p50", "p99")}
             rows += [found[name] for cut in names.values() for name in cut if name in found]
-            few, *_, many = [found[name].value for name in names["p99"] if name in found] or [0.0, 0.0]
-            if few and len(sizes) > 1:
+            cuts = [found[name].value for name in names["p99"] if name in found]
+            if len(cuts) == len(sizes) > 1:
                 times = f"{page}, {LOADS[load]}, {sizes[-1]:,} leads, p99 over that of {sizes[0]:,}"
-                rows.append(row("boards", times, "times", [round(many / few, 2)], TIMES_GOAL))
+                rows.append(row("boards", times, "times", [round(cuts[-1] / cuts[0], 2)], TIMES_GOAL))
     return rows
 
 
