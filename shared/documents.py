@@ -17,6 +17,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter
@@ -145,11 +146,13 @@ class Documents(Generic[T]):
                 ids.append(doc["_id"])
                 await pace()
         for portion in (ids[at : at + size] for at in range(0, len(ids), size)):
-            docs: list[Document] = []
+            finds = (
+                self.collection.find({"_id": {"$in": some}}, {"state": 1}).to_list(None)
+                for some in named(portion)
+            )
             with reaching():
-                for some in named(portion):
-                    docs += await self.collection.find({"_id": {"$in": some}}, {"state": 1}).to_list(None)
-            yield await asyncio.to_thread(self._states, docs)
+                found = await asyncio.gather(*finds)
+            yield await asyncio.to_thread(self._states, list(chain.from_iterable(found)))
 
     def _states(self, docs: Sequence[Document]) -> list[T]:
         return [self._adapter.validate_python(doc["state"]) for doc in docs]

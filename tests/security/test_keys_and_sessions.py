@@ -175,7 +175,7 @@ async def test_behind_tls_the_cookie_never_goes_in_the_clear(
 ) -> None:
     """However one comes in, and when one leaves; where there is no TLS a browser would keep no such cookie."""
     ring, door = KeyRing(mongo), FastAPI()
-    door.include_router(enter.router(ring, renderer(utc_now), public_url))
+    door.include_router(enter.router(ring, renderer(utc_now, []), public_url))
     key = await ring.create("marta", Role.REP)
     code = await ring.link(key, timedelta(minutes=1))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url=public_url) as visitor:

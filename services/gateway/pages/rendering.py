@@ -43,7 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-Render = Callable[..., HTMLResponse]
+Render = Callable[..., "Unrendered"]
 
 
 def _language(request: Request, lang: str | None = None) -> Language:
@@ -94,23 +94,23 @@ def renderer(clock: Clock, pages: Sequence[Page]) -> Render:
 
     def render(
         template: str, status: HTTPStatus = HTTPStatus.OK, language: Language = Language.EN, **context: Any
-    ) -> HTMLResponse:
+    ) -> Unrendered:
         say = catalogue.sayer(language, *words)
         page = environment.get_template(template)
-        return _Unrendered(partial(page.render, now=clock(), say=say, lang=language, **context), status)
+        return Unrendered(partial(page.render, now=clock(), say=say, lang=language, **context), status)
 
     return render
 
 
-class _Unrendered(HTMLResponse):
+class Unrendered(HTMLResponse):
     """A page whose text is made in a thread, since a long one would hold the loop; `page_route` does it."""
 
     def __init__(self, text: Callable[[], str], status: HTTPStatus) -> None:
         super().__init__(status_code=status)
-        self._text = text
+        self.text = text
 
     async def rendered(self) -> HTMLResponse:
-        return HTMLResponse(await asyncio.to_thread(self._text), self.status_code)
+        return HTMLResponse(await asyncio.to_thread(self.text), self.status_code)
 
 
 def page_route(render: Render) -> type[APIRoute]:
@@ -127,7 +127,7 @@ def page_route(render: Render) -> type[APIRoute]:
                     if "text/html" not in request.headers.get("accept", "") and not _is_fragment(request):
                         raise
                     response = _problem(render, request, error)
-                if isinstance(response, _Unrendered):
+                if isinstance(response, Unrendered):
                     response = await response.rendered()
                 response.headers.update(HEADERS)
                 return response

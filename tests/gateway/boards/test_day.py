@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.boards.day.mount import DAY
 from services.gateway.boards.day.plan import Why, end_of_day, plan
+from services.gateway.boards.day.query import DayPage
+from services.gateway.pages.rendering import renderer
+from services.gateway.quick_log import Language
 from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep
 from shared.events.followup import ActivityKind
 from shared.events.leads import Money
@@ -103,3 +108,23 @@ def test_a_day_ends_at_midnight_on_the_wall_also_when_the_clocks_change() -> Non
     assert end_of_day(datetime(2026, 10, 25, 23, 30, tzinfo=UTC), madrid) == datetime(
         2026, 10, 26, 23, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "says", "leads_to"),
+    [
+        (1, None, "2 to do, 1 late", []),
+        (1, "next", "1 to 2 to do, more follow; 1 of these late", ["/day?rep=eva&amp;cursor=next"]),
+        (101, "next", "101 to 102 to do, more", ["/day?rep=eva", "/day?rep=eva&amp;cursor=next"]),
+        (101, None, "101 to 102 to do, the last", ["/day?rep=eva"]),
+    ],
+)
+def test_a_part_of_a_day_says_which_it_is_and_leads_to_the_others(
+    first: int, more: str | None, says: str, leads_to: list[str]
+) -> None:
+    page = DayPage(plan([lead("a", -1), lead("b", 2)], NOON), first, more)
+    said = {"rep": "eva", "place": ZoneInfo("UTC"), "day": page.day, "page": page, "asked": {"rep": "eva"}}
+    text = renderer(lambda: NOON, [DAY.page])("day/_day.html", language=Language.EN, **said).text()
+
+    assert says in text
+    assert re.findall(r'href="(/day[^"]*)"', text) == leads_to

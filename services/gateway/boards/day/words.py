@@ -13,6 +13,16 @@ WORDS: Final[Words] = {
     "day_of": ("{rep}'s day", "El día de {rep}"),
     "day_left": ("{count} to do, {late} late", "{count} por hacer, {late} con retraso"),
     "day_one_left": ("1 to do, {late} late", "1 por hacer, {late} con retraso"),
+    "day_part": (
+        "{first} to {last} to do, more follow; {late} of these late",
+        "{first} a {last} por hacer, y siguen más; {late} de estos con retraso",
+    ),
+    "day_last_part": (
+        "{first} to {last} to do, the last; {late} of these late",
+        "{first} a {last} por hacer, los últimos; {late} de estos con retraso",
+    ),
+    "day_first_part": ("back to the first", "volver a los primeros"),
+    "day_more": ("The next steps", "Los pasos siguientes"),
     "day_now_why": ("The worthiest first, with the reason.", "Lo que más vale primero, con el motivo."),
     "day_later": ("Later today", "Más tarde"),
     "day_later_why": ("These have their time.", "Estos tienen su hora."),

@@ -7,7 +7,7 @@ around it. Times are milliseconds since 1970. A test holds both to each other at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
@@ -285,9 +285,14 @@ def _reps(trail: Trail, contacts: Sequence[tuple[int, Contact]]) -> Line[str | N
     return line
 
 
-def _within(line: Line[T], since: int, until: int) -> Iterable[tuple[int, int, T]]:
+def _within(line: Line[T], since: int, until: int) -> Sequence[tuple[int, int, T]]:
     """The pieces of a line between two instants."""
-    ends = [*(at for at, _ in line[1:]), FOREVER]
-    for (at, value), end in zip(line, ends, strict=True):
-        if (start := max(at, since)) < (stop := min(end, until)):
-            yield start, stop, value
+    if len(line) == 1:
+        return [(since, until, line[0][1])] if since < until else []
+    found, end = [], FOREVER
+    for at, value in reversed(line):
+        start, stop = (at if at > since else since), (end if end < until else until)
+        if start < stop:
+            found.append((start, stop, value))
+        end = at
+    return found[::-1]
