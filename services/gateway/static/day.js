@@ -190,7 +190,7 @@ form.addEventListener("submit", async (event) => {
   done.add(step);
   clear();
   dialog.close();
-  document.querySelector("#news").textContent = says(isMove ? "moved" : "logged", name);
+  document.querySelector("#logged").textContent = says(isMove ? "moved" : "logged", name);
   go(following);
 });
 
