@@ -25,6 +25,8 @@ class Prompt(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _has_more = False
+    """Whether more of a request's body is to come, whether or not it was answered before."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -44,6 +46,14 @@ class Prompt(HttpToolsProtocol):
                 f"the head of a request may have {HEAD_BYTES} bytes",
             )
 
+    def on_headers_complete(self) -> None:
+        self._has_more = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._has_more = False
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)
@@ -52,7 +62,7 @@ class Prompt(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _is_between_requests(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        return not self._has_more and (self.cycle is None or self.cycle.response_complete)
 
     def _forget(self) -> None:
         self._head_bytes = 0

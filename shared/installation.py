@@ -42,9 +42,9 @@ FOLDED: Final = ("leads", "followup", "tickets", "signals")
 """The topics whose facts make heat."""
 
 LEADS: Final = ConsumerGroup("leads", "leads", ("leads",))
-FOLLOWUP: Final = ConsumerGroup("followup", "followup", ("leads", "tickets", "signals"), gather=0.1)
+FOLLOWUP: Final = ConsumerGroup("followup", "followup", ("leads", "tickets", "signals"), gather=0.05)
 SCORING: Final = ConsumerGroup("scoring", "scoring", FOLDED)
-LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"), gather=0.25)
+LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"), gather=0.1)
 VIEWS: Final = ConsumerGroup("gateway", "gateway", ("leads", "followup", "tickets", "heat"), gather=0.05)
 TRAILS: Final = ConsumerGroup("gateway-trails", "gateway", ("leads", "followup", "scoring"), gather=0.1)
 """Apart from the views, so that either can be built anew without the other."""

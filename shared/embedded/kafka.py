@@ -60,10 +60,10 @@ _PROPERTIES = {
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "broker.session.timeout.ms": "1500",
-    "broker.heartbeat.interval.ms": "500",
+    "broker.heartbeat.interval.ms": "300",
     # Quiet at rest: threads for a few clients, and no record that only says that nothing happened.
     "num.network.threads": "2",
-    "num.io.threads": "3",
+    "num.io.threads": "4",
     "metadata.max.idle.interval.ms": "0",
     # Positions outlive a year of not being started.
     "offsets.retention.minutes": str(366 * 24 * 60),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from services.gateway.access.keys import KeyRing, Role
+from shared.clock import utc_now
+from shared.events.base import rfc3339
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.names import drawn
@@ -25,6 +27,9 @@ async def channel(system: System) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+YESTERDAY = utc_now().replace(microsecond=0) - timedelta(days=1)
+
+
 @pytest.mark.parametrize(
     ("form", "kept", "named"),
     [
@@ -38,7 +43,7 @@ async def channel(system: System) -> AsyncIterator[httpx.AsyncClient]:
         ({"campaign": "Otoño 2026 | ES"}, {"campaign": "otono_2026_es"}, []),
         ({"profile": {"name": "\u200b"}}, {"profile": None}, []),
         ({"profile": {"name": "Pat", "email": "pat@@x"}}, {"profile": {"name": "Pat"}}, ["profile.email"]),
-        ({"at": 1764345600000}, {"captured_at": "2025-11-28T16:00:00.000Z"}, []),
+        ({"at": int(1_000 * YESTERDAY.timestamp())}, {"captured_at": rfc3339(YESTERDAY)}, []),
         ({"at": 20261128}, {}, ["at"]),
     ],
 )

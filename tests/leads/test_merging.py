@@ -291,7 +291,9 @@ def test_what_concerns_the_person_is_told_only_with_a_basis_and_gone_when_it_is_
     lead, _ = domain.qualify(lead, about_both, NOON)  # the basis stays until it is withdrawn
 
     lead, (fact,) = domain.withdraw(lead, WithdrawConsent(), NOON + timedelta(days=1))
-    assert fact == LeadQualified(lead_id="ana", at=NOON + timedelta(days=1), attributes={"segment": "target"})
+    assert fact == LeadQualified(
+        lead_id="ana", at=NOON + timedelta(days=1), attributes={"segment": "target"}, segment="target"
+    )
     assert (lead.person, lead.consent) == ({}, None)
     assert domain.withdraw(lead, WithdrawConsent(), NOON) == (lead, [])
     with pytest.raises(Refused, match="authority concern the person"):

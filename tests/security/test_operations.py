@@ -29,7 +29,7 @@ from shared.web import web_app
 from tests.conftest import System
 from tests.waiting import until
 
-STRANGE = ("get", "BREW", "X" * 200, *(f"M{number}" for number in range(50)))
+STRANGE = ("get", "PROPFIND", "BREW", "X" * 200, *(f"M{number}" for number in range(50)))
 PATHS = ("/", "/v1/leads/no-such", "/%2e%2e/etc", "/a\u0301", "/v1/" + "x" * 2_000, "/static/no", "/metrics/")
 LONGEST = 80
 CLOSED = {
