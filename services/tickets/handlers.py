@@ -9,6 +9,9 @@ from services.tickets import store
 from services.tickets.domain import ticket as domain
 from services.tickets.domain.ticket import Decision, Ticket
 from services.tickets.store import Tickets
+from shared.applied_once import (
+    idempotency,
+)
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import (
     Command,
@@ -20,9 +23,6 @@ from shared.commands.tickets import (
 )
 from shared.documents import Step
 from shared.errors import NotFound
-from shared.guards import (
-    idempotency,
-)
 from shared.ids import (
     derived_id,
 )

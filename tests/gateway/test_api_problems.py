@@ -11,7 +11,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.clock import new_id, utc_now
 from shared.events.base import rfc3339
 from shared.mongo import Mongo
@@ -307,7 +312,7 @@ async def test_what_is_sent_again_is_answered_as_the_first_time(
 
     async def is_heard_of() -> bool:
         answer = await gateway.get(f"/v1/leads/{lead}")
-        return answer.is_success and answer.json()["next_step"] is not None
+        return answer.is_success and answer.json().get("next_step") is not None
 
     await until(is_heard_of)
     keyed = [(path, body, {"Idempotency-Key": new_id()}) for path, body in sent]

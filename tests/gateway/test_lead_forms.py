@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import KeyRing
+from services.gateway.access.roles import Role
 from shared.clock import utc_now
 from shared.events.base import rfc3339
 from shared.mongo import Mongo
