@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.gateway.access.acting import acting
 from services.gateway.access.visits import current_visit
-from shared.clock import utc_now
+from shared.clock import in_utc, utc_now
 from shared.commands.followup import (
     Worked,
     WorkedSpans,
@@ -25,7 +25,8 @@ from shared.commands.history import (
 from shared.commands.leads import (
     Profile,
 )
-from shared.errors import AscuaError, NotFound, TooMany, Unavailable, Unknown
+from shared.errors import AscuaError, NotFound, Refused, TooMany, Unavailable, Unknown
+from shared.events.base import rfc3339
 from shared.inner import inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
@@ -159,6 +160,14 @@ class Upstreams:
         except AscuaError as error:
             return {"error": error.sentence}
         return answer
+
+
+def instant(at: datetime | None) -> str | None:
+    """An instant as a service is asked for it. Raises `Refused("time-out-of-range")`."""
+    try:
+        return None if at is None else rfc3339(in_utc(at))
+    except ValueError as error:
+        raise Refused("time-out-of-range", str(error)) from None
 
 
 class _Ids(BaseModel):

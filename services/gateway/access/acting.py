@@ -11,10 +11,11 @@ from services.gateway.access.keys import Role
 from services.gateway.access.limits import Visit
 from shared.commands.base import Command
 from shared.commands.followup import LogActivities, LogActivity, PlanStep
+from shared.commands.tickets import TicketCommand
 from shared.errors import Forbidden, Refused
 
 B = TypeVar("B", bound=BaseModel)
-Acted = LogActivity | PlanStep
+Acted = LogActivity | PlanStep | TicketCommand
 """Commands whose `rep` is who does it; of others it is to whom it is done."""
 
 

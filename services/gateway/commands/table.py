@@ -25,7 +25,21 @@ from shared.commands.leads import (
     WinLead,
     WithdrawConsent,
 )
-from shared.commands.tickets import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    AnswerTicket,
+    AssignTicket,
+    ClassifyTicket,
+    CloseTicket,
+    EscalateTicket,
+    LinkTicket,
+    MergeTickets,
+    PublishPolicies,
+    ReopenTicket,
+    ReplyTicket,
+    ResolveTicket,
+    SplitTicket,
+    WaitTicket,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +116,75 @@ ROUTES: Final = (
         "plan", f"{_LEAD}/next-step", "followup", PlanStep, "Say what is done next, and when", needs_lead=True
     ),
     _command("assign", f"{_LEAD}/owner", "followup", AssignLead, "Hand a lead to a rep", needs_lead=True),
+    _command("reply", f"{_TICKET}/replies", "tickets", ReplyTicket, "Reply to a ticket, or leave a note"),
     _command(
-        "open_ticket",
-        "/tickets",
+        "answer",
+        f"{_TICKET}/answers",
         "tickets",
-        OpenTicket,
-        "Open a ticket",
+        AnswerTicket,
+        "Bring what the customer wrote",
         scope=_CAPTURE,
-        status=201,
-        needs_lead=True,
+        description="It reopens a ticket that was resolved lately; of one resolved long ago it opens another that "
+        "follows it. Says where it stands, and nothing else.",
     ),
-    _command("reply", f"{_TICKET}/replies", "tickets", ReplyTicket, "Reply to a ticket"),
+    _command("assign_ticket", f"{_TICKET}/assignee", "tickets", AssignTicket, "Hand a ticket to an agent"),
+    _command("wait", f"{_TICKET}/turn", "tickets", WaitTicket, "Say whose turn it is"),
+    _command(
+        "classify",
+        f"{_TICKET}/classification",
+        "tickets",
+        ClassifyTicket,
+        "Say anew what a ticket is: priority, category, queue, tier",
+    ),
+    _command("escalate", f"{_TICKET}/escalation", "tickets", EscalateTicket, "Let somebody above hear of it"),
     _command("resolve", f"{_TICKET}/resolution", "tickets", ResolveTicket, "Resolve a ticket"),
+    _command(
+        "reopen", f"{_TICKET}/reopening", "tickets", ReopenTicket, "Reopen a ticket that was not solved"
+    ),
+    _command("close", f"{_TICKET}/closing", "tickets", CloseTicket, "Put a resolved ticket away"),
+    _command("link", f"{_TICKET}/problem", "tickets", LinkTicket, "Say to which problem a ticket belongs"),
+    _command(
+        "merge_tickets",
+        f"{_TICKET}/merge",
+        "tickets",
+        MergeTickets,
+        "Let another ticket of the same lead go on in this one",
+    ),
+    _command(
+        "split_ticket",
+        f"{_TICKET}/split",
+        "tickets",
+        SplitTicket,
+        "Make part of a ticket a ticket of its own",
+        status=201,
+        description="Answers with the new one.",
+    ),
+    PassedOn(
+        "policies", "GET", "/sla", "tickets", _READ, "sla", "The policies in force, as they were written"
+    ),
+    PassedOn(
+        "preview_policies",
+        "POST",
+        "/sla/preview",
+        "tickets",
+        _OPERATE,
+        "sla",
+        "What publishing policies would change now",
+        PublishPolicies,
+    ),
+    PassedOn(
+        "publish_policies",
+        "POST",
+        "/sla",
+        "tickets",
+        _OPERATE,
+        "sla",
+        "Put policies in force",
+        PublishPolicies,
+        description="Open clocks are reckoned anew from the history of their tickets; those that have ended stay as "
+        "they were, unless `closed_too`.",
+    ),
+    PassedOn("ticket", "GET", _TICKET, "tickets", _READ, "reads", "Everything about a ticket"),
     PassedOn(
         "in_force",
         "GET",
