@@ -34,7 +34,7 @@ def import_file(
         str | None,
         typer.Option(
             metavar="MAP.yaml",
-            help="What its columns mean; shipped are `hubspot`, `salesforce`, `pipedrive` and `bpi12`.",
+            help="What its columns mean; shipped are `hubspot`, `salesforce`, `pipedrive`, `servicenow` and `bpi12`.",
         ),
     ] = None,
     guess: Annotated[

@@ -20,6 +20,7 @@ from cli.imports.ordering import MAX_ROWS, by_lead, once_each, pieces
 from cli.imports.persons import People
 from cli.imports.progress import Progress, Watch
 from cli.imports.readers import Source
+from cli.imports.requests import Requests
 from cli.imports.rows import Understood, understand
 
 QUIET: Final = 1.0
@@ -80,8 +81,10 @@ class Reading:
     def __init__(self, source: Source, mapping: Mapping) -> None:
         self._source, self._mapping = source, mapping
         self._people = People(mapping, source.header) if mapping.leads is not None else None
-        self.about_file = list(self._people.absent) if self._people else []
-        self.left_out = self._people.warnings if self._people else Counter[str]()
+        requests = Requests(mapping, source.header) if mapping.tickets is not None else None
+        self._table = self._people or requests
+        self.about_file = list(self._table.absent) if self._table else []
+        self.left_out = self._table.warnings if self._table else Counter[str]()
         if mapping.decimal is None and (sign := _sign(source, mapping)) is not None:
             self._mapping = mapping.model_copy(update={"decimal": sign})
             if sign == ",":
@@ -92,7 +95,7 @@ class Reading:
     def understood(self) -> Iterator[Understood]:
         """In the order of the file."""
         raws = self._source.rows(self._mapping)
-        return self._people.understand(raws) if self._people else understand(raws, self._mapping)
+        return self._table.understand(raws) if self._table else understand(raws, self._mapping)
 
     def rows(self) -> Iterator[Understood]:
         rows = by_lead(self.understood())

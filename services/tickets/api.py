@@ -14,6 +14,7 @@ from services.tickets.handlers import Answered, Messages
 from services.tickets.publications import Effect
 from services.tickets.store import PolicyBook, Tickets
 from shared.clock import Clock
+from shared.commands.history import HistoryRows, RowOutcomes
 from shared.commands.tickets import (
     AnswerTicket,
     AssignTicket,
@@ -152,6 +153,10 @@ def router(tickets: Tickets, book: PolicyBook, clock: Clock) -> APIRouter:
     @api.post("/sla")
     async def publish(command: PublishPolicies) -> Effect:
         return await publications.publish(tickets, book, command, clock)
+
+    @api.post("/history", summary="Rows of an import")
+    async def history(piece: HistoryRows) -> RowOutcomes:
+        return await handlers.take_rows(tickets, book, piece, clock)
 
     @api.post("/words", summary="What was said in tickets at these instants")
     async def words(asked: Asked) -> list[str | None]:

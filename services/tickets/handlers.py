@@ -10,6 +10,7 @@ from typing import Any, Final
 from services.tickets import store
 from services.tickets.domain import decisions, relations
 from services.tickets.domain.decisions import TICKET_MERGED, TICKET_OVER
+from services.tickets.domain.imported import bring_in
 from services.tickets.domain.moments import Status
 from services.tickets.domain.sla import promises
 from services.tickets.domain.terms import Terms
@@ -19,6 +20,7 @@ from shared.clock import Clock, clamp, new_id
 from shared.commands.base import (
     Command,
 )
+from shared.commands.history import HistoryRow, HistoryRows, RowOutcomes, TicketRow
 from shared.commands.tickets import (
     AnswerTicket,
     AssignTicket,
@@ -43,6 +45,7 @@ from shared.guards import (
     Key,
     idempotency,
 )
+from shared.history import take_history
 from shared.ids import (
     derived_id,
 )
@@ -163,6 +166,24 @@ async def words(tickets: Tickets, asked: Sequence[tuple[str, datetime]]) -> list
     return await store.words(tickets, asked)
 
 
+async def take_rows(tickets: Tickets, book: PolicyBook, piece: HistoryRows, clock: Clock) -> RowOutcomes:
+    """Take the rows of an import that are about tickets."""
+    now = clock()
+
+    def decide(row: HistoryRow) -> Callable[[Ticket | None], Decision]:
+        what = row.what
+        if not isinstance(what, TicketRow):
+            raise Refused("not-for-tickets", f"tickets does not take {what.action}")
+        at = clamp(row.at, now)
+        return _under_policies(lambda ticket, _: bring_in(ticket, row.lead_id, what, at), at, now, book)
+
+    return await take_history(tickets, piece, decide, book.look, _ticket_of)
+
+
+def _ticket_of(row: HistoryRow) -> str:
+    return row.what.ticket_id if isinstance(row.what, TicketRow) else row.lead_id
+
+
 def timers(tickets: Tickets, book: PolicyBook, clock: Clock) -> DocumentTimers[Ticket]:
     """Tells of deadlines that come near or are missed, and closes what was resolved long enough ago."""
 
@@ -244,7 +265,9 @@ def _under_policies(
     def decided(state: Ticket | None) -> Decision:
         policies = book.now  # after the look that follows the loading of the document
         ticket, facts = decide(state, policies.terms)
-        ticket, more = promises.kept(ticket, policies, max(at, now), is_history=now - at > HISTORY_AFTER)
+        is_history = now - at > HISTORY_AFTER
+        # Of history it is reckoned as of then: the years since would be walked through for every row.
+        ticket, more = promises.kept(ticket, policies, at if is_history else max(at, now), is_history)
         return ticket, [*facts, *more]
 
     return decided

@@ -24,9 +24,10 @@ from shared.commands.leads import (
 )
 from shared.events.base import LeadId, Slug
 from shared.events.followup import ActivityKind, ActivityResult
-from shared.events.leads import Money
+from shared.events.leads import Channel, Money
 from shared.events.signals import SignalKind
-from shared.fields import Body, Time, Words
+from shared.events.tickets import Priority, TicketCategory
+from shared.fields import Body, Line, Time, Words
 
 
 class HistoryRow(BaseModel):
@@ -38,7 +39,7 @@ class HistoryRow(BaseModel):
     lead_id: LeadId
     at: Time
     what: Annotated[
-        Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person,
+        Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person | TicketRow,
         Field(discriminator="action"),
     ]
 
@@ -71,6 +72,28 @@ class Signal(Body):
     action: Literal["signal"] = "signal"
     kind: SignalKind
     attributes: Words = Field(default_factory=dict)
+
+
+class TicketRow(Body):
+    """A ticket as a help desk's log has it: that somebody wrote in it, or how it stands from then on.
+
+    The ticket's lead is the row's. What is absent is as before; the first row of a ticket opens it.
+    """
+
+    action: Literal["ticket"] = "ticket"
+    ticket_id: LeadId
+    wrote: Literal["customer", "agent"] | None = None
+    state: TicketState | None = None
+    opened_at: Time | None = Field(
+        None, description="For the row that opens it; the row's own time, if absent."
+    )
+    category: TicketCategory | None = None
+    priority: Priority | None = None
+    queue: Slug | None = None
+    tier: Slug | None = None
+    agent: PersonId | None = None
+    channel: Channel | None = None
+    subject: Line | None = None
 
 
 class LastActivity(BaseModel):
@@ -113,6 +136,7 @@ class Person(CaptureLead):
         return self.owner is not None or self.last_activity is not None
 
 
+TicketState = Literal["open", "waiting_for_customer", "waiting_for_third_party", "resolved", "closed"]
 ImportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -154,4 +178,5 @@ class RowOutcomes(BaseModel):
     outcomes: list[RowOutcome]
 
 
+TicketRow.model_rebuild()
 HistoryRow.model_rebuild()

@@ -22,6 +22,9 @@ from shared.events.leads import Channel
 from shared.events.tickets import Author, Priority, TicketCategory
 from shared.fields import Body, Line, Text, like
 
+ORIGIN = "ticket"
+"""Where leads come from that a ticket brought: what playbooks may ask for."""
+
 LARGEST_ATTACHMENT = 25 * 1024 * 1024
 MOST_ATTACHMENTS = 20
 MEDIA_TYPES = (

@@ -128,7 +128,12 @@ async def test_of_two_agents_who_answer_at_once_one_is_told_of_the_other(
 
     with pytest.raises(Conflict, match="meanwhile marta replied a minute ago; look again"):
         await desk.change(
-            kept, ticket.id, reply.model_copy(update={"rep": "leo"}), "two", at(NOON + timedelta(minutes=2))
+            kept,
+            book,
+            ticket.id,
+            reply.model_copy(update={"rep": "leo"}),
+            "two",
+            at(NOON + timedelta(minutes=2)),
         )
     await desk.change(
         kept, book, ticket.id, reply, "one", at(NOON + timedelta(minutes=3))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from services.gateway.clients import Upstreams
 from shared.commands.leads import LeadForm
-from shared.commands.tickets import OpenTicket, OpenTicketForm
+from shared.commands.tickets import ORIGIN, OpenTicket, OpenTicketForm
 from shared.events.leads import Channel
 from shared.ids import derived_id
-
-ORIGIN: Final = "ticket"
-"""Where leads come from that a ticket brought: what playbooks may ask for."""
 
 
 async def open_ticket(upstreams: Upstreams, form: OpenTicketForm, key: str | None) -> Any:
