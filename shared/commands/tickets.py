@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -11,7 +11,6 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StringConstraints,
-    model_validator,
 )
 
 from shared.commands.base import Command
@@ -79,16 +78,10 @@ class OpenTicket(Command):
 
 
 class OpenTicketForm(OpenTicket):
-    """A ticket of a lead, or of a `person` who is none yet and is captured with it."""
+    """A ticket of a lead, or of a `person` who is none yet and is captured with it: one of both is said."""
 
     lead_id: LeadId | None = None  # type: ignore[assignment]
     person: ProfileForm | None = None
-
-    @model_validator(mode="after")
-    def _of_somebody(self) -> Self:
-        if (self.lead_id is None) == (self.person is None):
-            raise ValueError("say whose it is: lead_id, or the person who is no lead yet")
-        return self
 
 
 class TicketCommand(Command):
@@ -107,17 +100,11 @@ class ReplyTicket(TicketCommand):
 
     author: Author
     text: Text
-    internal: bool = False
+    internal: StrictBool = False
     waits_for: Literal["customer", "third_party", "us"] | None = Field(
         None, description="Whose turn it is after an agent's reply; as before, if absent."
     )
     attachments: Attachments = ()
-
-    @model_validator(mode="after")
-    def _agents_only(self) -> Self:
-        if self.author is Author.CUSTOMER and (self.internal or self.waits_for is not None):
-            raise ValueError("internal and waits_for go with a reply of an agent")
-        return self
 
 
 class AnswerTicket(Command):
@@ -150,12 +137,6 @@ class ClassifyTicket(TicketCommand):
     priority: Priority | None = None
     queue: Slug | None = None
     tier: Slug | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if all(each is None for each in (self.category, self.priority, self.queue, self.tier)):
-            raise ValueError("say what changes: category, priority, queue or tier")
-        return self
 
 
 class EscalateTicket(TicketCommand):

@@ -164,6 +164,7 @@ def test_a_resolved_ticket_is_closed_in_time_and_can_be_reopened_still() -> None
         (resolved(), ResolveTicket(), "ticket-resolved"),
         (resolved(), WaitTicket(waits_for="customer"), "ticket-resolved"),
         (resolved(), EscalateTicket(to="boss"), "ticket-resolved"),
+        (opened(), ReplyTicket(author=Author.CUSTOMER, text="?", internal=True), "agents-only"),
         (opened(), ReopenTicket(), "ticket-open"),
         (opened(), CloseTicket(), "ticket-not-resolved"),
         (opened(), AssignTicket(), "agent-unchanged"),

@@ -94,6 +94,8 @@ def reply(ticket: Ticket, command: ReplyTicket, at: datetime, terms: Terms) -> D
     refused as `ticket-over`, and goes into a ticket that follows this one.
     """
     if command.author is Author.CUSTOMER:
+        if command.internal or command.waits_for is not None:
+            raise Refused("agents-only", "internal and waits_for go with what an agent writes")
         return answer(ticket, AnswerTicket(text=command.text, attachments=command.attachments), at, terms)
     message = Message(
         Author.AGENT, at, command.text, command.internal, command.rep, _attached(command.attachments)
