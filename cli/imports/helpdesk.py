@@ -5,7 +5,8 @@ tickets:
   requester: {column: Caller, default: unknown}   # whose lead it is, with lead_prefix
   time: Updated
   opened: Created                       # when the ticket began, where the rows of a ticket repeat it
-  closed: Closed                        # when it was closed, for rows that say so
+  resolved: Solved                      # when it was settled, and when closed, for rows that say so
+  closed: Closed
   state:
     column: State                       # or what was done
     map: {New: opened, In work: open, Asked back: waiting_for_customer, Solved: resolved, Done: closed}
@@ -66,6 +67,7 @@ class Tickets(BaseModel):
     requester: Annotated[Requester, BeforeValidator(_column)]
     time: Names
     opened: Names | None = None
+    resolved: Names | None = None
     closed: Names | None = None
     state: Annotated[Choice[Means], BeforeValidator(_column)]
     agent: Annotated[Choice[PersonId] | None, BeforeValidator(_column)] = None

@@ -79,13 +79,14 @@ class Requests:
             mapping.lead_prefix, _first(cells, tickets.requester.column) or tickets.requester.default or ""
         )
         at = self._happened(raw.time)
-        if means == "closed" and (closed := self._moment(cells, tickets.closed)) is not None:
-            at = closed
+        resolved = self._moment(cells, tickets.resolved) if means in ("resolved", "closed") else None
+        at = {"resolved": resolved, "closed": self._moment(cells, tickets.closed)}.get(means) or at
         row = TicketRow(
             ticket_id=ticket_id,
             wrote={"customer_replied": "customer", "agent_replied": "agent"}.get(means),
             state=_STATES.get(means),
             opened_at=self._moment(cells, tickets.opened),
+            resolved_at=resolved,
             category=self._choice(cells, "category", tickets.category),
             priority=self._choice(cells, "priority", tickets.priority),
             queue=self._word(cells, "queue", tickets.queue, tickets.queue.prefix if tickets.queue else None),

@@ -87,6 +87,9 @@ class TicketRow(Body):
     opened_at: Time | None = Field(
         None, description="For the row that opens it; the row's own time, if absent."
     )
+    resolved_at: Time | None = Field(
+        None, description="For a row that settles it; the row's own time, if absent."
+    )
     category: TicketCategory | None = None
     priority: Priority | None = None
     queue: Slug | None = None

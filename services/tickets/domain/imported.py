@@ -104,7 +104,8 @@ def _stood(ticket: Ticket, row: TicketRow, at: datetime) -> Decision:
         ticket, told = decisions.wait(ticket, turn, at, _EVER)
         return ticket, facts + told
     if ticket.status in UNSETTLED:
-        ticket, told = decisions.resolve(ticket, ResolveTicket(resolution=IMPORTED), at, _EVER)
+        settled = min(at, max(row.resolved_at or at, ticket.history[-1].at))
+        ticket, told = decisions.resolve(ticket, ResolveTicket(resolution=IMPORTED), settled, _EVER)
         facts += told
     if status is Status.CLOSED:
         ticket, told = decisions.close(ticket, CloseTicket(), at, _EVER)

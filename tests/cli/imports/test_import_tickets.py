@@ -114,6 +114,33 @@ tickets:
     assert gap == "the mapping does not say what 'odd' means; add it to state.map, or a default"
 
 
+@pytest.mark.parametrize(
+    ("name", "log"),
+    [
+        (
+            "zendesk",
+            "Id,Requester id,Created at,Updated at,Solved at,Status,Priority,Group,Assignee id,Ticket type,Via\n"
+            "7,31,2026-01-05 09:00,2026-01-09 09:00,2026-01-06 10:00,Closed,High,First line,12,Question,Mail\n",
+        ),
+        (
+            "zammad",
+            "number,customer_id,created_at,updated_at,close_at,state,priority,group,owner_id\n"
+            "7,31,2026-01-05T09:00:00Z,2026-01-09T09:00:00Z,2026-01-06T10:00:00Z,closed,3 high,First line,12\n",
+        ),
+    ],
+)
+def test_a_table_with_a_row_a_ticket_says_when_it_was_opened_settled_and_closed(
+    tmp_path: Path, name: str, log: str
+) -> None:
+    (tmp_path / "log.csv").write_text(log)
+    ticket, facts = lived(read(tmp_path / "log.csv", name), "7")
+
+    assert [(fact.type.rpartition(".")[2], f"{fact.at:%d %H}") for fact in facts] == [
+        ("opened", "05 09"), ("resolved", "06 10"), ("closed", "09 09"),
+    ]  # fmt: skip
+    assert (ticket.lead_id, ticket.priority, ticket.queue) == (f"{name}-31", "high", "first_line")
+
+
 def test_a_mapping_of_tickets_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="requester is missing"):
         parse_mapping("tickets: {ticket: a, time: b, state: c}")
