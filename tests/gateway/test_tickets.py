@@ -67,6 +67,7 @@ async def test_a_channel_brings_answers_and_sees_no_thread_and_agents_are_told_w
         reply["expected_version"] = 2
         replied = (await client.post(f"{path}/replies", json=reply, headers=rep)).json()
         assert (replied["version"], replied["agent"]) == (3, replied["messages"][-1]["agent"])
+        assert replied["agent"] is not None  # a rep's key acts as that rep
         read = (await client.get(f"{path}/messages", params={"limit": 2})).json()
         assert [each["text"] for each in read["messages"]] == ["and?", "We come."]
         assert (read["first"], read["count"]) == (1, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from services.tickets import handlers as desk
 from services.tickets.domain.moments import Status
+from services.tickets.domain.ticket import Ticket
 from services.tickets.store import PolicyBook, Tickets, tickets
 from shared.commands.tickets import (
     AnswerTicket,
@@ -18,7 +20,9 @@ from shared.commands.tickets import (
     ResolveTicket,
     SplitTicket,
 )
+from shared.documents import Documents
 from shared.errors import Conflict, NotFound
+from shared.events.base import rfc3339
 from shared.events.tickets import Author, TicketCategory
 from shared.mongo import Mongo
 from tests.names import drawn
@@ -150,6 +154,24 @@ async def test_time_closes_what_was_resolved_long_enough_ago(kept: Tickets, book
 
     closed = await desk.get(kept, ticket.id)
     assert (closed.status, closed.closed_at) == (Status.CLOSED, NOON + timedelta(days=7))
+
+
+async def test_deadlines_that_passed_while_nobody_looked_are_told_once_by_whoever_looks(
+    kept: Tickets, book: PolicyBook
+) -> None:
+    opened = [NOON + timedelta(minutes=number) for number in range(130)]
+    ids = [(await desk.open(kept, book, OPEN, None, at(when))).id for when in opened]
+    later = at(NOON + timedelta(hours=25))
+    lookers = [desk.timers(Documents(kept.collection, Ticket), book, later) for _ in range(2)]
+
+    await asyncio.gather(*(looker.fire() for looker in lookers))
+
+    for id, when in zip(ids, opened, strict=True):
+        found = await kept.collection.find_one({"_id": id})
+        breached = [fact["time"] for fact in found["outbox"] if fact["type"] == "ascua.sla.breached.v1"]
+        due = when + timedelta(hours=24)
+        assert breached == ([rfc3339(due)] if due <= later() else [])
+    assert await lookers[0].fire() == 0
 
 
 async def test_a_thread_is_read_in_pages_wherever_its_messages_are(kept: Tickets, book: PolicyBook) -> None:
