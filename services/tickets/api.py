@@ -12,16 +12,18 @@ from services.tickets.domain.sla.explanation import Explanation
 from services.tickets.domain.ticket import Ticket
 from services.tickets.handlers import Answered, Messages
 from services.tickets.publications import Effect
-from services.tickets.store import PolicyBook, Tickets
+from services.tickets.store import Macros, PolicyBook, Tickets
 from shared.clock import Clock
 from shared.commands.history import HistoryRows, RowOutcomes
 from shared.commands.tickets import (
     AnswerTicket,
+    ApplyMacro,
     AssignTicket,
     ClassifyTicket,
     CloseTicket,
     EscalateTicket,
     LinkTicket,
+    Macro,
     MergeTickets,
     OpenTicket,
     PublishPolicies,
@@ -46,7 +48,7 @@ class Asked(BaseModel):
     words: Annotated[list[Word], Field(max_length=1_000)]
 
 
-def router(tickets: Tickets, book: PolicyBook, clock: Clock) -> APIRouter:
+def router(tickets: Tickets, book: PolicyBook, macros: Macros, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["tickets"])
 
     @api.post("/tickets", status_code=201)
@@ -124,6 +126,21 @@ def router(tickets: Tickets, book: PolicyBook, clock: Clock) -> APIRouter:
         ticket_id: TicketPath, command: LinkTicket, idempotency_key: IdempotencyKey = None
     ) -> Ticket:
         return await handlers.change(tickets, book, ticket_id, command, idempotency_key, clock)
+
+    @api.post("/tickets/{ticket_id}/macro")
+    async def apply_macro(
+        ticket_id: TicketPath, command: ApplyMacro, idempotency_key: IdempotencyKey = None
+    ) -> Ticket:
+        return await handlers.apply_macro(tickets, book, macros, ticket_id, command, idempotency_key, clock)
+
+    @api.get("/macros")
+    async def all_macros() -> dict[str, list[Macro]]:
+        return {"macros": await macros.all()}
+
+    @api.post("/macros")
+    async def keep_macro(macro: Macro) -> Macro:
+        await macros.keep(macro)
+        return macro
 
     @api.post("/tickets/{ticket_id}/merge")
     async def merge(

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.tickets import store
-from services.tickets.domain import decisions, relations
+from services.tickets.domain import decisions, macros, relations
 from services.tickets.domain.decisions import TICKET_MERGED, TICKET_OVER
 from services.tickets.domain.imported import bring_in
 from services.tickets.domain.moments import Status
 from services.tickets.domain.sla import promises
 from services.tickets.domain.terms import Terms
 from services.tickets.domain.ticket import Decision, Message, Ticket
-from services.tickets.store import PolicyBook, Tickets
+from services.tickets.store import Macros, PolicyBook, Tickets
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import (
     Command,
@@ -23,6 +23,7 @@ from shared.commands.base import (
 from shared.commands.history import HistoryRow, HistoryRows, RowOutcomes, TicketRow
 from shared.commands.tickets import (
     AnswerTicket,
+    ApplyMacro,
     AssignTicket,
     ClassifyTicket,
     CloseTicket,
@@ -143,6 +144,26 @@ async def split(
     )
     await tickets.change(Step(ticket_id, say_so, idempotency(key, command)), book.look)
     return new
+
+
+async def apply_macro(
+    tickets: Tickets,
+    book: PolicyBook,
+    kept: Macros,
+    ticket_id: str,
+    command: ApplyMacro,
+    key: str | None,
+    clock: Clock,
+) -> Ticket:
+    """Do what a macro says. Raises `NotFound("macro-not-found")`."""
+    macro, now = await kept.get(command.macro), clock()
+    at = clamp(command.at, now)
+
+    def decided(ticket: Ticket | None, terms: Terms) -> Decision:
+        return macros.apply(decisions.asked(ticket, command, now), macro, command.rep, at, terms)
+
+    step = Step(ticket_id, _under_policies(decided, at, now, book), idempotency(key, command))
+    return await tickets.state_after(step, book.look)
 
 
 async def get(tickets: Tickets, ticket_id: str) -> Ticket:

@@ -16,7 +16,9 @@ from services.tickets.domain.sla.policies import Policies
 from services.tickets.domain.sla.record import Ended
 from services.tickets.domain.ticket import KEPT, Message, Ticket, pack
 from shared.archive import Archive, Entry
+from shared.commands.tickets import Macro
 from shared.documents import Documents
+from shared.errors import NotFound
 from shared.events.base import Instant, rfc3339
 from shared.mongo import Collection, Document, Index, Mongo, reaching
 from shared.outbox import OUTBOX_INDEX
@@ -131,6 +133,31 @@ def _ended(ticket_id: str) -> str:
 
 def _moments(ticket_id: str) -> str:
     return f"{ticket_id}/moments"
+
+
+class Macros:
+    """What agents do again and again, by name; the last of a name counts."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._collection: Collection[Document] = mongo.collection("macros")
+
+    async def keep(self, macro: Macro) -> None:
+        with reaching():
+            await self._collection.update_one(
+                {"_id": macro.name}, {"$set": {"macro": macro.model_dump(mode="json")}}, upsert=True
+            )
+
+    async def get(self, name: str) -> Macro:
+        with reaching():
+            found = await self._collection.find_one({"_id": name})
+        if found is None:
+            raise NotFound("macro-not-found", f"there is no macro {name}; GET /v1/macros lists them")
+        return Macro.model_validate(found["macro"])
+
+    async def all(self) -> list[Macro]:
+        with reaching():
+            found = [Macro.model_validate(each["macro"]) async for each in self._collection.find({})]
+        return sorted(found, key=lambda macro: macro.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,36 @@ class LinkTicket(TicketCommand):
     problem: LeadId
 
 
+class Macro(Body):
+    """What is done to tickets again and again, under a name: what it does not say stays as it is."""
+
+    model_config = like(
+        name="ask_for_a_photo",
+        text="Could you send us a photo of the glass?",
+        waits_for="customer",
+        priority="normal",
+    )
+
+    name: Slug
+    text: Text | None = None
+    internal: StrictBool = False
+    waits_for: Literal["customer", "third_party", "us"] | None = None
+    category: TicketCategory | None = None
+    priority: Priority | None = None
+    queue: Slug | None = None
+    tier: Slug | None = None
+    to: PersonId | None = None
+    resolution: Slug | None = None
+
+
+class ApplyMacro(TicketCommand):
+    """Does what a macro says, all of it or nothing."""
+
+    model_config = like(macro="ask_for_a_photo")
+
+    macro: Slug
+
+
 class ExpectedChanges(BaseModel):
     """What publishing was said to change."""
 

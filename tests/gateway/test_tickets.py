@@ -97,3 +97,18 @@ async def test_deadlines_explain_themselves_and_other_policies_are_previewed(sys
         assert differs.json()["type"].endswith("policies-differ")
         before = (await client.get("/v1/sla")).json()
         assert before["editions"] == []
+
+
+async def test_what_is_done_again_and_again_has_a_name(system: System) -> None:
+    name = f"m{drawn()}"[:40].replace("-", "_").lower()
+    async with system.client() as client:
+        assert (
+            await client.post("/v1/macros", json={"name": name, "text": "Soon.", "priority": "low"})
+        ).is_success
+        assert name in [each["name"] for each in (await client.get("/v1/macros")).json()["macros"]]
+        lead = (await client.post("/v1/leads", json={"channel": "web"})).json()["id"]
+        ticket = (await client.post("/v1/tickets", json={**OPEN, "lead_id": lead})).json()
+        done = (await client.post(f"/v1/tickets/{ticket['id']}/macro", json={"macro": name})).json()
+        assert (done["priority"], done["messages"][-1]["text"]) == ("low", "Soon.")
+        missing = await client.post(f"/v1/tickets/{ticket['id']}/macro", json={"macro": "nothing"})
+        assert (missing.status_code, missing.json()["type"].rpartition(":")[2]) == (404, "macro-not-found")

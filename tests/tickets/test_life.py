@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from services.tickets.domain import decisions, relations
+from services.tickets.domain import decisions, macros, relations
 from services.tickets.domain.moments import Moment, Status, What
 from services.tickets.domain.terms import Terms
 from services.tickets.domain.ticket import Message, Ticket, with_history
@@ -19,6 +19,7 @@ from shared.commands.tickets import (
     CloseTicket,
     EscalateTicket,
     LinkTicket,
+    Macro,
     OpenTicket,
     ReopenTicket,
     ReplyTicket,
@@ -266,6 +267,31 @@ def test_a_ticket_belongs_to_a_problem_and_to_one_who_hears_of_it() -> None:
     assert (ticket.problem, ticket.escalated_to) == ("p1", "boss")
     facts: list[TicketEvent] = [linked, escalated]
     assert {fact.ticket_id for fact in facts} == {"t1"}
+
+
+def test_a_macro_does_all_it_says_or_nothing() -> None:
+    macro = Macro(
+        name="photo", text="A photo, please.", waits_for="customer", priority=Priority.LOW, to="leo"
+    )
+    ticket, facts = macros.apply(opened(), macro, "marta", after(1), TERMS)
+
+    assert [each.type.rpartition(".")[2] for each in facts] == [
+        "classified",
+        "assigned",
+        "replied",
+        "waiting",
+    ]
+    assert (ticket.status, ticket.priority, ticket.agent) == (
+        Status.WAITING_FOR_CUSTOMER, Priority.LOW, "leo",
+    )  # fmt: skip
+    again = macro.model_copy(update={"text": None})
+    with pytest.raises(Refused, match="is as photo would have it already"):
+        macros.apply(ticket, again, "marta", after(2), TERMS)
+    with pytest.raises(Refused, match="ticket t1 is resolved"):
+        macros.apply(resolved(), macro, "marta", after(2), TERMS)
+    done = Macro(name="done", text="no fault found", internal=True, resolution="no_fault")
+    ticket, facts = macros.apply(ticket, done, "marta", after(3), TERMS)
+    assert [each.type.rpartition(".")[2] for each in facts] == ["noted", "resolved"]
 
 
 def test_a_ticket_of_before_histories_has_what_can_be_known_of_it() -> None:

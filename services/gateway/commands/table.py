@@ -27,11 +27,13 @@ from shared.commands.leads import (
 )
 from shared.commands.tickets import (
     AnswerTicket,
+    ApplyMacro,
     AssignTicket,
     ClassifyTicket,
     CloseTicket,
     EscalateTicket,
     LinkTicket,
+    Macro,
     MergeTickets,
     PublishPolicies,
     ReopenTicket,
@@ -143,6 +145,13 @@ ROUTES: Final = (
     ),
     _command("close", f"{_TICKET}/closing", "tickets", CloseTicket, "Put a resolved ticket away"),
     _command("link", f"{_TICKET}/problem", "tickets", LinkTicket, "Say to which problem a ticket belongs"),
+    _command("apply_macro", f"{_TICKET}/macro", "tickets", ApplyMacro, "Do to a ticket what a macro says"),
+    PassedOn(
+        "macros", "GET", "/macros", "tickets", _READ, "reads", "What agents do again and again, by name"
+    ),
+    PassedOn(
+        "keep_macro", "POST", "/macros", "tickets", _OPERATE, "macros", "Keep a macro under its name", Macro
+    ),
     _command(
         "merge_tickets",
         f"{_TICKET}/merge",

@@ -228,6 +228,11 @@ def link(ticket: Ticket, command: LinkTicket, at: datetime, terms: Terms) -> Dec
     return happened(replace(ticket, problem=command.problem), What.LINKED, at, command.rep), [fact]
 
 
+def turn(ticket: Ticket) -> str | None:
+    """Whose turn it is, as `waits_for` says it; None once it is settled."""
+    return next((who for who, status in _STATUS.items() if status is ticket.status), None)
+
+
 def closes_at(ticket: Ticket, terms: Terms) -> datetime | None:
     """When a resolved ticket is closed by time."""
     if ticket.status is not Status.RESOLVED or ticket.resolved_at is None:
