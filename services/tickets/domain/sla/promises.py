@@ -37,7 +37,13 @@ STRETCHES_KEPT: Final = 512
 
 def readings(ticket: Ticket, policies: Policies, now: datetime, frozen: int = 0) -> list[Reading]:
     """The clocks of which a ticket's history still tells, as of `now`; no responses up to the moment `frozen`."""
-    sla, course = ticket.sla, course_of(ticket)
+    return _readings(ticket, course_of(ticket), policies, now, frozen)
+
+
+def _readings(
+    ticket: Ticket, course: Course, policies: Policies, now: datetime, frozen: int
+) -> list[Reading]:
+    sla = ticket.sla
     is_frozen = any(each.clock is SlaClock.RESOLUTION for each in sla.ended)
     runs = (
         *(run for run in course.over if run.ends[0].number > frozen),
@@ -66,10 +72,10 @@ def kept(
 
     `is_history`: the change happened so long ago that nobody is alarmed until somebody acts; None if there was none.
     """
-    sla, facts = ticket.sla, list[TicketEvent]()
-    found = readings(ticket, policies, now, sla.frozen)
+    sla, course, facts = ticket.sla, course_of(ticket), list[TicketEvent]()
+    found = _readings(ticket, course, policies, now, sla.frozen)
     ended, told = list(sla.ended), set(sla.told)
-    if any(not run.ends for run in course_of(ticket).runs if run.clock is SlaClock.RESOLUTION):  # reopened
+    if any(not run.ends for run in course.runs if run.clock is SlaClock.RESOLUTION):  # reopened
         ended = [each for each in ended if each.clock is not SlaClock.RESOLUTION]
     for each in found:
         if each.end is not None and each.end.number > sla.frozen:
