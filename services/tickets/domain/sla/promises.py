@@ -168,13 +168,22 @@ def anew(
 ) -> Decision:
     """The ticket under other policies, from its whole history: `old` is what of it is in the archive.
 
-    What ended stays as it was, unless `closed_too`.
+    What ended stays as it was, unless `closed_too`; and in any case what has left the ticket for the archive.
     """
     sla = replace(ticket.sla, seal=None)
     if closed_too:
-        sla = replace(sla, ended=(), earlier=0, frozen=0)
+        sla = replace(sla, ended=(), frozen=_archived(ticket, old))
     ticket, facts = kept(replace(ticket, history=(*old, *ticket.history), sla=sla), policies, now)
     return replace(ticket, history=ticket.history[len(old) :]), facts
+
+
+def _archived(ticket: Ticket, old: Sequence[Moment]) -> int:
+    """The moment up to which ended clocks are in the archive."""
+    here = [each.met_at for each in ticket.sla.ended if each.clock is not SlaClock.RESOLUTION]
+    if not ticket.sla.earlier or not here:
+        return 0
+    over = follow(Course(), (*old, *ticket.history)).over
+    return max((run.ends[0].number for run in over if run.ends[0].at < min(here)), default=0)
 
 
 def pack(sla: Sla, kept: int = ENDED_KEPT) -> tuple[Sla, tuple[Ended, ...]]:
