@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -34,13 +33,14 @@ from cli.lab.looks import (
     captured_in,
     looks_of,
 )
-from cli.lab.worth import Figure, Scored, auc
+from cli.lab.worth import Estimate, Scored, auc
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
 )
 from services.scoring.scorecard.defaults import (
     default_rules,
 )
+from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.model import (
     Rules,
 )
@@ -63,7 +63,7 @@ class Outcome:
     name: str
     scores: Mapping[str, Sequence[Scored]]
 
-    def auc(self, age: str) -> Figure:
+    def auc(self, age: str) -> Estimate:
         return auc(self.scores[age])
 
 
@@ -140,9 +140,13 @@ def read(path: Path) -> dict[str, list[Happened]]:
 def _without_amounts(lead: History) -> History:
     """The lead, had nobody told what it asked for."""
     facts = [
-        msgspec.structs.replace(
-            fact,
-            attributes={name: each for name, each in (fact.attributes or {}).items() if name not in _AMOUNTS},
+        Fact(
+            fact.id,
+            fact.kind,
+            fact.at_ms,
+            fact.aggregate,
+            fact.sequence,
+            {name: each for name, each in (fact.attributes or {}).items() if name not in _AMOUNTS},
         )
         for fact in lead.facts
     ]

@@ -24,7 +24,7 @@ from bench.tables import Row, keep, row
 from services.followup import reactions
 from services.followup.domain.model import FollowUp
 from services.followup.handlers import timers as timers_of
-from services.followup.store import Books, followups
+from services.followup.store import PublishedPlaybooks, followups
 from shared.bus.cluster import Cluster
 from shared.bus.publisher import Publisher
 from shared.bus.received import Received
@@ -52,7 +52,7 @@ class Office:
     def __init__(self, mongo: Mongo, publisher: Publisher, topics: Topics) -> None:
         self.mongo, self.publisher, self.topics = mongo, publisher, topics
         self.followups: Documents[FollowUp] = followups(mongo)
-        self.books = Books(mongo)
+        self.books = PublishedPlaybooks(mongo)
         self.relay = Relay("followup", self.followups, publisher, "followup")
 
     async def capture(self, count: int, first_due: datetime, within: timedelta) -> None:
@@ -79,7 +79,7 @@ class Office:
     async def listening(self) -> AsyncIterator[AIOKafkaConsumer]:
         """A reader at the end of the log: what was told before is not part of what is measured."""
         topic = self.topics.name("followup")
-        async with AIOKafkaConsumer(topic, bootstrap_servers=self.topics.bootstrap) as reader:
+        async with AIOKafkaConsumer(topic, **self.topics.brokers.client) as reader:
             await reader.seek_to_end()
             for tp in reader.assignment():
                 await reader.position(tp)  # it seeks when it is asked where it stands
@@ -114,7 +114,7 @@ async def told(reader: AIOKafkaConsumer, count: int, give_up: float) -> list[tup
 @asynccontextmanager
 async def office(servers: Servers) -> AsyncIterator[Office]:
     name = f"b{uuid4().hex[:8]}"
-    topics = Topics(servers.kafka_bootstrap, name)
+    topics = Topics(servers.kafka, name)
     await Cluster(topics).apply()
     mongo = Mongo(servers.mongo_url, name)
     publisher = Publisher(topics)

@@ -20,7 +20,7 @@ from services.scoring.ledger import Ledger
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.heat_event import heat_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
     compile_rules,
@@ -198,7 +198,7 @@ class Stored:
 
 
 def viewed(of: Story, rules: CompiledRules, now: datetime) -> LeadView:
-    heat = Lead.new(of.lead_id)
+    heat = ScoredLead.new(of.lead_id)
     for fact in of.facts:
         take_in(heat, map_event(fact), rules)
     view = reduce(follow, (fact.event for fact in of.facts), LeadView(of.lead_id))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from cli.environment import Environment
+from shared.bus.brokers import Brokers
 from shared.installation import INNER
 
 if TYPE_CHECKING:  # most commands need no broker
@@ -26,7 +27,7 @@ class Addresses:
     followup: str
     tickets: str
     scoring: str
-    kafka_bootstrap: str
+    kafka: Brokers
     mongo_url: str
     topic_prefix: str
     database_prefix: str
@@ -38,12 +39,12 @@ class Addresses:
 
     @property
     def topics(self) -> Topics:
-        return _topics(self.kafka_bootstrap, self.topic_prefix)
+        return _topics(self.kafka, self.topic_prefix)
 
     def settings(self) -> dict[str, str]:
         """The environment from which any of the services finds the others and the servers."""
         return {
-            "ASCUA_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            **self.kafka.environment(),
             "ASCUA_MONGO_URL": self.mongo_url,
             "ASCUA_TOPIC_PREFIX": self.topic_prefix,
             "ASCUA_DATABASE_PREFIX": self.database_prefix,
@@ -54,14 +55,14 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class ServerAddresses:
-    kafka_bootstrap: str
+    kafka: Brokers
     mongo_url: str
     topic_prefix: str
     database_prefix: str
 
     @property
     def topics(self) -> Topics:
-        return _topics(self.kafka_bootstrap, self.topic_prefix)
+        return _topics(self.kafka, self.topic_prefix)
 
 
 async def running(home: Path, given: Environment) -> Addresses | None:
@@ -76,10 +77,10 @@ async def running(home: Path, given: Environment) -> Addresses | None:
             return None
 
 
-def _topics(bootstrap: str, prefix: str) -> Topics:
+def _topics(brokers: Brokers, prefix: str) -> Topics:
     from shared.bus.topics import Topics
 
-    return Topics(bootstrap, prefix)
+    return Topics(brokers, prefix)
 
 
 def given_system(given: Environment) -> Addresses | None:
@@ -92,7 +93,7 @@ def given_system(given: Environment) -> Addresses | None:
         followup=given.followup_url,
         tickets=given.tickets_url,
         scoring=given.scoring_url,
-        kafka_bootstrap=given.kafka_bootstrap or "",
+        kafka=given.brokers or Brokers(""),
         mongo_url=given.mongo_url or "",
         topic_prefix=given.topic_prefix,
         database_prefix=given.database_prefix,
@@ -103,17 +104,18 @@ def given_system(given: Environment) -> Addresses | None:
 def told_system(home: Path) -> Addresses | None:
     """What addresses.json tells, if whoever wrote it is alive."""
     try:
-        addresses = Addresses(**json.loads((home / "addresses.json").read_bytes()))
+        told = json.loads((home / "addresses.json").read_bytes())
+        addresses = Addresses(**{**told, "kafka": Brokers(**told["kafka"])})
         os.kill(addresses.pid or 0, 0)
     except PermissionError:
         return addresses  # alive, and somebody else's
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return addresses
 
 
 def is_meant(addresses: Addresses, given: Environment) -> bool:
     return (
-        given.kafka_bootstrap in (None, addresses.kafka_bootstrap)
+        given.kafka_bootstrap in (None, addresses.kafka.bootstrap)
         and given.mongo_url in (None, addresses.mongo_url)
     )  # fmt: skip

@@ -75,7 +75,7 @@ async def _verify() -> Digests:
     from shared.errors import Refused
 
     async with system() as addresses:
-        if not (addresses.kafka_bootstrap and addresses.mongo_url):
+        if not (addresses.kafka.bootstrap and addresses.mongo_url):
             raise Refused(
                 "servers-unknown",
                 "digests are taken from the servers: set ASCUA_KAFKA_BOOTSTRAP and ASCUA_MONGO_URL as well",
@@ -242,7 +242,7 @@ async def _of_documents(
 
 async def _of_heat(topics: Topics) -> str:
     from services.scoring.processor.fold import TIES
-    from services.scoring.processor.lead import Lead
+    from services.scoring.processor.lead import ScoredLead
     from services.scoring.runtime.partition import POSITIONS
     from services.scoring.scorecard.members import Ties
 
@@ -250,7 +250,7 @@ async def _of_heat(topics: Topics) -> str:
         return (
             Ties.decode(value).digest()
             if key.endswith(TIES)
-            else Lead.decode(key, value).state.counts_digest()
+            else ScoredLead.decode(key, value).state.counts_digest()
         )
 
     states: dict[str, bytes] = {}
@@ -269,10 +269,10 @@ async def _records(topics: Topics, topic: str) -> AsyncIterator[tuple[bytes, byt
     from shared.bus.cluster import admin
 
     name = topics.name(topic)
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         (described,) = await client.describe_topics([name])
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap,
+        **topics.brokers.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,

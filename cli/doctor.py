@@ -138,7 +138,7 @@ def _memory_available() -> int | None:
 async def _look_at(found: Findings, addresses: Addresses) -> None:
     if addresses.mongo_url:
         await _store(found, addresses)
-    if addresses.kafka_bootstrap:
+    if addresses.kafka.bootstrap:
         await _kafka(found, addresses)
     await _services(found, addresses)
 
@@ -167,7 +167,7 @@ async def _kafka(found: Findings, addresses: Addresses) -> None:
     topics = addresses.topics
     try:
         await Cluster(topics).check()
-        found.add("topics", True, f"as declared, on {topics.bootstrap}")
+        found.add("topics", True, f"as declared, on {topics.brokers.bootstrap}")
         groups = [group.name for group in CONSUMERS]
         found.lag = {group: dict(behind) for group, behind in (await lag(topics, groups)).items()}
         letters = Counter(letter.consumer for letter in await open_dead_letters(topics))

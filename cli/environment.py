@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
+from shared.bus.brokers import Brokers
 from shared.installation import url
-from shared.settings import Bootstrap, DatabasePrefix, Secret, TopicPrefix, Url, load
+from shared.settings import Bootstrap, DatabasePrefix, KafkaSettings, Secret, TopicPrefix, Url, load
 
 
-class Environment(BaseSettings):
+class Environment(KafkaSettings):
     """Where Ascua lives on this machine, and which servers are given. An unset address means: the embedded server."""
-
-    model_config = SettingsConfigDict(env_prefix="ASCUA_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Path(".ascua")
     kafka_bootstrap: Bootstrap | None = None
@@ -33,6 +30,10 @@ class Environment(BaseSettings):
     inner_secret: Secret | None = None
     """What inner services ask for; unset, the one in the home is used for services of our own."""
     store_binary: Path | None = None
+
+    @property
+    def brokers(self) -> Brokers | None:
+        return None if self.kafka_bootstrap is None else self.brokers_at(self.kafka_bootstrap)
 
 
 def environment() -> Environment:

@@ -44,13 +44,13 @@ At = Annotated[
 ]
 
 
-class Scorecard(StrEnum):
+class ScorecardName(StrEnum):
     HEAT = "heat"
     RISK = "risk"
 
 
 Card = Annotated[
-    Scorecard, typer.Option(help="Rate by the heat of a lead, or the risk that a customer leaves.")
+    ScorecardName, typer.Option(help="Rate by the heat of a lead, or the risk that a customer leaves.")
 ]
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many events to show one by one.")]
@@ -65,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="heat")
 
 
-def show(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: AsJson = False) -> None:
+def show(lead: Lead, at: At = None, scorecard: Card = ScorecardName.HEAT, as_json: AsJson = False) -> None:
     """Show a lead's heat, its band and what it counts."""
     heat = asyncio.run(_ask(lead, "heat", at, scorecard))
 
@@ -84,7 +84,11 @@ def show(lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, as_json: A
 
 
 def explain(
-    lead: Lead, at: At = None, scorecard: Card = Scorecard.HEAT, limit: Limit = 100, as_json: AsJson = False
+    lead: Lead,
+    at: At = None,
+    scorecard: Card = ScorecardName.HEAT,
+    limit: Limit = 100,
+    as_json: AsJson = False,
 ) -> None:
     """Show the events that count most, with their points, and the others by kind; they sum to the heat."""
     heat = asyncio.run(_ask(lead, "heat/explain", at, scorecard, limit=str(limit)))
@@ -124,7 +128,7 @@ def explain(
 
 
 async def _ask(
-    lead: str, question: str, at: datetime | None, scorecard: Scorecard, **more: str
+    lead: str, question: str, at: datetime | None, scorecard: ScorecardName, **more: str
 ) -> dict[str, Any]:
     from cli.system import ask
 

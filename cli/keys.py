@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Holder(StrEnum):
+class RoleName(StrEnum):
     """The gateway's roles, by their names; a test keeps both the same."""
 
     CHANNEL = "channel"
@@ -63,11 +63,11 @@ Which = Annotated[str, typer.Argument(help="The id of a key, or a name.", show_d
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, such as website.", show_default=False)],
     role: Annotated[
-        Holder,
+        RoleName,
         typer.Option(
             help="A channel sends leads and signals; a rep also reads and works; an operator may all."
         ),
-    ] = Holder.CHANNEL,
+    ] = RoleName.CHANNEL,
     expires: Length = None,
     as_json: AsJson = False,
 ) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.environment import Environment, environment
 from shared.errors import Forbidden, Refused
+from shared.private_files import secret, write_private
 
 if TYPE_CHECKING:  # most commands make no key
     from services.gateway.access.keys import KeyRing, Role, Scope
@@ -58,13 +57,7 @@ def inner_secret(home: Path, given: Environment) -> str:
     """What inner services ask for: the given one, or the home's own, made at the first start."""
     if given.inner_secret is not None:
         return given.inner_secret.get_secret_value()
-    path = home / "keys" / "inner"
-    with suppress(FileNotFoundError):
-        if secret := path.read_text().strip():
-            return secret
-    secret = secrets.token_urlsafe(32)
-    write_private(path, f"{secret}\n")
-    return secret
+    return secret(home, "inner")
 
 
 def key_header(home: Path | None = None) -> dict[str, str]:
@@ -73,12 +66,3 @@ def key_header(home: Path | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {operator_key(home)}"}
     except Refused:
         return {}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)

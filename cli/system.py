@@ -30,9 +30,10 @@ from cli.addresses import (
 )
 from cli.answer import tell, tell_events
 from cli.environment import Environment, environment
-from cli.operator_key import inner_secret, key_header, make_operator_key, operator_key, write_private
+from cli.operator_key import inner_secret, key_header, make_operator_key, operator_key
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.installation import INNER, SERVICES
+from shared.private_files import write_private
 
 if TYPE_CHECKING:  # what starts servers is imported by what does: most commands find a running system
     from shared.embedded import Servers, Supervisor
@@ -127,17 +128,17 @@ async def servers(home: Path | None = None) -> AsyncIterator[ServerAddresses]:
 
     given = environment()
     home = (home or given.home).absolute()
-    kafka, mongo = given.kafka_bootstrap, given.mongo_url
+    kafka, mongo = given.brokers, given.mongo_url
     topic_prefix, database_prefix = given.topic_prefix, given.database_prefix
     if (found := told_system(home)) is not None and is_meant(found, given):
-        kafka, mongo = found.kafka_bootstrap, found.mongo_url
+        kafka, mongo = found.kafka, found.mongo_url
         topic_prefix, database_prefix = found.topic_prefix, found.database_prefix
     elif (up := servers_of(home)) is not None:
-        kafka, mongo = kafka or up.kafka_bootstrap, mongo or up.mongo_url
+        kafka, mongo = kafka or up.kafka, mongo or up.mongo_url
     tell_events()
-    own = Servers(home, kafka_bootstrap=kafka, mongo_url=mongo, store_binary=given.store_binary)
+    own = Servers(home, kafka=kafka, mongo_url=mongo, store_binary=given.store_binary)
     async with own:
-        yield ServerAddresses(own.kafka_bootstrap, own.mongo_url, topic_prefix, database_prefix)
+        yield ServerAddresses(own.kafka, own.mongo_url, topic_prefix, database_prefix)
 
 
 @asynccontextmanager
@@ -156,25 +157,24 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
     _must_be_free(given.host, port)
     make_private(home)
     async with AsyncExitStack() as stack:
-        own = Servers(
-            home,
-            kafka_bootstrap=given.kafka_bootstrap,
-            mongo_url=given.mongo_url,
-            store_binary=given.store_binary,
-        )
+        own = Servers(home, kafka=given.brokers, mongo_url=given.mongo_url, store_binary=given.store_binary)
         stack.push_async_callback(own.stop, within=3)
         await own.start()
         addresses = replace(_of_our_own(own, given, port), inner_secret=inner_secret(home, given))
         await asyncio.gather(
             Cluster(addresses.topics).apply(), make_operator_key(home, own.mongo_url, given.database_prefix)
         )
+        # One for all looks: a client reads the certificates of the machine when it is made, for 20 ms.
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=3))
         services = {name: Supervisor(home / "logs") for name in SERVICES}
         stack.push_async_callback(_stop, services)
         key = key_header(home)
         try:
             async with asyncio.TaskGroup() as starting:
                 for name in SERVICES:
-                    starting.create_task(_start(services[name], name, addresses, given.host, port, key))
+                    starting.create_task(
+                        _start(services[name], client, name, addresses, given.host, port, key)
+                    )
         except ExceptionGroup as several:
             raise several.exceptions[0] from None
         stack.callback(lambda: (home / "addresses.json").unlink(missing_ok=True))
@@ -183,7 +183,13 @@ async def started(home: Path, given: Environment, port: int) -> AsyncIterator[St
 
 
 async def _start(
-    supervisor: Supervisor, name: str, addresses: Addresses, host: str, port: int, key: dict[str, str]
+    supervisor: Supervisor,
+    client: httpx.AsyncClient,
+    name: str,
+    addresses: Addresses,
+    host: str,
+    port: int,
+    key: dict[str, str],
 ) -> None:
     url = httpx.URL(addresses.url(name))
     is_gateway = name == "gateway"
@@ -201,8 +207,8 @@ async def _start(
             name,
             [sys.executable, "-m", f"services.{name}"],
             env,
-            lambda: _ready(addresses.url(name), missing, key if is_gateway else {}),
-            works=lambda: _works(addresses, name, key if is_gateway else {}),
+            lambda: _ready(client, addresses.url(name), missing, key if is_gateway else {}),
+            works=lambda: _works(client, addresses, name, key if is_gateway else {}),
         )
     except Unavailable as error:
         if error.slug == "not-ready" and missing:
@@ -211,27 +217,29 @@ async def _start(
         raise
 
 
-async def _ready(url: str, missing: dict[str, str], headers: dict[str, str]) -> None:
+async def _ready(
+    client: httpx.AsyncClient, url: str, missing: dict[str, str], headers: dict[str, str]
+) -> None:
     """Return once the service can do its work; `missing` says what it still waits for."""
-    async with httpx.AsyncClient(timeout=3, headers=headers) as client:
-        while True:
-            with suppress(httpx.TransportError):
-                response = await client.get(f"{url}/readyz")
-                if response.is_success:
-                    return
-                missing.clear()
-                missing.update(response.json().get("missing", {}))
-            await asyncio.sleep(0.1)
+    while True:
+        with suppress(httpx.TransportError):
+            response = await client.get(f"{url}/readyz", headers=headers)
+            if response.is_success:
+                return
+            missing.clear()
+            missing.update(response.json().get("missing", {}))
+        await asyncio.sleep(0.1)
 
 
-async def _works(addresses: Addresses, name: str, key: Mapping[str, str]) -> str | None:
+async def _works(
+    client: httpx.AsyncClient, addresses: Addresses, name: str, key: Mapping[str, str]
+) -> str | None:
     """Why a service does not do its work although the servers do theirs, and another process might."""
-    async with httpx.AsyncClient(timeout=3) as client:
-        try:
-            answer = await client.get(f"{addresses.url(name)}/readyz", headers=key)
-            said = answer.json()
-        except (httpx.TransportError, ValueError):
-            answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
+    try:
+        answer = await client.get(f"{addresses.url(name)}/readyz", headers=key)
+        said = answer.json()
+    except (httpx.TransportError, ValueError):
+        answer, said = None, {"missing": {"process": "it does not answer"}, "restart_helps": True}
     if (answer is not None and answer.is_success) or not said.get("restart_helps"):
         return None
     if not await _servers_work(addresses):
@@ -272,7 +280,7 @@ def _of_our_own(own: Servers, given: Environment, port: int) -> Addresses:
     return Addresses(
         gateway=f"http://{host}:{port}",
         **inner,
-        kafka_bootstrap=own.kafka_bootstrap,
+        kafka=own.kafka,
         mongo_url=own.mongo_url,
         topic_prefix=given.topic_prefix,
         database_prefix=given.database_prefix,

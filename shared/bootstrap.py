@@ -8,7 +8,6 @@ from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.publisher import Publisher
 from shared.bus.received import Handle
-from shared.bus.topics import Topics
 from shared.documents import Documents
 from shared.installation import ConsumerGroup
 from shared.mongo import Mongo
@@ -24,7 +23,7 @@ class Owner:
 
     def __init__(self, name: str, settings: ServiceSettings) -> None:
         self.name = name
-        self.topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+        self.topics = settings.topics
         self.mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_{name}")
         self.publisher = Publisher(self.topics)
         self._dead_letter_limit = settings.dead_letter_limit
@@ -46,5 +45,6 @@ class Owner:
             group.name,
             group.topics,
             handle,
+            gather=group.gather,
             dead_letter_limit=self._dead_letter_limit,
         )

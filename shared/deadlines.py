@@ -1,4 +1,4 @@
-"""How long a client may take to say what it wants: a slow one holds no connection for ever."""
+"""How long a client may take to say what it wants, and in how many bytes: none holds a connection for ever."""
 
 from __future__ import annotations
 
@@ -9,30 +9,40 @@ from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS: Final = 10.0
 """From the connection, or the first byte of a further request, to the end of the request's head."""
+HEAD_BYTES: Final = 64 * 1024
+"""The most that a request's head may have; what comes with its end counts as well."""
 BODY_SECONDS: Final = 60.0
 """For the whole body, from when it is first asked for."""
 
 
-class Prompt(H11Protocol):
-    """HTTP/1.1 whose request heads have to come in time; what is no HTTP is answered by a problem."""
+class Prompt(HttpToolsProtocol):
+    """HTTP/1.1 whose request heads have to come in time and be short; what is no HTTP is answered by a problem."""
 
     head_seconds = HEAD_SECONDS
     _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.call_later(self.head_seconds, self._late)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_between_requests() and self._deadline is None:
-            self._deadline = self.loop.call_later(self.head_seconds, self._late)
+        if self._is_between_requests():
+            self._head_bytes += len(data)
+            if self._deadline is None:
+                self._deadline = self.loop.call_later(self.head_seconds, self._late)
         super().data_received(data)
         if not self._is_between_requests():
             self._forget()
+        elif self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"the head of a request may have {HEAD_BYTES} bytes",
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -45,6 +55,7 @@ class Prompt(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _forget(self) -> None:
+        self._head_bytes = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -17,18 +17,20 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.group_commit import GroupCommit
-from shared.guards import Guard, Mark, Marks, mark_name
+from shared.guards import Guard, Key, Mark, Marks, mark_name
 from shared.logs import current_trace, logger
 from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
 from shared.tasks import Pace
@@ -97,9 +99,11 @@ class Documents(Generic[T]):
         clock: Clock = utc_now,
         archive: Archive | None = None,
         pack: Pack[T] = lambda state: (state, ()),
+        answers: Answers[T] | None = None,
     ) -> None:
         self.collection = collection
         self.archive = archive
+        self._answers = answers
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
         self._clock = clock
         self.pack = pack
@@ -142,11 +146,13 @@ class Documents(Generic[T]):
                 ids.append(doc["_id"])
                 await pace()
         for portion in (ids[at : at + size] for at in range(0, len(ids), size)):
-            docs: list[Document] = []
+            finds = (
+                self.collection.find({"_id": {"$in": some}}, {"state": 1}).to_list(None)
+                for some in named(portion)
+            )
             with reaching():
-                for some in named(portion):
-                    docs += await self.collection.find({"_id": {"$in": some}}, {"state": 1}).to_list(None)
-            yield await asyncio.to_thread(self._states, docs)
+                found = await asyncio.gather(*finds)
+            yield await asyncio.to_thread(self._states, list(chain.from_iterable(found)))
 
     def _states(self, docs: Sequence[Document]) -> list[T]:
         return [self._adapter.validate_python(doc["state"]) for doc in docs]
@@ -161,11 +167,21 @@ class Documents(Generic[T]):
             raise outcome.error
         return outcome
 
-    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
-        """The state that a command's step leaves, or has left before; raises its error when it is refused."""
+    async def left_by(self, step: Step[T], look: Look | None = None) -> T:
+        """The state as it is once a step was taken, now or before; raises its error when it is refused."""
         outcome = await self.change(step, look)
         assert outcome.state is not None
         return outcome.state
+
+    async def state_after(self, step: Step[T], look: Look | None = None) -> T:
+        """What a command is answered: the state that its step leaves, or the one it has left the first time."""
+        return await self.answer(step, await self.left_by(step, look))
+
+    async def answer(self, step: Step[T], state: T) -> T:
+        """This state, unless the same command was answered with another."""
+        if self._answers is None or not isinstance(step.guard, Key):
+            return state
+        return await self._answers.first(step.id, step.guard.key, state)
 
     async def apply(self, steps: Sequence[Step[T]], look: Look | None = None) -> list[Outcome[T]]:
         """Apply steps, those of one document in order; say what became of each.

@@ -27,23 +27,26 @@ def url(service: str) -> str:
 class ConsumerGroup:
     """Members share the partitions of `topics`; both are short names, without the installation's prefix.
 
-    What is replayed for the group comes to it besides.
+    What is replayed for the group comes to it besides. `gather` is how many seconds lie between two batches: the first
+    fact after a rest is handled at once, and those that follow it closely come together, which costs them and the
+    broker much less.
     """
 
     name: str
     service: str
     topics: tuple[str, ...]
+    gather: float = 0.025
 
 
 FOLDED: Final = ("leads", "followup", "tickets", "signals")
 """The topics whose facts make heat."""
 
 LEADS: Final = ConsumerGroup("leads", "leads", ("leads",))
-FOLLOWUP: Final = ConsumerGroup("followup", "followup", ("leads", "tickets", "signals"))
+FOLLOWUP: Final = ConsumerGroup("followup", "followup", ("leads", "tickets", "signals"), gather=0.1)
 SCORING: Final = ConsumerGroup("scoring", "scoring", FOLDED)
-LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"))
-VIEWS: Final = ConsumerGroup("gateway", "gateway", ("leads", "followup", "tickets", "heat"))
-TRAILS: Final = ConsumerGroup("gateway-trails", "gateway", ("leads", "followup", "scoring"))
+LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"), gather=0.25)
+VIEWS: Final = ConsumerGroup("gateway", "gateway", ("leads", "followup", "tickets", "heat"), gather=0.05)
+TRAILS: Final = ConsumerGroup("gateway-trails", "gateway", ("leads", "followup", "scoring"), gather=0.1)
 """Apart from the views, so that either can be built anew without the other."""
 
 CONSUMERS: Final = (LEADS, FOLLOWUP, SCORING, LEDGER, VIEWS, TRAILS)

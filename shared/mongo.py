@@ -18,6 +18,7 @@ from pymongo.errors import (
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
+    OperationFailure,
     PyMongoError,
     WriteError,
 )
@@ -125,6 +126,7 @@ async def keep_new(collection: Collection[Document], documents: Sequence[Documen
 
 
 _TOO_LARGE = frozenset({10334, 17419, 17420})
+_NOT_LET_IN = frozenset({13, 18, 8000})
 _UNFIT = frozenset({22, 52, 55, 56, 57, 121, 17280})
 """The server's codes for keys that cannot be, bytes that are no BSON, and content that a collection does not take."""
 
@@ -165,6 +167,11 @@ def reaching() -> Iterator[None]:
     except PyMongoError as error:
         if isinstance(error, DuplicateKeyError) or _is_of_content(error):
             raise
+        if isinstance(error, OperationFailure) and error.code in _NOT_LET_IN:
+            raise Unavailable(
+                "store-refuses",
+                "the document store does not let us in: look at name and password in ASCUA_MONGO_URL",
+            ) from error
         if isinstance(error, WriteError) and (refused := content_refused(error.code)) is not None:
             raise refused from None
         raise Unavailable(

@@ -119,9 +119,10 @@ async def _started(part: Part) -> None:
 
 async def _first_end(parts: Mapping[str, Part]) -> None:
     """Return when the task of a part has ended, by an error or without one: none of them ever should."""
+    with_task = {name: part for name, part in parts.items() if isinstance(part, HasTask)}
     while True:
-        for name, part in parts.items():
-            task = part.task if isinstance(part, HasTask) else None
+        for name, part in with_task.items():
+            task = part.task
             if task is not None and task.done():
                 error = None if task.cancelled() else task.exception()
                 logs.logger().error("part_ended", part=name, exc_info=error)
@@ -148,8 +149,8 @@ def serve(name: str, app: Callable[[_S], FastAPI], settings: type[_S]) -> None:
         listener = _listener(given.host, given.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             served = app(given)
-            if given.is_inner and given.inner_secret is not None:
-                secret = given.inner_secret.get_secret_value()
+            if given.is_inner:
+                secret = given.inner_secret.get_secret_value() if given.inner_secret else None
                 served.user_middleware.append(Middleware(Inner, secret=secret))
             failed = runner.run(_serve(served, listener, Connections(given.connections)))
     except AscuaError as error:

@@ -21,6 +21,7 @@ from cli.system import (
     Started,
     started,
 )
+from shared.bus.brokers import Brokers
 from shared.bus.cluster import Cluster
 from shared.bus.topics import Topics
 from shared.embedded.home import free_port
@@ -65,7 +66,8 @@ async def servers(
 ) -> AsyncIterator[Addresses]:
     """Kafka and the store of this run."""
     if (given := getattr(request.config, "workerinput", {}).get("servers")) is not None:
-        yield Addresses(*given)
+        kafka, mongo_url = given
+        yield Addresses(Brokers(**kafka), mongo_url)
     elif request.config.getoption("--servers") == "containers":
         async with containers() as addresses:
             yield addresses
@@ -77,7 +79,7 @@ async def servers(
 @pytest.fixture
 async def topics(servers: Addresses) -> Topics:
     """All topics, under a prefix of this test's own."""
-    topics = Topics(servers.kafka_bootstrap, drawn())
+    topics = Topics(servers.kafka, drawn())
     await Cluster(topics).apply()
     return topics
 
@@ -123,8 +125,7 @@ async def system(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -
     name = drawn("system")
     given: dict[str, Any] = {
         "home": home,
-        "kafka_bootstrap": servers.kafka_bootstrap,
-        "mongo_url": servers.mongo_url,
+        **servers.settings(),
         "topic_prefix": name,
         "database_prefix": name,
     }

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from cli.answer import tell_events
+from shared.bus.brokers import Brokers
 from shared.embedded import Servers
 from shared.embedded.home import free_port
 
 
 class Addresses(NamedTuple):
-    kafka_bootstrap: str
+    kafka: Brokers
     mongo_url: str
+
+    def settings(self) -> dict[str, str]:
+        """What a process is told that uses them, by the names of its settings."""
+        kafka = {f"kafka_{name}": value for name, value in asdict(self.kafka).items() if value is not None}
+        return {**kafka, "mongo_url": self.mongo_url}
 
 
 @asynccontextmanager
 async def embedded(home: Path) -> AsyncIterator[Addresses]:
-    """Both as children of this process, with their data in `home`."""
-    async with Servers(home) as servers:
-        yield Addresses(servers.kafka_bootstrap, servers.mongo_url)
+    """Both as children of this process, with their data in `home`; the store that ASCUA_STORE_BINARY names, if any."""
+    binary = os.environ.get("ASCUA_STORE_BINARY")
+    async with Servers(home, store_binary=Path(binary) if binary else None) as servers:
+        yield Addresses(servers.kafka, servers.mongo_url)
 
 
 @asynccontextmanager
@@ -69,7 +78,7 @@ def _started() -> Iterator[Addresses]:
     mongo.ports = {"27017": ("127.0.0.1", mongo_port)}  # type: ignore[dict-item]
     mongo.waiting_for(ExecWaitStrategy(["mongosh", "--quiet", "--eval", "db.adminCommand('ping').ok"]))
     with kafka, mongo:
-        yield Addresses(bootstrap, f"mongodb://127.0.0.1:{mongo_port}/?directConnection=true")
+        yield Addresses(Brokers(bootstrap), f"mongodb://127.0.0.1:{mongo_port}/?directConnection=true")
 
 
 class Shared:
@@ -94,7 +103,7 @@ async def main(kind: str) -> None:
     tell_events()
     with TemporaryDirectory() as home:
         async with containers() if kind == "containers" else embedded(Path(home)) as addresses:
-            sys.stdout.write(f"{json.dumps(addresses)}\n")
+            sys.stdout.write(f"{json.dumps([asdict(addresses.kafka), addresses.mongo_url])}\n")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.read)
 

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from cli.environment import environment
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
@@ -41,9 +42,12 @@ def app(topics: Topics, mongo: Mongo) -> FastAPI:
 
 
 if __name__ == "__main__":
-    bootstrap, prefix, url, port = sys.argv[1:]
+    prefix, port = sys.argv[1:]
+    brokers, url = environment().brokers, environment().mongo_url
+    assert brokers is not None
+    assert url is not None
     uvicorn.run(
-        app(Topics(bootstrap, prefix), Mongo(url, f"{prefix}_bare")),
+        app(Topics(brokers, prefix), Mongo(url, f"{prefix}_bare")),
         host="127.0.0.1",
         port=int(port),
         loop="uvloop",

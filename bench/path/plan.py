@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -139,11 +140,11 @@ class Bench:
 @asynccontextmanager
 async def bare(system: Installation) -> AsyncIterator[str]:
     """The bare handlers on the same broker and store, on topics of their own."""
-    topics, port = Topics(system.addresses.kafka_bootstrap, f"bare{token_hex(2)}"), free_port()
+    topics, port = Topics(system.addresses.kafka, f"bare{token_hex(2)}"), free_port()
     await topics.apply()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.path.bare", topics.bootstrap, topics.prefix, system.addresses.mongo_url, str(port),
-        cwd=ROOT,
+        sys.executable, "-m", "bench.path.bare", topics.prefix, str(port),
+        cwd=ROOT, env={**os.environ, **system.addresses.settings()},
     )  # fmt: skip
     try:
         async with asyncio.timeout(20):

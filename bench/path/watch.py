@@ -25,7 +25,7 @@ async def watching(system: Installation) -> AsyncIterator[tuple[Seen, Seen]]:
     page: Seen = {}
     topics = system.addresses.topics
     consumer = AIOKafkaConsumer(
-        topics.name("heat"), bootstrap_servers=topics.bootstrap, isolation_level="read_committed",
+        topics.name("heat"), **topics.brokers.client, isolation_level="read_committed",
         auto_offset_reset="latest", fetch_max_wait_ms=20,
     )  # fmt: skip
     await consumer.start()

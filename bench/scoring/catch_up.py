@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import venv
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+from bench.scoring import streams
 from bench.scoring.cluster import ROOT, Cluster, Process, as_records, cluster, fill, now_ms, progress
 from bench.scoring.plan import BENCH, DAY_MS, LOCK, Plan
 from bench.scoring.traffic import Traffic, new_leads
@@ -19,6 +22,8 @@ QUIX = ROOT / ".bench" / "quix"
 
 OURS = {"ours": "ours", "plain": "ours, not compiled"}
 PEERS = {
+    "streams": ("Kafka Streams, leads as objects, RocksDB + changelog", ""),
+    "streams-stock": ("Kafka Streams, stock store, RocksDB + changelog", ""),
     "bare": ("bare aiokafka loop with a dict", "0.9"),
     "quix": ("Quix Streams, RocksDB + changelog", "2"),
     "quix-quiet": ("Quix Streams, RocksDB + changelog, telling no heat", ""),
@@ -26,8 +31,16 @@ PEERS = {
 }
 
 
+STREAMS = {"streams": "objects", "streams-stock": "stock"}
+WARM_GOAL = 1 / 1.3
+"""How often ours fits into the processor time of Kafka Streams once that is warm, at least."""
+
+
 async def measure(plan: Plan) -> None:
     names = [name for name in (*OURS, *PEERS) if not plan.only or name in plan.only.split(",")]
+    if why := streams.missing():
+        progress(why)
+        names = [name for name in names if name not in STREAMS]
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     async with cluster() as broker:
         for _ in range(plan.runs):
@@ -40,34 +53,48 @@ async def measure(plan: Plan) -> None:
 
 
 async def _run(plan: Plan, broker: Cluster, name: str) -> dict[str, float]:
-    is_quick = name in (*OURS, "bare")
+    is_quick = name in (*OURS, *STREAMS, "bare")
     events = plan.events if is_quick else plan.peer_events
-    async with broker.topics() as topics:
+    async with broker.topics() as topics, state_directory() as state:
         facts = Traffic(new_leads(LEADS), ZIPF).spread(events, now_ms(), 7 * DAY_MS)
         ends = await fill(topics, as_records(facts, None if is_quick else "signals"))
         assert sum(ends.values()) == events
         progress(f"{name}: {events:,} events are in the log")
-        place = topics.bootstrap, topics.prefix
         match name:
             case "ours" | "plain":
-                process = await Process.start("bench.scoring.worker", *place, plain=name == "plain")
+                process = await Process.start("bench.scoring.worker", topics.prefix, plain=name == "plain")
             case "bare":
-                process = await Process.start("bench.scoring.peers.bare", *place, events)
+                process = await Process.start("bench.scoring.peers.bare", topics.prefix, events)
+            case "streams" | "streams-stock":
+                process = await streams.start(streams.build(), STREAMS[name], topics.prefix, events, state)
             case "faust":
-                process = await Process.start("bench.scoring.peers.faust_agent", *place, events)
+                process = await Process.start("bench.scoring.peers.faust_agent", topics.prefix, events)
             case _:
                 quiet = ["quiet"] if name == "quix-quiet" else []
                 process = await Process.start(
-                    "bench.scoring.peers.quix", *place, events, *quiet, python=quix_python()
+                    "bench.scoring.peers.quix", topics.prefix, events, *quiet, python=quix_python()
                 )
         async with process:
             if name in OURS:
                 process.say(until=ends)
                 await process.hear()
             said = await process.hear()
+            memory = process.rss()
     seconds = said["ended"] - said["began"]
     progress(f"{name}: {events / seconds:,.0f} events/s")
-    return {"events": events, "rate": events / seconds, "cpu": said["cpu"] / events * 1e6}
+    found = {
+        "events": events,
+        "rate": events / seconds,
+        "cpu": said["cpu"] / events * 1e6,
+        "memory": memory / 2**20,
+    }
+    return found | ({"warm": said["cpu_late"]} if "cpu_late" in said else {})
+
+
+@asynccontextmanager
+async def state_directory() -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory() as path:
+        yield path
 
 
 def _keep(plan: Plan, name: str, results: list[dict[str, Any]]) -> None:
@@ -75,18 +102,18 @@ def _keep(plan: Plan, name: str, results: list[dict[str, Any]]) -> None:
     title = OURS.get(name) or PEERS[name][0]
     rates = [each["rate"] for each in results]
     goal = "≥ 100,000" if name == "ours" else ""
-    plan.keep(
-        [
-            plan.row(
-                f"{title}, {events:,.0f} events, {LEADS:,} leads Zipf({ZIPF})",
-                "events/s per core",
-                rates,
-                goal,
-            ),
-            plan.row(f"{title}, processor time", "µs/event", [each["cpu"] for each in results]),
-        ],
-        re.escape(f"{title}, ") + "(?!telling|not compiled)",
-    )
+    rows = [
+        plan.row(
+            f"{title}, {events:,.0f} events, {LEADS:,} leads Zipf({ZIPF})", "events/s per core", rates, goal
+        ),
+        plan.row(f"{title}, processor time", "µs/event", [each["cpu"] for each in results]),
+    ]
+    if all("warm" in each for each in results):
+        warm = [each["warm"] for each in results]
+        rows.append(plan.row(f"{title}, warm, processor time", "µs/event", warm))
+    memory = [each["memory"] for each in results]
+    rows.append(plan.row(f"{title}, memory at the end", "MB", memory, "≤ 300" if name == "ours" else ""))
+    plan.keep(rows, re.escape(f"{title}, ") + "(?!telling|not compiled)")
 
 
 def _keep_ratios(plan: Plan) -> None:
@@ -106,9 +133,16 @@ def _keep_ratios(plan: Plan) -> None:
             rows += [
                 plan.row(f"ratio to {title}", "times", _ratios(rates["ours"], rates[title]), goals),
                 plan.row(
-                    f"ratio to {title}, by processor time", "times", _ratios(costs[title], costs["ours"])
+                    f"ratio to {title}, by processor time",
+                    "times",
+                    _ratios(costs[title], costs["ours"]),
+                    "≥ 1" if title == PEERS["streams"][0] else "",
                 ),
             ]
+        if f"{title}, warm" in costs:
+            ratios = _ratios(costs[f"{title}, warm"], costs["ours, warm"])
+            goal = f"≥ {WARM_GOAL:.2f}" if title == PEERS["streams"][0] else ""
+            rows.append(plan.row(f"ratio to {title}, warm, by processor time", "times", ratios, goal))
     plan.keep(rows, "ratio to ")
 
 

@@ -18,6 +18,8 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 
 from bench.scoring.traffic import Drawn
+from cli.environment import environment as told
+from shared.bus.brokers import Brokers
 from shared.bus.cluster import Cluster as OnBroker
 from shared.bus.cluster import admin
 from shared.bus.topics import Topics
@@ -35,22 +37,29 @@ Ends = dict[str, int]
 """The end of each `topic/partition`."""
 
 
+def named_brokers() -> Brokers:
+    """The broker that a program is told of by its environment."""
+    brokers = told().brokers
+    assert brokers is not None
+    return brokers
+
+
 @dataclass
 class Cluster:
     """A running broker, and new topics as often as they are asked for."""
 
-    bootstrap: str
+    brokers: Brokers
     _numbers: count[int] = field(default_factory=count)
 
     @asynccontextmanager
     async def topics(self) -> AsyncIterator[Topics]:
         """All topics of an installation, deleted afterwards."""
-        topics = Topics(self.bootstrap, f"b{next(self._numbers)}")
+        topics = Topics(self.brokers, f"b{next(self._numbers)}")
         names = await OnBroker(topics).apply()
         try:
             yield topics
         finally:
-            async with admin(self.bootstrap) as client:
+            async with admin(self.brokers) as client:
                 await client.delete_topics(names)
 
 
@@ -60,7 +69,8 @@ async def cluster(cores: Sequence[int] = (BROKER,)) -> AsyncIterator[Cluster]:
     os.sched_setaffinity(0, cores)
     with tempfile.TemporaryDirectory() as home:
         async with Servers(Path(home), mongo_url="none") as servers:
-            yield Cluster(servers.kafka_bootstrap)
+            os.environ.update(servers.kafka.environment())  # for the programs that are measured
+            yield Cluster(servers.kafka)
 
 
 async def fill(topics: Topics, records: Iterable[tuple[str, int, bytes, bytes]]) -> Ends:
@@ -68,7 +78,7 @@ async def fill(topics: Topics, records: Iterable[tuple[str, int, bytes, bytes]])
     ends: Ends = {}
     batches: dict[tuple[str, int], Any] = {}
     sent: list[asyncio.Future[Any]] = []
-    producer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, acks="all", max_batch_size=512 * 1024)
+    producer = AIOKafkaProducer(**topics.brokers.client, acks="all", max_batch_size=512 * 1024)
     await producer.start()
     try:
         for topic, partition, key, value in records:

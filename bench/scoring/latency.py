@@ -110,7 +110,7 @@ async def _all_arrived(waiting: Waiting, watching: asyncio.Task[None]) -> None:
 async def _watch(topics: Topics, waiting: Waiting) -> None:
     # A fetch that waits delays what comes meanwhile in partitions that it left out, hence the short wait.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap,
+        **topics.brokers.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         fetch_max_wait_ms=10,

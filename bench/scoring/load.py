@@ -20,7 +20,7 @@ async def send_steadily(
     """Send `RATE` facts a second; tell of each when it was to be sent (seconds since 1970). Returns how many."""
     # As the gateway's publisher has it.
     producer = AIOKafkaProducer(
-        bootstrap_servers=topics.bootstrap,
+        **topics.brokers.client,
         enable_idempotence=True,
         acks="all",
         linger_ms=2,

@@ -24,11 +24,15 @@ NOTES = (
     "Ours: the worker's stream as services/scoring/main.py wires it, in a process of its own without ledger and API, "
     "with uvloop; heat, crossings, state and positions in one transaction per partition, acks=all, at most 500 ms",
     "What is done for every fact is compiled by mypyc, as in the image (`make compiled`), but for the row that says "
-    "otherwise; the rows of recovery, cost, workers and profile were measured before, as plain Python",
+    "otherwise",
     "Catch-up: ours and the others take turns, run by run, since the machine's speed drifts by the minute; a "
     "ratio is the median of those of the turns",
     "All rows run the same code from bytes to heat: decoding, deduplication, fold, crossings, record of heat, record "
     "of state. Only ours also wakes up for crossings by time, lets leads rest, and puts dead letters aside",
+    "Kafka Streams 4.3: the same fold in Java (bench/scoring/peers/streams), exactly once, one thread, commits and "
+    "heat every 500 ms; as objects, leads are written to the store at each commit only; stock, they go through their "
+    "bytes with each fact; timed to the commit that holds the last fact. Warm: the last 70% of the facts",
+    "Memory at the end: RSS when the last commit is done; a JVM has what its heap was given",
     "Bare loop: the same transactions, every 500 ms beside the folding; timed to the last commit, like ours",
     "Quix Streams: exactly once, checkpoints every 500 ms, heat told with every event, facts on one topic "
     "(concatenated ones are aligned in time, which is slower); timed to the last event, without its commit",
@@ -64,7 +68,8 @@ class Plan:
     only: str = field(
         default="",
         metadata={
-            "help": "of the rows of catch-up only these, with commas: ours, plain, bare, quix, quix-quiet, faust"
+            "help": "of the rows of catch-up only these, with commas: ours, plain, streams, "
+            "streams-stock, bare, quix, quix-quiet, faust"
         },
     )
 

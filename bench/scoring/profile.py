@@ -18,17 +18,18 @@ from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.runtime import collector
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import utc_now
 
 EVENTS, BATCH, TAKE = 360_000, 500, 36_000
 """A take as often as a worker that catches up commits."""
 RULES = compile_rules(default_rules())
-TOPICS = Topics("nowhere", "ascua")
+TOPICS = Topics(Brokers("nowhere"), "ascua")
 
 
 async def measure(plan: Plan) -> None:
@@ -61,7 +62,7 @@ def _stages(drawn: Sequence[Drawn]) -> dict[str, float]:
         for number, each in enumerate(drawn)
     ]
     _, reading_anew = _timed(lambda: _read(rare))
-    leads = {fact.lead_id: Lead.new(fact.lead_id) for fact in facts}
+    leads = {fact.lead_id: ScoredLead.new(fact.lead_id) for fact in facts}
 
     def folded() -> None:
         for fact in facts:

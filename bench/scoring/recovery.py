@@ -10,7 +10,7 @@ from bench.scoring.plan import DAY_MS, Plan
 from bench.scoring.traffic import new_leads, partition_of
 from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import live
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
@@ -52,7 +52,7 @@ async def measure(plan: Plan) -> None:
 
 
 async def started(topics: Topics) -> Process:
-    return await Process.start("bench.scoring.worker", topics.bootstrap, topics.prefix)
+    return await Process.start("bench.scoring.worker", topics.prefix)
 
 
 async def fill_state(topics: Topics, leads: Sequence[str]) -> None:
@@ -71,10 +71,10 @@ def state_records(count: int = DISTINCT) -> list[bytes]:
     return [lead.encode() for lead in _leads(count)]
 
 
-def _leads(count: int) -> Iterator[Lead]:
+def _leads(count: int) -> Iterator[ScoredLead]:
     lot, rules, now = Random(3), compile_rules(default_rules()), now_ms()
     for number in range(count):
-        lead = Lead.new("lead")
+        lead = ScoredLead.new("lead")
         lead.rules = rules.code
         for place, at in enumerate(sorted(now - lot.randrange(7 * DAY_MS) for _ in KINDS)):
             kind = KINDS[(number + place) % len(KINDS)]

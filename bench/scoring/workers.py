@@ -45,7 +45,7 @@ async def _run(plan: Plan, broker: Cluster, cores: list[int]) -> float:
         ends = await fill(topics, as_records(facts))
         workers = []
         for core in cores:
-            process = await Process.start("bench.scoring.worker", topics.bootstrap, topics.prefix, core=core)
+            process = await Process.start("bench.scoring.worker", topics.prefix, core=core)
             workers.append(await stack.enter_async_context(process))
         await gather(*(_ready(process, 4 // len(cores)) for process in workers))
         for process in workers:

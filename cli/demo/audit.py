@@ -24,7 +24,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from cli.demo.player import AT_ONCE, Door, Keys, Played
+from cli.demo.player import AT_ONCE, Door, Keys, PlayedBeat
 from shared.bus.cluster import admin
 from shared.bus.topics import FACTS, HEAT, Topics
 from shared.commands.followup import (
@@ -101,7 +101,9 @@ class Verdict:
             self.findings.append(f"{what}: {found} instead of {wanted}")
 
 
-def judge(played: Iterable[Played], log: Iterable[Recorded[Event]], shown: Mapping[str, Shown]) -> Verdict:
+def judge(
+    played: Iterable[PlayedBeat], log: Iterable[Recorded[Event]], shown: Mapping[str, Shown]
+) -> Verdict:
     """Compare what was acknowledged, what is in the log, and what is shown of each lead."""
     verdict, facts = Verdict(), {_name(recorded): recorded for recorded in log}
     told = list(facts.values())
@@ -133,7 +135,9 @@ def _numbered(name: _Name) -> tuple[str, int | str]:
     return aggregate, id if sequence is None else sequence
 
 
-def _judge_acknowledged(verdict: Verdict, played: Iterable[Played], told: Sequence[Recorded[Event]]) -> None:
+def _judge_acknowledged(
+    verdict: Verdict, played: Iterable[PlayedBeat], told: Sequence[Recorded[Event]]
+) -> None:
     became = Counter((each.trace.correlation_id, type(each.event)) for each in told)
     signals = {each.id for each in told if isinstance(each.event, SignalReceived)}
     for each in played:
@@ -241,7 +245,7 @@ async def read_log(topics: Topics, prefix: str, patience: float = 60.0) -> list[
     """Everything in the fact topics about leads whose id begins with `prefix`, repeats too, as committed."""
     found = []
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+        **topics.brokers.client, isolation_level="read_committed", auto_offset_reset="earliest"
     ) as reader:
         places = await _places(topics, [topic.name for topic in FACTS])
         reader.assign(places)
@@ -280,7 +284,7 @@ class HeatWatch:
 
     def __init__(self, topics: Topics, prefix: str) -> None:
         self._topics, self._prefix = topics, prefix.encode()
-        self._reader = AIOKafkaConsumer(bootstrap_servers=topics.bootstrap)
+        self._reader = AIOKafkaConsumer(**topics.brokers.client)
         self._heard: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
 
@@ -333,7 +337,7 @@ class HeatWatch:
 async def _places(topics: Topics, names: Iterable[str]) -> list[TopicPartition]:
     """All partitions of the topics with these short names."""
     wanted = {topics.name(name) for name in names}
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         return [
             TopicPartition(topic["topic"], each["partition"])
             for topic in await client.describe_topics()

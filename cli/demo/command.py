@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cli.addresses import Addresses
-    from cli.demo.performance import Account, Performance
+    from cli.demo.performance import DemoAccount, Performance
     from cli.demo.player import Keys
     from cli.system import Started
 
@@ -108,7 +108,7 @@ async def _until_told(asked: _Asked) -> bool:
     return account is None or not (account.verdict.lost or account.verdict.doubled)
 
 
-async def _demo(asked: _Asked) -> Account | None:
+async def _demo(asked: _Asked) -> DemoAccount | None:
     import stamina.instrumentation
 
     from cli.demo.performance import Performance, make_keys
@@ -156,7 +156,7 @@ async def _system(port: int | None) -> AsyncIterator[tuple[Addresses, Started | 
             yield own.addresses, own
 
 
-async def _play(asked: _Asked, performance: Performance, invite: Callable[[], None]) -> Account | None:
+async def _play(asked: _Asked, performance: Performance, invite: Callable[[], None]) -> DemoAccount | None:
     await performance.player.prologue()
     invite()
     asked.curtain.set()
@@ -167,7 +167,7 @@ async def _play(asked: _Asked, performance: Performance, invite: Callable[[], No
     return await performance.account()
 
 
-async def _while(own: Started, playing: Coroutine[Any, Any, Account | None]) -> Account | None:
+async def _while(own: Started, playing: Coroutine[Any, Any, DemoAccount | None]) -> DemoAccount | None:
     """What `playing` returns; raises why, when a part of our own system cannot be kept alive meanwhile."""
     work, health = asyncio.create_task(playing), asyncio.create_task(own.wait())
     try:
@@ -232,7 +232,7 @@ _LEAD = '{"lead_id": "mine", "channel": "web", "profile": {"name": "Ana Torres"}
 _SIGNAL = '{"lead_id": "mine", "kind": "demo_requested"}'
 
 
-def _draw(console: Console, account: Account) -> None:
+def _draw(console: Console, account: DemoAccount) -> None:
     document = account.document()
     heat = document["event_to_heat_seconds"]
     console.print(

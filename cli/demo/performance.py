@@ -27,7 +27,7 @@ INVITED_FOR: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class DemoAccount:
     """What became of a run. `seconds` are from the recording of a signal to its heat, as `HeatWatch` says."""
 
     leads: int
@@ -82,7 +82,7 @@ class Performance:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
-    async def account(self) -> Account:
+    async def account(self) -> DemoAccount:
         """Wait until all has been heard everywhere, and compare.
 
         What differs is looked at again until it has not changed for `SETTLING` seconds: a service that was killed
@@ -105,7 +105,7 @@ class Performance:
             view for each in shown.values()
             if (view := each.view)["status"] == "open" and view["heat"] and view["heat"]["band"] == "hot"
         ]  # fmt: skip
-        return Account(self.player.leads, len(hot), verdict, self._watch.seconds(log))
+        return DemoAccount(self.player.leads, len(hot), verdict, self._watch.seconds(log))
 
 
 async def make_keys(home: Path, system: Addresses) -> Keys:

@@ -121,7 +121,7 @@ class _Passing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedBeat:
     """A beat that was sent. One that was not acknowledged may have taken effect, or not."""
 
     beat: Beat
@@ -134,7 +134,7 @@ class Player:
     def __init__(
         self, door: Door, keys: Keys, beats: Iterator[Beat], on_trouble: Callable[[str], None]
     ) -> None:
-        self.played: list[Played] = []
+        self.played: list[PlayedBeat] = []
         self._door, self._keys, self._on_trouble = door, keys, on_trouble
         self._beats = beats
         self._tickets: dict[str, str] = {}
@@ -192,11 +192,11 @@ class Player:
             return
         try:
             await self._send(beat)
-            self.played.append(Played(beat, acknowledged=True))
+            self.played.append(PlayedBeat(beat, acknowledged=True))
         except AscuaError as error:
             # What comes later in this lead's day may rest on this.
             self._left.add(beat.lead_id)
-            self.played.append(Played(beat, acknowledged=False))
+            self.played.append(PlayedBeat(beat, acknowledged=False))
             self._on_trouble(error.sentence)
 
     async def _send(self, beat: Beat) -> None:

@@ -31,14 +31,14 @@ _REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProposedMapping:
     """A mapping as YAML, and its doubts, which stand in it as comments too."""
 
     text: str
     doubts: tuple[str, ...]
 
 
-def propose(path: Path) -> Proposal:
+def propose(path: Path) -> ProposedMapping:
     """Raises `Refused` when the file is no table, or its columns say nothing that can be brought in."""
     table = sample(path)
     if (program := _program(table.header)) is not None:
@@ -58,7 +58,7 @@ def propose(path: Path) -> Proposal:
     _settings(draft, path)
     text = draft.text()
     parse_mapping(text, "the proposal")
-    return Proposal(text, tuple(draft.doubts))
+    return ProposedMapping(text, tuple(draft.doubts))
 
 
 class _Draft:
@@ -102,7 +102,7 @@ class _Draft:
         return "\n".join([*head, *self.lines]) + "\n"
 
 
-def _of_program(program: str, table: Sample) -> Proposal:
+def _of_program(program: str, table: Sample) -> ProposedMapping:
     """The mapping that is shipped for a program's exports, with the owners and the times that this one has."""
     text = (SHIPPED / f"{program}.yaml").read_text("utf-8")
     leads = parse_mapping(text).leads
@@ -129,7 +129,7 @@ def _of_program(program: str, table: Sample) -> Proposal:
     doubts += [doubt] if doubt is not None else []
     text = "".join(f"# NOT SURE: {_one_line(each)}\n" for each in doubts) + text
     parse_mapping(text, "the proposal")
-    return Proposal(text, tuple(doubts))
+    return ProposedMapping(text, tuple(doubts))
 
 
 def _how_written(table: Sample) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from cli.imports.people import Choice, Names, Part, Word
+from cli.imports.people import Meanings, Names, Section, WordMeanings
 from shared.commands.followup import PersonId
 from shared.events.base import LeadId
 from shared.events.leads import Channel
@@ -49,11 +49,11 @@ def _column(entry: object) -> object:
     return {"column": entry} if isinstance(entry, str | list | tuple) else entry
 
 
-class Requester(Part):
+class Requester(Section):
     default: LeadId | None = Field(None, description="For rows that do not say it.")
 
 
-class Queue(Word):
+class Queue(WordMeanings):
     prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")] | None = None
     """Before the cell's own word, where that is a number."""
 
@@ -69,13 +69,13 @@ class Tickets(BaseModel):
     opened: Names | None = None
     resolved: Names | None = None
     closed: Names | None = None
-    state: Annotated[Choice[Means], BeforeValidator(_column)]
-    agent: Annotated[Choice[PersonId] | None, BeforeValidator(_column)] = None
-    priority: Annotated[Choice[Priority] | None, BeforeValidator(_column)] = None
-    category: Annotated[Choice[TicketCategory] | None, BeforeValidator(_column)] = None
+    state: Annotated[Meanings[Means], BeforeValidator(_column)]
+    agent: Annotated[Meanings[PersonId] | None, BeforeValidator(_column)] = None
+    priority: Annotated[Meanings[Priority] | None, BeforeValidator(_column)] = None
+    category: Annotated[Meanings[TicketCategory] | None, BeforeValidator(_column)] = None
     queue: Annotated[Queue | None, BeforeValidator(_column)] = None
-    tier: Annotated[Word | None, BeforeValidator(_column)] = None
-    channel: Annotated[Choice[Channel] | None, BeforeValidator(_column)] = None
+    tier: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
+    channel: Annotated[Meanings[Channel] | None, BeforeValidator(_column)] = None
     empty: tuple[str, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ class Tickets(BaseModel):
             value = getattr(self, field)
             if field == "empty" or value is None:
                 continue
-            column = value.column if isinstance(value, Part) else value
+            column = value.column if isinstance(value, Section) else value
             if column is not None:
                 found[field] = (column,)
         return found

@@ -57,7 +57,7 @@ NOT_SAID = "not_said"
 """The reason of a lead that was lost, where the table gives none."""
 
 
-class State(BaseModel):
+class MappedState(BaseModel):
     """Where a lead stands: at a stage, won or lost; `pass` says nothing, and `ignore` that the row is not wanted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,9 +72,9 @@ _STATES = f"{', '.join(Stage)}, won, {{lost: REASON}}, ignore or pass"
 
 def _state(entry: Any) -> Any:
     if isinstance(entry, str) and entry in list(Stage):
-        return State(kind="stage", stage=Stage(entry))
+        return MappedState(kind="stage", stage=Stage(entry))
     if entry in ("won", "lost", "ignore", "pass"):
-        return State(kind=entry)
+        return MappedState(kind=entry)
     if isinstance(entry, dict) and entry.keys() == {"lost"} and isinstance(entry["lost"], str):
         try:
             reason = TypeAdapter(Slug).validate_python(entry["lost"])
@@ -82,7 +82,7 @@ def _state(entry: Any) -> Any:
             raise ValueError(
                 f"{entry['lost']!r} is no reason; write small letters, digits and _, as in no_budget"
             ) from None
-        return State(kind="lost", reason=reason)
+        return MappedState(kind="lost", reason=reason)
     raise ValueError(f"{entry!r} is not how a lead can stand; write one of {_STATES}")
 
 
@@ -91,20 +91,20 @@ def _column(entry: Any) -> Any:
     return {"column": entry} if isinstance(entry, str | list | tuple) else entry
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: Names | None = None
 
 
-class Choice(Part, Generic[T]):
+class Meanings(Section, Generic[T]):
     """What a column's words mean, in either case; `default` what the others mean, and an empty cell."""
 
     map: dict[str, T] = Field(default_factory=dict)
     default: T | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Choice[T]:
+    def _says_something(self) -> Meanings[T]:
         if self.column is None and (self.default is None or self.map):
             raise ValueError("write the column it stands in, or only a default")
         seen: dict[str, str] = {}
@@ -118,17 +118,17 @@ class Choice(Part, Generic[T]):
         return next((meaning for each, meaning in self.map.items() if same(each) == same(word)), None)
 
 
-class Word(Choice[Slug]):
+class WordMeanings(Meanings[Slug]):
     """A word of a vocabulary; without a `map` the cell's own, in small letters."""
 
 
-class Dated(Part):
+class Dated(Section):
     default: str | None = Field(
         None, description="For rows that do not say it, written like the others or in ISO 8601."
     )
 
 
-class LastActivity(Part):
+class LastActivityColumns(Section):
     kind: ActivityKind = ActivityKind.CALL
     result: ActivityResult = ActivityResult.DONE
 
@@ -159,22 +159,22 @@ class Leads(BaseModel):
     email: Names | None = None
     phone: Names | None = None
     company: Names | None = None
-    channel: Annotated[Choice[Channel], BeforeValidator(_channel)]
-    origin: Annotated[Word | None, BeforeValidator(_column)] = None
-    campaign: Annotated[Word | None, BeforeValidator(_column)] = None
-    segment: Annotated[Word | None, BeforeValidator(_column)] = None
-    tier: Annotated[Word | None, BeforeValidator(_column)] = None
+    channel: Annotated[Meanings[Channel], BeforeValidator(_channel)]
+    origin: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
+    campaign: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
+    segment: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
+    tier: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
     stage: Annotated[
-        tuple[Choice[Annotated[State, BeforeValidator(_state)]], ...],
+        tuple[Meanings[Annotated[MappedState, BeforeValidator(_state)]], ...],
         BeforeValidator(_rules),
         Field(min_length=1),
     ]
     """Rules in turn: the first that says something counts."""
-    owner: Annotated[Choice[PersonId] | None, BeforeValidator(_column)] = None
+    owner: Annotated[Meanings[PersonId] | None, BeforeValidator(_column)] = None
     created: Annotated[Dated, BeforeValidator(_column)]
-    last_activity: Annotated[LastActivity | None, BeforeValidator(_column)] = None
+    last_activity: Annotated[LastActivityColumns | None, BeforeValidator(_column)] = None
     closed: Annotated[Dated | None, BeforeValidator(_column)] = None
-    lost_reason: Annotated[Word | None, BeforeValidator(_column)] = None
+    lost_reason: Annotated[WordMeanings | None, BeforeValidator(_column)] = None
     value: Names | None = None
 
     @field_validator("created")
@@ -212,7 +212,7 @@ class Leads(BaseModel):
                 found[field] = tuple((each,) for each in value)
             elif field == "stage":
                 found[field] = tuple(rule.column for rule in value if rule.column is not None)
-            elif isinstance(value, Part):
+            elif isinstance(value, Section):
                 found[field] = (value.column,) if value.column is not None else ()
             else:
                 found[field] = (value,)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cli.imports.meaning import Mapping
-from cli.imports.people import NOT_SAID, Choice, Names, State, Word
+from cli.imports.people import NOT_SAID, MappedState, Meanings, Names, WordMeanings
 from cli.imports.raw import Raw
 from cli.imports.rows import Ready, Reject, Skipped, Understood, checked_id, happened, money
 from cli.imports.tables import absent
@@ -130,7 +130,7 @@ class People:
             self._warn(f"{_CALLED[field]} that cannot be kept was left out")
         return None
 
-    def _state(self, words: _Words) -> State:
+    def _state(self, words: _Words) -> MappedState:
         for rule in self._leads.stage:
             word = words.first(rule.column)
             state = rule.means(word) or rule.default
@@ -141,7 +141,7 @@ class People:
                     )
             elif state.kind != "pass":
                 return state
-        return State(kind="stage", stage=Stage.NEW)
+        return MappedState(kind="stage", stage=Stage.NEW)
 
     def _channel(self, words: _Words) -> Channel:
         channel = self._leads.channel
@@ -153,7 +153,7 @@ class People:
             )
         return found
 
-    def _word(self, words: _Words, part: str, choice: Word | None) -> str | None:
+    def _word(self, words: _Words, part: str, choice: WordMeanings | None) -> str | None:
         if choice is None:
             return None
         word = words.first(choice.column)
@@ -163,7 +163,7 @@ class People:
         return found
 
     def _owner(self, words: _Words) -> str | None:
-        owner: Choice[str] | None = self._leads.owner
+        owner: Meanings[str] | None = self._leads.owner
         if owner is None:
             return None
         word = words.first(owner.column)
@@ -187,7 +187,7 @@ class People:
         word = words.first(column)
         return happened(self._mapping, word) if word else None
 
-    def _end(self, words: _Words, state: State, otherwise: datetime) -> End | None:
+    def _end(self, words: _Words, state: MappedState, otherwise: datetime) -> End | None:
         if state.kind not in ("won", "lost"):
             return None
         closed = self._leads.closed
@@ -199,7 +199,7 @@ class People:
         reason = state.reason or self._word(words, "lost_reason", self._leads.lost_reason) or NOT_SAID
         return End(at=at, outcome="lost", reason=reason)
 
-    def _value(self, words: _Words, state: State) -> Money | None:
+    def _value(self, words: _Words, state: MappedState) -> Money | None:
         word = words.first(self._leads.value)
         if not word:
             return None

@@ -13,7 +13,7 @@ from cli.imports.meaning import Mapping
 from cli.imports.progress import Watch
 from cli.imports.readers import Source
 from cli.imports.rows import Ready, Reject, Skipped, Understood, decimal_of
-from cli.imports.run import QUIET, Reading, survey
+from cli.imports.run import QUIET, FileReading, survey
 
 SHOWN: Final = 10
 
@@ -53,7 +53,7 @@ async def preview(
     tally, shown, reasons, ready = Tally(), dict[int, Stands](), list[str](), 0
     with Source(file) as source:
         await survey(source, mapping, quiet, watch)
-        reading = Reading(source, mapping)
+        reading = FileReading(source, mapping)
         for row in reading.rows():
             if isinstance(row, Ready):
                 ready += 1

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from cli.imports.helpdesk import Means
 from cli.imports.meaning import Mapping
-from cli.imports.people import Choice, Names, Word
+from cli.imports.people import Meanings, Names, WordMeanings
 from cli.imports.persons import slug
 from cli.imports.raw import Raw
 from cli.imports.rows import Ready, Reject, Skipped, Understood, checked_id, happened
@@ -98,7 +98,7 @@ class Requests:
         body = f'{{"row":{raw.row},"lead_id":"{lead_id}","at":"{rfc3339(at)}","what":{what}}}'
         return Ready(raw, lead_id, body.encode(), (0, milliseconds(at), means == "closed"), ticket_id)
 
-    def _choice(self, cells: dict[str, str], part: str, choice: Choice[T] | None) -> T | None:
+    def _choice(self, cells: dict[str, str], part: str, choice: Meanings[T] | None) -> T | None:
         if choice is None:
             return None
         word = _first(cells, choice.column)
@@ -108,7 +108,7 @@ class Requests:
         return found
 
     def _word(
-        self, cells: dict[str, str], part: str, choice: Word | None, prefix: str | None = None
+        self, cells: dict[str, str], part: str, choice: WordMeanings | None, prefix: str | None = None
     ) -> str | None:
         if choice is None:
             return None

@@ -57,7 +57,7 @@ async def run(
     with Source(file) as source, Rejects(rejects or file.with_name(f"{file.name}.rejects.csv")) as rejected:
         total = await survey(source, mapping, quiet, watch)
         import_id = _import_id(source, mapping)
-        reading = Reading(source, mapping)
+        reading = FileReading(source, mapping)
         tally.about_file, tally.left_out = reading.about_file, reading.left_out
 
         def wait(why: str) -> None:
@@ -75,7 +75,7 @@ async def run(
     return tally.account(time.monotonic() - started)
 
 
-class Reading:
+class FileReading:
     """What a file that was looked through says, lead by lead; and what is to be said about the file."""
 
     def __init__(self, source: Source, mapping: Mapping) -> None:

@@ -27,7 +27,7 @@ MOST_SHOWN: Final = 20
 BANDS: Final = tuple(str(band) for band in Band)
 
 
-class State(NamedTuple):
+class LeadDifference(NamedTuple):
     """Where a lead stands once the rules on trial took over at the end, and where it did under those in force.
 
     `digest` is that of the whole state that its facts make under the rules on trial.
@@ -64,7 +64,7 @@ class Report:
     """Of heat at the end, without regard to its sign."""
     moves: Mapping[str, Mapping[str, int]]
     """How many leads are in a band under the rules in force, and in which under those on trial."""
-    largest: Sequence[State]
+    largest: Sequence[LeadDifference]
     crossings: Mapping[str, Crossings]
     on_publishing: Mapping[str, int]
     """The crossings that are told when the rules on trial take over at the end."""
@@ -90,7 +90,7 @@ class Comparison:
     _never: int = 0
     _differences: list[float] = field(default_factory=list)
     _moves: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _largest: list[tuple[float, str, State]] = field(default_factory=list)
+    _largest: list[tuple[float, str, LeadDifference]] = field(default_factory=list)
     _crossings: dict[str, Crossings] = field(default_factory=dict)
     _on_publishing: Counter[str] = field(default_factory=Counter)
     _scored: dict[tuple[str, str], list[Scored]] = field(default_factory=lambda: defaultdict(list))
@@ -98,7 +98,7 @@ class Comparison:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def add(self, history: History) -> State | None:
+    def add(self, history: History) -> LeadDifference | None:
         """Replay a lead under both rules; None for one of which nothing had happened before the end."""
         if not history.facts or history.facts[0].at_ms >= self.until_ms:
             return None
@@ -141,13 +141,13 @@ class Comparison:
                 known.lost + max(0, before[name] - after[name]),
             )
 
-    def _end(self, lead_id: str, old: Played, new: Played) -> State:
+    def _end(self, lead_id: str, old: Played, new: Played) -> LeadDifference:
         """Publish the rules at the end: a lead goes over to its new state with the band that it is in."""
         lead = old.lead
         lead.ties = new.lead.ties  # its members have told what they count by then
         crossings = promote(lead, new.lead.state, self.in_force, self.on_trial, self.until_ms)
         self._on_publishing.update(type(crossing).__name__ for crossing in crossings)
-        state = State(
+        state = LeadDifference(
             lead_id,
             rfc3339(from_milliseconds(self.until_ms)),
             new.end.heat,

@@ -96,17 +96,7 @@ def draft(lesson: Lesson, in_force: Rules, head: Sequence[str]) -> str:
     if kept:
         out += ["", "    # As they are in force: too few leads had them to learn from."]
         out += [f"    {_kind(kind)}" for kind in kept]
-    capped = [line for line in lines if line.cap is not None]
-    groups = _around(kept, in_force.heat)
-    if capped or groups:
-        out += ["", "  groups:"]
-    if capped:
-        out.append(
-            "    # What comes often counts for no more than it did for 99 of 100 looks at leads that had it."
-        )
-        out += [f"    {_group(line)}: {{cap: {line.cap:g}}}" for line in capped]
-    if groups:
-        out += ["    # As they are in force.", *(f"    {_capped(group)}" for group in groups)]
+    out += _grouped([line for line in lines if line.cap is not None], _around(kept, in_force.heat))
     out += [
         "",
         "  bands:",
@@ -118,6 +108,17 @@ def draft(lesson: Lesson, in_force: Rules, head: Sequence[str]) -> str:
     if in_force.risk is not None:
         out += ["", "# As it is in force: nothing is learned about it.", "risk:", *written(in_force.risk)]
     return "\n".join(out) + "\n"
+
+
+def _grouped(capped: Sequence[Line], groups: Sequence[GroupRule]) -> Iterator[str]:
+    if capped or groups:
+        yield from ("", "  groups:")
+    if capped:
+        yield "    # What comes often counts for no more than it did for 99 of 100 looks at leads that had it."
+        yield from (f"    {_group(line)}: {{cap: {line.cap:g}}}" for line in capped)
+    if groups:
+        yield "    # As they are in force."
+        yield from (f"    {_capped(group)}" for group in groups)
 
 
 def declared(events: Iterable[str]) -> Iterator[str]:

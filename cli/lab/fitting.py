@@ -13,7 +13,7 @@ from cli.lab.learning import (
     Lesson,
     learn,
 )
-from cli.lab.worth import Figure, Worth
+from cli.lab.worth import Estimate, Worth
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
@@ -94,5 +94,5 @@ def _head(lesson: Lesson, until_ms: int, learned: Mapping[str, Worth]) -> list[s
     ]
 
 
-def _brief(figure: Figure) -> str:
+def _brief(figure: Estimate) -> str:
     return f"{figure.value:.3f}" if figure.value is not None else f"not known ({figure.why})"

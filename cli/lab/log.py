@@ -48,11 +48,11 @@ class Facts:
         merged: dict[str, list[MappedFact]] = {}
         names = [self.topics.name(topic) for topic in FOLDED]
         try:
-            async with admin(self.topics.bootstrap) as client:
+            async with admin(self.topics.brokers) as client:
                 described = await client.describe_topics(names)
             numbers = sorted({each["partition"] for topic in described for each in topic["partitions"]})
             async with AIOKafkaConsumer(
-                bootstrap_servers=self.topics.bootstrap,
+                **self.topics.brokers.client,
                 isolation_level="read_committed",
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
@@ -71,7 +71,7 @@ class Facts:
                             yield history(lead_id, facts)
         except KafkaError as error:
             raise Unavailable(
-                "kafka-unreachable", f"Kafka at {self.topics.bootstrap} does not answer: {error}"
+                "kafka-unreachable", f"Kafka at {self.topics.brokers.bootstrap} does not answer: {error}"
             ) from error
 
         for lead_id, facts in merged.items():

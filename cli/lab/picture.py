@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.lab.comparison import NEW, OLD, Report
 from cli.lab.histories import AGES
-from cli.lab.worth import Figure, Worth
+from cli.lab.worth import Estimate, Worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,7 +126,7 @@ def _by_age(report: Report, rules: str) -> list[Worth]:
     return [report.worth[age][rules] for age in AGES]
 
 
-def _bars(figures: list[Figure]) -> Any:
+def _bars(figures: list[Estimate]) -> Any:
     return [
         [(each.value or 0) - (each.low or 0) for each in figures],
         [(each.high or 0) - (each.value or 0) for each in figures],

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cli.lab.histories import History
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.merging import Merged
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import milliseconds
@@ -36,7 +36,7 @@ class Played(NamedTuple):
     looks: tuple[Look, ...]
     crossings: tuple[CrossingEvent, ...]
     end: Look
-    lead: Lead
+    lead: ScoredLead
 
 
 def play(
@@ -76,7 +76,7 @@ def play(
     return Played(tuple(looks), tuple(crossings), end, lead)
 
 
-def _look(lead: Lead, at_ms: int, rules: CompiledRules, crossings: list[CrossingEvent]) -> Look:
+def _look(lead: ScoredLead, at_ms: int, rules: CompiledRules, crossings: list[CrossingEvent]) -> Look:
     crossings += settle(lead, at_ms, rules)
     heat = rules.heat.score(lead.whole.counts, at_ms, lead.whole.attributes)
     return Look(heat, lead.heat.band)

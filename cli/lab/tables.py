@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.lab.comparison import Report
     from cli.lab.fitting import Fitted
-    from cli.lab.worth import Disparity, Figure, Worth
+    from cli.lab.worth import Disparity, Estimate, Worth
 
 
 def instant_text(at_ms: int) -> str:
@@ -19,7 +19,7 @@ def instant_text(at_ms: int) -> str:
 
 
 def draw_backtest(console: Any, report: Report, document: dict[str, Any]) -> None:
-    from cli.lab.comparison import BANDS, NEW, OLD
+    from cli.lab.comparison import BANDS, NEW
 
     console.print(
         f"{report.leads:,} leads up to {document['to']}; rules {document['on_trial']} on trial, "
@@ -44,6 +44,22 @@ def draw_backtest(console: Any, report: Report, document: dict[str, Any]) -> Non
         told = ", ".join(f"{count:,} {name}" for name, count in report.on_publishing.items())
         console.print(f"Told at once when these rules are published at the end: {told}")
 
+    _draw_worth(console, report)
+    for attribute, ages in report.disparity.items():
+        _draw_groups(console, attribute, {age: found[NEW] for age, found in ages.items()})
+
+    if report.largest:
+        table = _table("largest differences", "in force", "", "on trial", "")
+        for state in report.largest[:10]:
+            table.add_row(
+                state.lead, f"{state.heat_in_force:.1f}", state.band_in_force, f"{state.heat:.1f}", state.band
+            )
+        console.print(table)
+
+
+def _draw_worth(console: Any, report: Report) -> None:
+    from cli.lab.comparison import NEW, OLD
+
     table = _table("age", "open leads", "won", "lost", "undecided", "AUC in force", "AUC on trial")
     for age, by_rules in report.worth.items():
         new = by_rules[NEW]
@@ -56,16 +72,6 @@ def draw_backtest(console: Any, report: Report, document: dict[str, Any]) -> Non
             if by_rules[rules].deciles:
                 table.add_row(f"{age} {name}", *(f"{each.lift:.2f}" for each in by_rules[rules].deciles))
     if table.row_count:
-        console.print(table)
-    for attribute, ages in report.disparity.items():
-        _draw_groups(console, attribute, {age: found[NEW] for age, found in ages.items()})
-
-    if report.largest:
-        table = _table("largest differences", "in force", "", "on trial", "")
-        for state in report.largest[:10]:
-            table.add_row(
-                state.lead, f"{state.heat_in_force:.1f}", state.band_in_force, f"{state.heat:.1f}", state.band
-            )
         console.print(table)
 
 
@@ -123,7 +129,7 @@ def _counts(worth: Worth) -> list[str]:
     return [f"{each:,}" for each in (worth.leads, worth.won, worth.lost, worth.undecided)]
 
 
-def _figure(figure: Figure, form: str = ".3f") -> str:
+def _figure(figure: Estimate, form: str = ".3f") -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return figure.why or ""
     return f"{figure.value:{form}} ({figure.low:{form}} to {figure.high:{form}})"

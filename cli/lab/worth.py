@@ -33,7 +33,7 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """A number within `low` and `high`, or the reason why there is none."""
 
     value: float | None = None
@@ -60,21 +60,21 @@ class Worth:
     won: int
     lost: int
     undecided: int
-    auc: Figure
+    auc: Estimate
     deciles: tuple[Decile, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupWorth:
     """The leads that share a value of an attribute."""
 
     name: str
     leads: int
     won: int
     lost: int
-    share_hot: Figure
-    mean_heat: Figure
-    auc: Figure
+    share_hot: Estimate
+    mean_heat: Estimate
+    auc: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class Disparity:
     """
 
     attribute: str
-    groups: tuple[Group, ...]
-    gap: Figure
+    groups: tuple[GroupWorth, ...]
+    gap: Estimate
     between: tuple[str, str] | None = None
 
 
@@ -103,7 +103,7 @@ def worth(scored: Sequence[Scored]) -> Worth:
     )
 
 
-def auc(scored: Sequence[Scored]) -> Figure:
+def auc(scored: Sequence[Scored]) -> Estimate:
     """The chance that a won lead was warmer than a lost one, a tie counting half.
 
     Exact. The interval is that of DeLong, DeLong and Clarke-Pearson (Biometrics 1988), taken on the scale of odds so
@@ -112,16 +112,16 @@ def auc(scored: Sequence[Scored]) -> Figure:
     won = sorted(each.heat for each in scored if each.won is True)
     lost = sorted(each.heat for each in scored if each.won is False)
     if why := _too_few(len(won), len(lost)):
-        return Figure(why=why)
+        return Estimate(why=why)
     # Twice the number of the other side that each beats, a tie being one: whole numbers, so that no order matters.
     beaten = [bisect_left(lost, heat) + bisect_right(lost, heat) for heat in won]
     beating = [2 * len(won) - bisect_left(won, heat) - bisect_right(won, heat) for heat in lost]
     value = sum(beaten) / (2 * len(won) * len(lost))
     spread = _variance(beaten, 2 * len(lost)) / len(won) + _variance(beating, 2 * len(won)) / len(lost)
     if not 0 < value < 1:
-        return Figure(value, value, value)
+        return Estimate(value, value, value)
     odds, width = log(value / (1 - value)), _Z * sqrt(spread) / (value * (1 - value))
-    return Figure(value, _logistic(odds - width), _logistic(odds + width))
+    return Estimate(value, _logistic(odds - width), _logistic(odds + width))
 
 
 def deciles(scored: Sequence[Scored]) -> tuple[Decile, ...]:
@@ -153,15 +153,15 @@ def disparity(attribute: str, groups: Mapping[str, Sequence[Scored]]) -> Dispari
     )
     if len(told) < 2:
         why = f"fewer than two groups of {attribute} have {FEWEST} leads"
-        return Disparity(attribute, found, Figure(why=why))
+        return Disparity(attribute, found, Estimate(why=why))
     lowest, highest = told[0], told[-1]
     return Disparity(
         attribute, found, difference(highest.share_hot, lowest.share_hot), (highest.name, lowest.name)
     )
 
 
-def _group(name: str, scored: Sequence[Scored]) -> Group:
-    return Group(
+def _group(name: str, scored: Sequence[Scored]) -> GroupWorth:
+    return GroupWorth(
         name,
         len(scored),
         sum(1 for each in scored if each.won is True),
@@ -172,17 +172,17 @@ def _group(name: str, scored: Sequence[Scored]) -> Group:
     )
 
 
-def share(hits: int, of: int) -> Figure:
+def share(hits: int, of: int) -> Estimate:
     """A share with Wilson's interval (JASA 1927)."""
     if of < FEWEST:
-        return Figure(why=f"{_leads(of)}, fewer than {FEWEST}")
+        return Estimate(why=f"{_leads(of)}, fewer than {FEWEST}")
     value, square = hits / of, _Z * _Z
     middle = (value + square / (2 * of)) / (1 + square / of)
     width = _Z / (1 + square / of) * sqrt(value * (1 - value) / of + square / (4 * of * of))
-    return Figure(value, max(0.0, middle - width), min(1.0, middle + width))
+    return Estimate(value, max(0.0, middle - width), min(1.0, middle + width))
 
 
-def difference(one: Figure, other: Figure) -> Figure:
+def difference(one: Estimate, other: Estimate) -> Estimate:
     """The difference of two independent shares, with Newcombe's interval (Statistics in Medicine 1998, method 10)."""
     assert one.value is not None
     assert one.low is not None
@@ -191,19 +191,19 @@ def difference(one: Figure, other: Figure) -> Figure:
     assert other.low is not None
     assert other.high is not None
     value = one.value - other.value
-    return Figure(
+    return Estimate(
         value,
         value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2),
         value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2),
     )
 
 
-def mean(values: Sequence[float]) -> Figure:
+def mean(values: Sequence[float]) -> Estimate:
     if len(values) < FEWEST:
-        return Figure(why=f"{_leads(len(values))}, fewer than {FEWEST}")
+        return Estimate(why=f"{_leads(len(values))}, fewer than {FEWEST}")
     value = fsum(values) / len(values)
     width = _Z * sqrt(fsum((each - value) ** 2 for each in values) / (len(values) - 1) / len(values))
-    return Figure(value, value - width, value + width)
+    return Estimate(value, value - width, value + width)
 
 
 def _too_few(won: int, lost: int) -> str | None:

@@ -11,7 +11,7 @@ from services.followup import handlers, publications
 from services.followup.domain.experiments import Trial
 from services.followup.domain.model import FollowUp
 from services.followup.publications import Effect
-from services.followup.store import Books, FollowUps
+from services.followup.store import FollowUps, PublishedPlaybooks
 from shared.clock import Clock
 from shared.commands.followup import (
     ActivityOutcomes,
@@ -39,7 +39,7 @@ class ActivityIds(BaseModel):
     ids: Annotated[list[Id], Field(max_length=1_000)]
 
 
-def router(followups: FollowUps, books: Books, clock: Clock) -> APIRouter:
+def router(followups: FollowUps, books: PublishedPlaybooks, clock: Clock) -> APIRouter:
     api = APIRouter(tags=["followup"])
 
     @api.post("/leads/{lead_id}/activities", status_code=201)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from services.followup import store
 from services.followup.domain import assignment, decisions, transition
 from services.followup.domain.model import Decision, FollowUp
-from services.followup.domain.playbooks import Book
-from services.followup.store import Books, FollowUps
+from services.followup.domain.playbooks import Playbooks
+from services.followup.store import FollowUps, PublishedPlaybooks
 from shared import business_time
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import Command
@@ -41,7 +41,12 @@ _DECISIONS: dict[type[Command], Callable[..., Decision]] = {
 
 
 async def log(
-    followups: FollowUps, books: Books, lead_id: str, command: LogActivity, key: str | None, clock: Clock
+    followups: FollowUps,
+    books: PublishedPlaybooks,
+    lead_id: str,
+    command: LogActivity,
+    key: str | None,
+    clock: Clock,
 ) -> str:
     """Log an activity and return its id. A lead not heard of yet is accepted: its capture is on the way."""
     activity_id, step = _activity(lead_id, command, key, clock(), books)
@@ -50,7 +55,7 @@ async def log(
 
 
 async def log_many(
-    followups: FollowUps, books: Books, command: LogActivities, key: str | None, clock: Clock
+    followups: FollowUps, books: PublishedPlaybooks, command: LogActivities, key: str | None, clock: Clock
 ) -> ActivityOutcomes:
     """Log activities, each on its own: one that is refused does not keep the others."""
     now = clock()
@@ -69,7 +74,12 @@ async def log_many(
 
 
 async def change(
-    followups: FollowUps, books: Books, lead_id: str, command: Command, key: str | None, clock: Clock
+    followups: FollowUps,
+    books: PublishedPlaybooks,
+    lead_id: str,
+    command: Command,
+    key: str | None,
+    clock: Clock,
 ) -> FollowUp:
     """Carry out a command on the follow-up of a lead that was heard of."""
     decide, now = _DECISIONS[type(command)], clock()
@@ -93,7 +103,9 @@ async def notes(followups: FollowUps, lead_id: str, activity_ids: Sequence[str])
     return await store.notes(followups, lead_id, activity_ids)
 
 
-async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, clock: Clock) -> RowOutcomes:
+async def take_rows(
+    followups: FollowUps, books: PublishedPlaybooks, piece: HistoryRows, clock: Clock
+) -> RowOutcomes:
     """Take the rows of an import that are activities."""
 
     def decide(row: HistoryRow) -> Callable[[FollowUp | None], Decision]:
@@ -108,7 +120,7 @@ async def take_rows(followups: FollowUps, books: Books, piece: HistoryRows, cloc
     return await take_history(followups, piece, decide, books.look)
 
 
-def timers(followups: FollowUps, books: Books, clock: Clock) -> DocumentTimers[FollowUp]:
+def timers(followups: FollowUps, books: PublishedPlaybooks, clock: Clock) -> DocumentTimers[FollowUp]:
     """Tells of each step what has come due."""
 
     def fire(now: datetime) -> Callable[[FollowUp | None], Decision]:
@@ -117,7 +129,7 @@ def timers(followups: FollowUps, books: Books, clock: Clock) -> DocumentTimers[F
     return DocumentTimers(followups, "timer", fire, clock, books.look)
 
 
-async def worked(books: Books, asked: WorkedSpans) -> Worked:
+async def worked(books: PublishedPlaybooks, asked: WorkedSpans) -> Worked:
     """Business time by the hours of each rep in the playbooks in force."""
     book = await books.current()
 
@@ -139,7 +151,7 @@ async def worked(books: Books, asked: WorkedSpans) -> Worked:
 
 
 def under_playbooks(
-    decide: Callable[[FollowUp | None, Book], Decision], at: datetime, books: Books
+    decide: Callable[[FollowUp | None, Playbooks], Decision], at: datetime, books: PublishedPlaybooks
 ) -> Callable[[FollowUp | None], Decision]:
     """A decision on a document, brought under the playbooks in force."""
 
@@ -151,7 +163,7 @@ def under_playbooks(
 
 
 def _activity(
-    lead_id: str, command: LogActivity, key: str | None, now: datetime, books: Books
+    lead_id: str, command: LogActivity, key: str | None, now: datetime, books: PublishedPlaybooks
 ) -> tuple[str, Step[FollowUp]]:
     activity_id = derived_id("activity", lead_id, key) if key else new_id()
     decide = _log(lead_id, activity_id, command, command.at or now, now, books)
@@ -159,9 +171,14 @@ def _activity(
 
 
 def _log(
-    lead_id: str, activity_id: str, command: LogActivity, happened: datetime, now: datetime, books: Books
+    lead_id: str,
+    activity_id: str,
+    command: LogActivity,
+    happened: datetime,
+    now: datetime,
+    books: PublishedPlaybooks,
 ) -> Callable[[FollowUp | None], Decision]:
-    def decide(state: FollowUp | None, book: Book) -> Decision:
+    def decide(state: FollowUp | None, book: Playbooks) -> Decision:
         at = clamp(happened, now)
         count_from = decisions.counted_from(at, now)
         return decisions.log(state or FollowUp(lead_id), activity_id, command, at, count_from, book)
@@ -170,11 +187,11 @@ def _log(
 
 
 def _bring_in(
-    lead_id: str, person: Person, at: datetime, now: datetime, books: Books
+    lead_id: str, person: Person, at: datetime, now: datetime, books: PublishedPlaybooks
 ) -> Callable[[FollowUp | None], Decision]:
     """What another program knows of the follow-up of a lead: whose it is, and what was done last."""
 
-    def decide(state: FollowUp | None, book: Book) -> Decision:
+    def decide(state: FollowUp | None, book: Playbooks) -> Decision:
         followup, facts = state or FollowUp(lead_id), list[Event]()
         if person.owner is not None:
             followup, facts = assignment.bring_in(followup, person.owner, at, book)

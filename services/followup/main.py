@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.followup.api import router
 from services.followup.handlers import timers
 from services.followup.reactions import follow
-from services.followup.store import Books, followups
+from services.followup.store import PublishedPlaybooks, followups
 from shared.bootstrap import Owner
 from shared.clock import utc_now
 from shared.installation import FOLLOWUP, PORTS
@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
 
 def app(settings: Settings) -> FastAPI:
     owner = Owner("followup", settings)
-    store, books = followups(owner.mongo), Books(owner.mongo)
+    store, books = followups(owner.mongo), PublishedPlaybooks(owner.mongo)
     parts: dict[str, Part] = {
         **owner.parts(store),
         "playbooks": Relay("followup-playbooks", books.publications, owner.publisher, "playbooks"),

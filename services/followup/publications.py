@@ -11,9 +11,15 @@ from services.followup.domain import transition
 from services.followup.domain.experiments import Trial, trial
 from services.followup.domain.model import FollowUp
 from services.followup.domain.playbook_parser import read
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 from services.followup.handlers import known, under_playbooks
-from services.followup.store import PUBLICATIONS, Books, FollowUps, Publication, PublicationLog
+from services.followup.store import (
+    PUBLICATIONS,
+    FollowUps,
+    PlaybooksPublication,
+    PublicationLog,
+    PublishedPlaybooks,
+)
 from shared.clock import Clock
 from shared.commands.followup import PublishPlaybooks
 from shared.documents import Decision, Step
@@ -35,12 +41,14 @@ class Effect:
     by_playbook: dict[str, dict[str, int]]
 
 
-async def preview(followups: FollowUps, books: Books, text: str, source: str) -> Effect:
+async def preview(followups: FollowUps, books: PublishedPlaybooks, text: str, source: str) -> Effect:
     """What publishing would do now. Raises `LineError`."""
     return _effect(read(text, source), await books.current(), await _on_their_way(followups))
 
 
-async def publish(followups: FollowUps, books: Books, command: PublishPlaybooks, clock: Clock) -> Effect:
+async def publish(
+    followups: FollowUps, books: PublishedPlaybooks, command: PublishPlaybooks, clock: Clock
+) -> Effect:
     """Put playbooks in force, then bring everybody on the way under them.
 
     Raises `LineError`; `Conflict("playbooks-differ")` when `expect` is not what would happen to those on their way.
@@ -61,7 +69,7 @@ async def publish(followups: FollowUps, books: Books, command: PublishPlaybooks,
         )
     await books.keep(book.version, command.text)
     now = clock()
-    publication = Publication(book.version, now, effect.stay, effect.move, effect.end)
+    publication = PlaybooksPublication(book.version, now, effect.stay, effect.move, effect.end)
 
     def decide(log: PublicationLog | None) -> Decision[PublicationLog]:
         log = log or PublicationLog()
@@ -86,7 +94,7 @@ async def publish(followups: FollowUps, books: Books, command: PublishPlaybooks,
     return effect
 
 
-async def report(followups: FollowUps, books: Books, playbook: str, clock: Clock) -> Trial:
+async def report(followups: FollowUps, books: PublishedPlaybooks, playbook: str, clock: Clock) -> Trial:
     """What an experiment has shown so far."""
     book = (await books.current()).playbooks.get(playbook)
     if book is None or not book.variants:
@@ -102,7 +110,7 @@ async def _on_their_way(followups: FollowUps) -> list[FollowUp]:
     return found
 
 
-def _effect(book: Book, before: Book, people: Sequence[FollowUp]) -> Effect:
+def _effect(book: Playbooks, before: Playbooks, people: Sequence[FollowUp]) -> Effect:
     counted: dict[str, Counter[str]] = {}
     for followup in people:
         if followup.place is not None and (what := transition.moves(followup, book)) is not None:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from services.followup.domain import decisions, transition
 from services.followup.domain.model import Decision, FollowUp
-from services.followup.domain.playbooks import UNSUBSCRIBED, Book
-from services.followup.store import Books, FollowUps
+from services.followup.domain.playbooks import UNSUBSCRIBED, Playbooks
+from services.followup.store import FollowUps, PublishedPlaybooks
 from shared.bus.received import Received
 from shared.errors import AscuaError
 from shared.events.base import Event, Recorded
@@ -36,22 +36,22 @@ from shared.events.tickets import (
 )
 from shared.reactions import Reactions
 
-Reaction = Callable[[FollowUp, Recorded[Any], Book], Decision]
+Reaction = Callable[[FollowUp, Recorded[Any], Playbooks], Decision]
 
 
-def captured(followup: FollowUp, event: Recorded[LeadCaptured], book: Book) -> Decision:
+def captured(followup: FollowUp, event: Recorded[LeadCaptured], book: Playbooks) -> Decision:
     count_from = decisions.counted_from(event.event.at, event.recorded_at)
     return decisions.captured(followup, event.event, count_from, book)
 
 
-def won(followup: FollowUp, event: Recorded[LeadWon], book: Book) -> Decision:
+def won(followup: FollowUp, event: Recorded[LeadWon], book: Playbooks) -> Decision:
     at, is_history = event.event.at, event.is_history
     return transition.brought_up(
         followup, at, book, lambda now, book: decisions.close(now, "won", "won", at, is_history, book)
     )
 
 
-def lost(followup: FollowUp, event: Recorded[LeadLost], book: Book) -> Decision:
+def lost(followup: FollowUp, event: Recorded[LeadLost], book: Playbooks) -> Decision:
     fact, is_history = event.event, event.is_history
     return transition.brought_up(
         followup,
@@ -61,33 +61,33 @@ def lost(followup: FollowUp, event: Recorded[LeadLost], book: Book) -> Decision:
     )
 
 
-def merged(followup: FollowUp, event: Recorded[LeadsMerged], book: Book) -> Decision:
+def merged(followup: FollowUp, event: Recorded[LeadsMerged], book: Playbooks) -> Decision:
     if event.event.survivor is None:
         return followup, []
     at = event.event.at
     return transition.brought_up(followup, at, book, lambda now, book: decisions.absorb(now, at, book))
 
 
-def split(followup: FollowUp, event: Recorded[LeadSplit], book: Book) -> Decision:
+def split(followup: FollowUp, event: Recorded[LeadSplit], book: Playbooks) -> Decision:
     if event.event.survivor is None:
         return followup, []
     at = event.event.at
     return transition.brought_up(followup, at, book, lambda now, book: decisions.release(now, at, book))
 
 
-def qualified(followup: FollowUp, event: Recorded[LeadQualified], book: Book) -> Decision:
-    return decisions.qualify(followup, event.event.attributes)
+def qualified(followup: FollowUp, event: Recorded[LeadQualified], book: Playbooks) -> Decision:
+    return decisions.qualify(followup, event.event)
 
 
-def stage_changed(followup: FollowUp, event: Recorded[LeadStageChanged], book: Book) -> Decision:
+def stage_changed(followup: FollowUp, event: Recorded[LeadStageChanged], book: Playbooks) -> Decision:
     return decisions.move_stage(followup, event.event.stage)
 
 
-def offered(followup: FollowUp, event: Recorded[LeadOffered], book: Book) -> Decision:
+def offered(followup: FollowUp, event: Recorded[LeadOffered], book: Playbooks) -> Decision:
     return decisions.move_stage(followup, event.event.stage_after(Stage(followup.stage or Stage.NEW)).value)
 
 
-def opened(followup: FollowUp, event: Recorded[TicketOpened], book: Book) -> Decision:
+def opened(followup: FollowUp, event: Recorded[TicketOpened], book: Playbooks) -> Decision:
     fact = event.event
     if event.is_history:
         return followup, []
@@ -109,19 +109,19 @@ def opened(followup: FollowUp, event: Recorded[TicketOpened], book: Book) -> Dec
     )
 
 
-def replied(followup: FollowUp, event: Recorded[TicketReplied], book: Book) -> Decision:
+def replied(followup: FollowUp, event: Recorded[TicketReplied], book: Playbooks) -> Decision:
     if event.is_history or event.event.author is not Author.CUSTOMER:
         return followup, []
     at = event.event.at
     return transition.brought_up(followup, at, book, lambda now, book: decisions.reply(now, at, book))
 
 
-def resolved(followup: FollowUp, event: Recorded[TicketResolved], book: Book) -> Decision:
+def resolved(followup: FollowUp, event: Recorded[TicketResolved], book: Playbooks) -> Decision:
     fact = event.event
     if event.is_history:
         return followup, []
 
-    def decide(now: FollowUp, book: Book) -> Decision:
+    def decide(now: FollowUp, book: Playbooks) -> Decision:
         now, settled = decisions.settle(now, fact.ticket_id, fact.at, book)
         said = {"resolution": fact.resolution}
         now, entered = decisions.trigger(now, "ticket_resolved", fact.at, book, "ticket_resolved", said)
@@ -130,7 +130,7 @@ def resolved(followup: FollowUp, event: Recorded[TicketResolved], book: Book) ->
     return transition.brought_up(followup, fact.at, book, decide)
 
 
-def reopened(followup: FollowUp, event: Recorded[TicketReopened], book: Book) -> Decision:
+def reopened(followup: FollowUp, event: Recorded[TicketReopened], book: Playbooks) -> Decision:
     fact = event.event
     if event.is_history or fact.category is not TicketCategory.COMPLAINT:
         return followup, []
@@ -139,17 +139,17 @@ def reopened(followup: FollowUp, event: Recorded[TicketReopened], book: Book) ->
     )
 
 
-def merged_ticket(followup: FollowUp, event: Recorded[TicketMerged], book: Book) -> Decision:
+def merged_ticket(followup: FollowUp, event: Recorded[TicketMerged], book: Playbooks) -> Decision:
     return decisions.go_on_in(followup, event.event.ticket_id, event.event.into)
 
 
-def signalled(followup: FollowUp, event: Recorded[SignalReceived], book: Book) -> Decision:
+def signalled(followup: FollowUp, event: Recorded[SignalReceived], book: Playbooks) -> Decision:
     fact = event.event
     # A machine has answered nobody and wants nothing; but who is not to be written to is not.
     if event.is_history or (fact.automated is not None and fact.kind != UNSUBSCRIBED):
         return followup, []
 
-    def decide(now: FollowUp, book: Book) -> Decision:
+    def decide(now: FollowUp, book: Playbooks) -> Decision:
         facts: list[Event] = []
         if fact.kind in book.reply_signals:
             now, facts = decisions.reply(now, fact.at, book)
@@ -182,13 +182,15 @@ REACTIONS: Final[Mapping[type[Event], Reaction]] = {
 }
 
 
-def react(followup: FollowUp, event: Recorded[Any], book: Book) -> Decision:
+def react(followup: FollowUp, event: Recorded[Any], book: Playbooks) -> Decision:
     """What an event does to the follow-up of its lead under these playbooks."""
     reaction = REACTIONS.get(type(event.event))
     return (followup, []) if reaction is None else reaction(followup, event, book)
 
 
-async def follow(followups: FollowUps, books: Books, batch: Sequence[Received]) -> list[AscuaError | None]:
+async def follow(
+    followups: FollowUps, books: PublishedPlaybooks, batch: Sequence[Received]
+) -> list[AscuaError | None]:
     """Follow a batch of events. Signals that mean nothing here leave no trace."""
     book = await books.current()
     meant = [

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from services.followup.domain.model import KEPT, Enrolment, FollowUp, pack
 from services.followup.domain.playbook_parser import default_book, default_text, read
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.documents import Documents
 from shared.events.base import Instant
@@ -31,6 +32,7 @@ def followups(mongo: Mongo, kept: int = KEPT) -> FollowUps:
         FollowUp,
         archive=Archive(mongo, "followups"),
         pack=partial(_pack, kept),
+        answers=Answers(mongo, "followups", FollowUp),
     )
 
 
@@ -87,7 +89,7 @@ async def of_playbook(followups: FollowUps, playbook: str) -> list[FollowUp]:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class PlaybooksPublication:
     """The playbooks in force from then on."""
 
     version: str
@@ -101,16 +103,16 @@ class Publication:
 class PublicationLog:
     """The last publications (all are on the log), the one in force last; their texts are kept beside, by version."""
 
-    editions: tuple[Publication, ...] = ()
+    editions: tuple[PlaybooksPublication, ...] = ()
 
-    def with_one(self, publication: Publication) -> PublicationLog:
+    def with_one(self, publication: PlaybooksPublication) -> PublicationLog:
         return PublicationLog((*self.editions, publication)[-PUBLICATIONS_KEPT:])
 
 
 PUBLICATIONS = "playbooks"
 
 
-class Books:
+class PublishedPlaybooks:
     """The playbooks in force. Each use looks which they are, and reads them once.
 
     `now` is what the last look found. A decision asks for it right after the look that follows the loading of its
@@ -122,19 +124,19 @@ class Books:
             mongo.collection("playbooks", (OUTBOX_INDEX,)), PublicationLog
         )
         self._texts: Collection[Document] = mongo.collection("playbook_texts")
-        self._read: dict[str, Book] = {}
+        self._read: dict[str, Playbooks] = {}
         self._default = self.now = default_book()
 
     async def look(self) -> None:
         self.now = await self.current()
 
-    async def current(self) -> Book:
+    async def current(self) -> Playbooks:
         log = await self.publications.get(PUBLICATIONS)
         if log is None or not log.editions:
             return self._default
         return await self._book(log.editions[-1].version)
 
-    async def editions(self) -> tuple[Publication, ...]:
+    async def editions(self) -> tuple[PlaybooksPublication, ...]:
         log = await self.publications.get(PUBLICATIONS)
         return log.editions if log is not None else ()
 
@@ -148,7 +150,7 @@ class Books:
         with reaching():
             await self._texts.update_one({"_id": version}, {"$set": {"text": text}}, upsert=True)
 
-    async def _book(self, version: str) -> Book:
+    async def _book(self, version: str) -> Playbooks:
         if version not in self._read:
             self._read = {version: read(await self.text(version), f"playbooks {version}")}
         return self._read[version]

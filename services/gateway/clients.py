@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from pydantic import BaseModel, TypeAdapter
 
 from services.gateway.access.acting import acting
-from services.gateway.access.visits import current_visit
+from services.gateway.access.visits import current_actor, current_visit
 from shared.clock import in_utc, utc_now
 from shared.commands.followup import (
     Worked,
@@ -27,7 +27,7 @@ from shared.commands.leads import (
 )
 from shared.errors import AscuaError, NotFound, Refused, TooMany, Unavailable, Unknown
 from shared.events.base import rfc3339
-from shared.inner import inner_header
+from shared.inner import ACTOR_HEADER, inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
 
@@ -35,6 +35,7 @@ CONNECTIONS = 200
 """To all services together; they are kept open for the next request."""
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
+B = TypeVar("B", bound=BaseModel)
 _PROFILES: TypeAdapter[dict[str, Profile]] = TypeAdapter(dict[str, Profile])
 _ERRORS: Mapping[int, type[AscuaError]] = {
     int(status): kind for kind, status in STATUS if kind not in (Unknown, TooMany)
@@ -84,11 +85,11 @@ class Upstreams:
         **params: Any,
     ) -> Any:
         """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer."""
-        trace, visit = current_trace(), current_visit()
-        if visit is not None and body is not None:
-            body = acting(body, visit, utc_now(), self._back)
+        trace = current_trace()
+        if body is not None:
+            body = self.as_holder(body)
         headers = {
-            "x-ascua-actor": visit.holder.name if visit is not None and visit.holder is not None else None,
+            ACTOR_HEADER: current_actor(),
             "x-request-id": trace.correlation_id,
             "traceparent": trace.traceparent,
             "idempotency-key": key,
@@ -111,6 +112,11 @@ class Upstreams:
         if response.ok:
             return json.loads(content)
         raise _error(service, response.status, content)
+
+    def as_holder(self, body: B) -> B:
+        """What is sent, by the right of whoever has sent it. Raises as `acting`."""
+        visit = current_visit()
+        return body if visit is None else acting(body, visit, utc_now(), self._back)
 
     def remember(self, lead_id: str) -> None:
         """That leads knows a lead: what is sent of it next needs no question."""

@@ -89,10 +89,10 @@ class Live:
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._topics.bootstrap,
+            **self._topics.brokers.client,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=1_000,
             metadata_max_age_ms=30_000,
         )
         try:
@@ -105,9 +105,7 @@ class Live:
             )
         except KafkaError as error:
             await consumer.stop()
-            raise Unavailable(
-                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
-            ) from error
+            raise self._topics.brokers.unreachable() from error
         for tp in partitions:
             # A little of the past, so that those who were connected to a replica that went away can resume here.
             offset = max(begins[tp], ends[tp] - KEPT // len(partitions))
@@ -182,6 +180,8 @@ class Live:
                 )
                 self._end[self._key(tp)] = several[-1].offset + 1
             self.look()
+            if records:  # what follows closely comes together
+                await asyncio.sleep(VIEWS.gather)
             now = asyncio.get_running_loop().time()
             if self._waits_for_others and now - looked > LOOK_SECONDS:
                 looked = now
@@ -226,7 +226,7 @@ class Live:
         """How far the group of the projector has committed; as before while the broker does not say."""
         try:
             if self._admin is None:
-                self._admin = await self._asking.enter_async_context(admin(self._topics.bootstrap))
+                self._admin = await self._asking.enter_async_context(admin(self._topics.brokers))
             stands = await committed(self._admin, self._group)
         except (Unavailable, KafkaError, TimeoutError) as error:
             logger().warning("live_waits", because=type(error).__name__)

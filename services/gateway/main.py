@@ -38,7 +38,6 @@ from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.dead_letter_topic import OpenDeadLetters
 from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
 from shared.clock import utc_now
 from shared.installation import PORTS, VIEWS, url
 from shared.mongo import Mongo
@@ -86,7 +85,8 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    """The process. In one piece, because it is a list: what is made of what, and what starts and answers."""
+    topics = settings.topics
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_gateway")
     publisher = Publisher(topics)
     views, keys = Views(mongo), KeyRing(mongo)
@@ -108,11 +108,12 @@ def app(settings: Settings) -> FastAPI:
         VIEWS.topics,
         partial(project, views, upstreams, placed, utc_now),
         batch=2_000,
+        gather=VIEWS.gather,
         dead_letter_limit=settings.dead_letter_limit,
     )
     live = Live(topics, VIEWS.name, lambda: projector.handled)
     projector.on_handled = live.look
-    render = renderer(utc_now)
+    render = renderer(utc_now, [board.page for board in BOARDS])
     ground = Ground(
         views,
         upstreams,
@@ -126,7 +127,7 @@ def app(settings: Settings) -> FastAPI:
         publisher,
         settings.dead_letter_limit,
     )
-    boards = [mount(ground) for mount in BOARDS]
+    boards = [board.mount(ground) for board in BOARDS]
     parts: dict[str, Part] = {
         "topics": Cluster(topics),
         "store": mongo,

@@ -79,17 +79,19 @@ async def capture(
     def decide(lead: Lead | None) -> Decision:
         return domain.capture(lead, lead_id, command, at)
 
-    kept = await leads.state_after(Step(lead_id, decide, idempotency(key, form)))
+    kept = await leads.left_by(Step(lead_id, decide, idempotency(key, form)))
     lead, _ = domain.capture(None, lead_id, command, kept.captured_at)
     return lead, warnings
 
 
 async def change(leads: Leads, lead_id: str, command: Command, key: str | None, clock: Clock) -> Lead:
     """Carry out a command on a lead that exists."""
+    return await leads.state_after(_step(lead_id, command, key, clock))
+
+
+def _step(lead_id: str, command: Command, key: str | None, clock: Clock) -> Step[Lead]:
     decide, at = _DECISIONS[type(command)], clamp(command.at, clock())
-    return await leads.state_after(
-        Step(lead_id, lambda lead: decide(lead, command, at), idempotency(key, command))
-    )
+    return Step(lead_id, lambda lead: decide(lead, command, at), idempotency(key, command))
 
 
 async def merge(leads: Leads, lead_id: str, command: MergeLeads, key: str | None, clock: Clock) -> Lead:
@@ -99,21 +101,23 @@ async def merge(leads: Leads, lead_id: str, command: MergeLeads, key: str | None
         raise NotFound("lead-not-found", f"there is no lead {command.absorb}; capture it first")
     if found.survivor != lead_id:
         domain.absorb(found, lead_id, 1, clock())
-    lead = await change(leads, lead_id, command, key, clock)
+    step = _step(lead_id, command, key, clock)
+    lead = await leads.left_by(step)
     if command.absorb in lead.members:
         at = clamp(command.at or clock(), clock())
         refused = await _follow_merge(leads, lead_id, command.absorb, lead.members[command.absorb], at)
         if refused is not None:
             raise refused
-    return lead
+    return await leads.answer(step, lead)
 
 
 async def split(leads: Leads, lead_id: str, command: SplitLead, key: str | None, clock: Clock) -> Lead:
     """Let a merged lead go: first the survivor says so, then the other follows."""
-    lead = await change(leads, lead_id, command, key, clock)
+    step = _step(lead_id, command, key, clock)
+    lead = await leads.left_by(step)
     if command.member not in lead.members:
         await _follow_split(leads, lead_id, command.member, lead.turns, clamp(command.at or clock(), clock()))
-    return lead
+    return await leads.answer(step, lead)
 
 
 def follower(leads: Leads) -> Handle:

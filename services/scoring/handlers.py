@@ -11,13 +11,15 @@ from shared.clock import milliseconds
 from shared.errors import AscuaError
 from shared.events import wire_type
 from shared.events.base import data_of
+from shared.tasks import Pace
 
 
 def ledger_handler(ledger: Ledger) -> Handle:
     async def keep(batch: Sequence[Received]) -> Sequence[AscuaError | None]:
         outcomes: list[AscuaError | None] = []
-        entries = []
+        entries, pace = [], Pace()
         for received in batch:
+            await pace()
             try:
                 entries.append(entry_of(received))
                 outcomes.append(None)
@@ -46,4 +48,5 @@ def entry_of(received: Received) -> Entry:
         partition=received.partition,
         offset=received.offset,
         data=data_of(recorded.event),
+        actor=recorded.trace.actor,
     )

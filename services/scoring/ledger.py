@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from heapq import nlargest
 from typing import Final
 
@@ -16,6 +16,7 @@ from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import TYING
 from shared.events.base import JsonObject
 from shared.mongo import Collection, Document, Index, Mongo, keep_new, reaching
+from shared.tasks import Pace
 
 AT_ONCE: Final = 1_000
 """Facts that are worked on in one go, some 10 ms of it."""
@@ -45,6 +46,8 @@ class Entry:
     partition: int
     offset: int
     data: JsonObject
+    actor: str | None = None
+    """Whose request it was."""
 
     @property
     def name(self) -> str:
@@ -68,6 +71,9 @@ class Entry:
         return Fact(self.event_id, self.kind, self.at_ms, self.aggregate, self.sequence, attributes)
 
 
+_FIELDS: Final = tuple(field.name for field in fields(Entry))
+
+
 class Ledger:
     """Facts of merges and splits are kept twice: once more by themselves, to be found among many."""
 
@@ -81,7 +87,10 @@ class Ledger:
 
     async def add(self, entries: Sequence[Entry]) -> None:
         """Keep facts; one that is kept already stays as it is."""
-        documents = [{"_id": entry.name, **asdict(entry)} for entry in entries]
+        documents, pace = [], Pace()
+        for entry in entries:
+            documents.append(_document(entry))
+            await pace()
         if ties := [document for document in documents if document["kind"] in TYING]:
             await keep_new(self._ties, ties)
         await keep_new(self._entries, documents)
@@ -117,10 +126,12 @@ class Ledger:
 
     async def _by_time(self, lead_ids: Sequence[str], until_ms: int, way: int) -> AsyncIterator[Entry]:
         leads = lead_ids[0] if len(lead_ids) == 1 else {"$in": list(lead_ids)}
+        pace = Pace()
         with reaching():
             found = self._entries.find({"lead_id": leads, "at_ms": {"$lte": until_ms}})
             async for document in found.sort([("at_ms", way)]).batch_size(AT_ONCE):
                 yield _entry(document)
+                await pace()
 
     async def tying(self, lead_id: str, until_ms: int = EVER) -> list[Entry]:
         """The facts up to an instant that merged a lead with others, or split them."""
@@ -152,6 +163,10 @@ def _order(entry: Entry) -> tuple[int, int, str, int]:
 
 def _place(entry: Entry) -> tuple[int, int, str]:
     return entry.place
+
+
+def _document(entry: Entry) -> Document:
+    return {"_id": entry.name, **{name: getattr(entry, name) for name in _FIELDS}}
 
 
 def _entry(document: Document) -> Entry:

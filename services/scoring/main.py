@@ -27,7 +27,6 @@ from shared import logs
 from shared.bus.cluster import Cluster
 from shared.bus.consumer import Consumer
 from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
 from shared.clock import milliseconds, utc_now
 from shared.installation import LEDGER, PORTS
 from shared.mongo import Mongo
@@ -45,7 +44,8 @@ class Settings(ServiceSettings):
 
 
 def app(settings: Settings) -> FastAPI:
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    """The process. In one piece, because it is a list: what is made of what, and what starts and answers."""
+    topics = settings.topics
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
     publisher = Publisher(topics)
     ledger = Ledger(mongo)
@@ -57,7 +57,8 @@ def app(settings: Settings) -> FastAPI:
         {
             f"ASCUA_{name.upper()}": str(value)
             for name, value in settings.model_dump(exclude={"inner_secret"}).items()
-        },
+        }
+        | settings.brokers_at(settings.kafka_bootstrap).environment(),
     )
 
     def new_fold(number: int) -> LeadsFold:
@@ -83,6 +84,7 @@ def app(settings: Settings) -> FastAPI:
             LEDGER.name,
             LEDGER.topics,
             ledger_handler(ledger),
+            gather=LEDGER.gather,
             dead_letter_limit=settings.dead_letter_limit,
         ),
     }
@@ -93,7 +95,7 @@ def app(settings: Settings) -> FastAPI:
 
 def query_app(settings: Settings) -> FastAPI:
     """What answers from the ledger."""
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix)
+    topics = settings.topics
     mongo = Mongo(settings.mongo_url, f"{settings.database_prefix}_scoring")
     rulebook = RulesLog(topics)
     parts: dict[str, Part] = {"store": mongo, "rules": rulebook}

@@ -127,11 +127,11 @@ class RulesLog:
 
     async def _opened(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._topics.bootstrap,
+            **self._topics.brokers.client,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=5_000,
         )
         try:
             await consumer.start()
@@ -140,9 +140,7 @@ class RulesLog:
             end = (await consumer.end_offsets([self._place]))[self._place]
         except KafkaError as error:
             await consumer.stop()
-            raise Unavailable(
-                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
-            ) from error
+            raise self._topics.brokers.unreachable() from error
         if end < self._next:
             await consumer.stop()
             raise Refused(

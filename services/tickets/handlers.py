@@ -228,7 +228,7 @@ async def _open(
     decide = _under_policies(
         lambda ticket, _: decisions.open(ticket, ticket_id, command, at, follows), at, now, book
     )
-    kept = await tickets.state_after(Step(ticket_id, decide, guard), book.look)
+    kept = await tickets.left_by(Step(ticket_id, decide, guard), book.look)
     return decisions.open(None, ticket_id, command, kept.opened_at, follows)[0]
 
 

@@ -15,6 +15,7 @@ from services.tickets.domain.sla.parser import default_policies, default_text, r
 from services.tickets.domain.sla.policies import Policies
 from services.tickets.domain.sla.record import Ended
 from services.tickets.domain.ticket import KEPT, Message, Ticket, pack
+from shared.answers import Answers
 from shared.archive import Archive, Entry
 from shared.commands.tickets import Macro
 from shared.documents import Documents
@@ -37,6 +38,7 @@ def tickets(mongo: Mongo, kept: int = KEPT) -> Tickets:
         Ticket,
         archive=Archive(mongo, "tickets"),
         pack=partial(_pack, kept),
+        answers=Answers(mongo, "tickets", Ticket),
     )
 
 

@@ -22,6 +22,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from shared.bus.brokers import Brokers
 from shared.bus.topics import ALL, FACTS, PARTITIONS, Topics
 from shared.errors import Refused, Unavailable
 
@@ -48,7 +49,7 @@ class Cluster:
         Raises `Refused("topics-differ")` when one exists otherwise than declared. The number of partitions is
         chosen once: the sequence of a lead's facts hangs on it.
         """
-        async with admin(self._topics.bootstrap) as client:
+        async with admin(self._topics.brokers) as client:
             existing = await self.partitions(client)
             keyed = {
                 existing[self._topics.name(t.name)]
@@ -87,7 +88,7 @@ class Cluster:
 
         Raises `Refused` (`topics-missing`, `topics-differ`) with a sentence that names every difference.
         """
-        async with admin(self._topics.bootstrap) as client:
+        async with admin(self._topics.brokers) as client:
             existing = await self.partitions(client)
             missing = [
                 self._topics.name(topic.name)
@@ -132,7 +133,7 @@ class Cluster:
 
     async def ids(self) -> dict[str, str]:
         """Each topic's id on the broker: a topic deleted and made anew has another one (KIP-516)."""
-        async with admin(self._topics.bootstrap) as client:
+        async with admin(self._topics.brokers) as client:
             response = await client._send_request(_TopicIds())
         return {
             name: topic_id.hex()
@@ -146,20 +147,20 @@ def _are_missing(error: Exception) -> bool:
 
 
 @asynccontextmanager
-async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for the length of a block; raises `Unavailable` when no broker answers."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    client = AIOKafkaAdminClient(**brokers.client, request_timeout_ms=10_000)
     try:
         try:
             await client.start()
         except KafkaError as error:
-            raise Unavailable("kafka-unreachable", f"no Kafka broker answers at {bootstrap}") from error
+            raise brokers.unreachable() from error
         try:
             yield client
         except (KafkaError, TimeoutError, OSError) as error:
             raise Unavailable(
                 "kafka-unreachable",
-                f"the Kafka broker at {bootstrap} did not do what it was asked; try again",
+                f"the Kafka broker at {brokers.bootstrap} did not do what it was asked; try again",
             ) from error
     finally:
         await client.close()

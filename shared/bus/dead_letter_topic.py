@@ -32,12 +32,15 @@ async def open_dead_letters(topics: Topics, consumer: str | None = None) -> list
 
 
 def _follow(dead_letters: dict[str, DeadLetter], record: ConsumerRecord) -> None:
-    """Take a record of the topic into those that are open."""
-    name, headers = record.key.decode(), dict(record.headers)
-    if "letter" in headers:
-        dead_letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value)
-    elif name in dead_letters and dead_letters[name].at == headers["sent"].decode():
-        del dead_letters[name]
+    """Take a record of the topic into those that are open; what is neither a letter nor a mark is passed over."""
+    try:
+        name, headers = record.key.decode(), dict(record.headers)
+        if "letter" in headers:
+            dead_letters[name] = DeadLetter(**json.loads(headers["letter"]), original=record.value or b"")
+        elif name in dead_letters and dead_letters[name].at == headers["sent"].decode():
+            del dead_letters[name]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        logger().warning("no_dead_letter", offset=record.offset)
 
 
 async def replay(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
@@ -62,8 +65,9 @@ async def discard(publisher: Publisher, letters: Iterable[DeadLetter]) -> int:
 class OpenDeadLetters:
     """Says in a metric how many are open, by consumer, as a part of a process: a look every half a minute."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, look_seconds: float = LOOK_SECONDS) -> None:
         self._topics = topics
+        self._look_seconds = look_seconds
         self._open: Counter[str] = Counter()
         self._dead_letters: dict[str, DeadLetter] = {}
         self._next = 0
@@ -95,14 +99,14 @@ class OpenDeadLetters:
                 self._open = found
             except (AscuaError, KafkaError) as error:
                 logger().warning("dead_letters_not_counted", because=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
 
 
 async def _read(topics: Topics, start: int = 0) -> AsyncIterator[ConsumerRecord]:
     """The records from an offset to the end."""
     partition = TopicPartition(topics.name(DEAD_LETTERS.name), 0)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+        **topics.brokers.client, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     await consumer.start()
     try:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
 from shared.bus.topics import DEAD_LETTERS, NAMES, REPLAYS
+from shared.errors import AscuaError
 from shared.events.base import rfc3339
 
 Origin = tuple[str, int, int]
@@ -81,21 +82,13 @@ def replayed(headers: Iterable[tuple[str, bytes | None]], consumer: str) -> Orig
 
 
 def dead_letter(
-    consumer: str,
-    topic: str,
-    partition: int,
-    offset: int,
-    key: bytes | None,
-    value: bytes | None,
-    reason: str,
-    sentence: str,
-    now: datetime,
+    consumer: str, origin: Origin, key: bytes | None, value: bytes | None, error: AscuaError, now: datetime
 ) -> DeadLetter:
-    original = value or b""
+    original, sentence = value or b"", error.sentence
     if len(original) > MAX_RECORD_BYTES:
         sentence += f" (the first {MAX_RECORD_BYTES} of {len(original)} bytes are kept; all stand in the log)"
     return DeadLetter(
-        consumer, topic, partition, offset, key.decode(errors="replace") if key else None, reason, sentence,
+        consumer, *origin, key.decode(errors="replace") if key else None, error.slug, sentence,
         rfc3339(now), original[:MAX_RECORD_BYTES],
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ async def lag(topics: Topics, groups: Iterable[str]) -> dict[str, dict[str, Lag]
     A topic is known to be read by a group once one of its partitions is committed.
     """
     names = list(groups)
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         found = await asyncio.gather(*(committed(client, f"{topics.prefix}.{name}") for name in names))
         partitions = {
             topic["topic"]: [
@@ -68,5 +68,5 @@ async def _bounds(
     asked = list(partitions)
     if not asked:
         return {}, {}
-    async with AIOKafkaConsumer(bootstrap_servers=topics.bootstrap) as reader:
+    async with AIOKafkaConsumer(**topics.brokers.client) as reader:
         return await reader.beginning_offsets(asked), await reader.end_offsets(asked)

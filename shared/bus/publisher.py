@@ -32,7 +32,7 @@ class Publisher:
 
     async def start(self) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._topics.bootstrap,
+            **self._topics.brokers.client,
             enable_idempotence=True,
             acks="all",
             linger_ms=2,
@@ -44,9 +44,7 @@ class Publisher:
             await producer.start()
         except KafkaError as error:
             await producer.stop()
-            raise Unavailable(
-                "kafka-unreachable", f"no Kafka broker answers at {self._topics.bootstrap}"
-            ) from error
+            raise self._topics.brokers.unreachable() from error
         self._producer = producer
 
     async def stop(self) -> None:

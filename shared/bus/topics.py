@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.bus.brokers import Brokers
+
 DAY_MS = 24 * 60 * 60 * 1000
 PARTITIONS = 4
 
@@ -52,7 +54,7 @@ def compacted(topic: str) -> bool:
 class Topics:
     """The topics of one installation, on one cluster: `ascua.leads`, `ascua.heat`, …"""
 
-    bootstrap: str
+    brokers: Brokers
     prefix: str = "ascua"
 
     def name(self, topic: str) -> str:

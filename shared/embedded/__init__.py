@@ -1,9 +1,10 @@
 """Real servers as children of this process: Apache Kafka and a MongoDB-protocol store, on loopback.
 
     async with Servers(home) as servers:
-        servers.kafka_bootstrap, servers.mongo_url
+        servers.kafka, servers.mongo_url
 
-A home keeps `kafka/` and `store/` (their data), `logs/`, and `servers.json` (who runs on it, and the addresses).
+A home keeps `kafka/` and `store/` (their data), `keys/` (what they ask for, made at the first start), `logs/`, and
+`servers.json` (who runs on it, and the addresses).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from shared.bus.brokers import Brokers
 from shared.embedded.home import Lock, Running, free_port, port_taken, running, taken
 from shared.embedded.kafka import Broker
 from shared.embedded.process import UTF_8, Child, Supervisor
@@ -26,7 +28,7 @@ __all__ = ["Child", "Running", "Servers", "Supervisor", "running"]
 class Servers:
     """Kafka and the store of one home, kept alive until `stop`, and never longer than this process.
 
-    What is given by address (`kafka_bootstrap`, `mongo_url`) is used and not started. A port that is not given is
+    What is given by address (`kafka`, `mongo_url`) is used and not started. A port that is not given is
     a free one, the same for as long as this runs. Starting raises Refused when a directory is not ours to write
     to, and Unavailable when something is lacking; both say what to do.
     """
@@ -35,7 +37,7 @@ class Servers:
         self,
         home: Path,
         *,
-        kafka_bootstrap: str | None = None,
+        kafka: Brokers | None = None,
         mongo_url: str | None = None,
         store_binary: Path | None = None,
         kafka_port: int | None = None,
@@ -43,12 +45,12 @@ class Servers:
         java: Path | None = None,
     ) -> None:
         self.home = home.absolute()
-        self.kafka_bootstrap = kafka_bootstrap or ""
+        self.kafka = kafka or Brokers("")
         self.mongo_url = mongo_url or ""
         self.store_name = "given"
         """The kind of store: `mongod`, `secantusd-rs`, `secantusd-py`, or `given`."""
         self._starts: list[Callable[[], Awaitable[None]]] = []
-        if not kafka_bootstrap:
+        if kafka is None:
             self._starts.append(lambda: _on_a_port(kafka_port, "Kafka", self._start_kafka))
         if not mongo_url:
             self._starts.append(lambda: _on_a_port(store_port, "the store", self._start_store))
@@ -72,7 +74,7 @@ class Servers:
             await asyncio.wait(starting)
             await self.stop()
             raise
-        self._lock.tell(self.kafka_bootstrap, self.mongo_url)
+        self._lock.tell(self.kafka, self.mongo_url)
 
     async def stop(self, within: float = 10.0) -> None:
         """Stop what was started, within `within` seconds."""
@@ -115,13 +117,13 @@ class Servers:
             cwd=broker.directory,
             diagnose=broker.diagnose,
         )
-        self.kafka_bootstrap = broker.bootstrap
+        self.kafka = broker.brokers
 
     async def _start_store(self, port: int) -> None:
         assert self._supervisor is not None
         program: Program = find(self.home, self._store_binary)
         store = Store(self.home, port, program)
-        store.prepare()
+        await store.prepare(self.home / "logs" / "store.log")
         await self._supervisor.start(
             "store",
             store.argv,

@@ -40,14 +40,14 @@ def main(argv: list[str]) -> int:
         tell(f"error {errno}")
         return 1
     tell(f"pid {child}")
-    log = Log(path)
+    log = ChildLog(path)
     code = watch(child, wake, said, log)
     log.take(said)
     tell(f"exit {code}")
     return 0
 
 
-class Log:
+class ChildLog:
     """The end of what a child says."""
 
     def __init__(self, path: str) -> None:
@@ -117,7 +117,7 @@ def spawn(argv: list[str], saying: int) -> tuple[int, int]:
     return child, errno
 
 
-def watch(child: int, wake: int, said: int, log: Log) -> int:
+def watch(child: int, wake: int, said: int, log: ChildLog) -> int:
     """The child's exit code (negative for a signal), once it ended by itself or was stopped."""
     lifeline: int | None = 0
     speaks = True

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from shared.bus.brokers import Brokers
 from shared.errors import Misused, Refused, Unavailable
 
 _MARK = "ascua.json"
@@ -30,7 +31,7 @@ class Running:
     """The system that runs on a home now."""
 
     pid: int
-    kafka_bootstrap: str
+    kafka: Brokers
     mongo_url: str
 
 
@@ -42,7 +43,7 @@ def running(home: Path) -> Running | None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 told = json.loads(file.read() or b"{}")
-                return Running(**told) if "mongo_url" in told else None
+                return Running(**{**told, "kafka": Brokers(**told["kafka"])}) if "kafka" in told else None
     except (FileNotFoundError, ValueError):
         pass
     return None
@@ -83,9 +84,9 @@ class Lock:
                 lock._write({"pid": os.getpid()})
                 return lock
 
-    def tell(self, kafka_bootstrap: str, mongo_url: str) -> None:
-        """Let other programs find the servers."""
-        self._write(asdict(Running(os.getpid(), kafka_bootstrap, mongo_url)))
+    def tell(self, kafka: Brokers, mongo_url: str) -> None:
+        """Let other programs of the same owner find the servers."""
+        self._write(asdict(Running(os.getpid(), kafka, mongo_url)))
 
     def fileno(self) -> int:
         return self._file.fileno()

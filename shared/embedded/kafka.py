@@ -18,9 +18,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from shared.bus.brokers import Brokers
 from shared.embedded import home as homes
 from shared.embedded.process import UTF_8, Child
 from shared.errors import AscuaError, Refused, Unavailable
+from shared.private_files import secret, write_private
 
 VERSION = "4.3.0"
 _ENDPOINT = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
@@ -28,13 +30,19 @@ _LOCK = Path(__file__).with_name("kafka-jars.lock")
 _AOT = "kafka.aot"  # classes as a start left them, which halves the next start
 _WRITER = "kafka"
 _CLUSTER = "ascua-embedded-kafka-w"  # 22 characters of URL-safe base64
+USER = "ascua"
 _GIVE_ADDRESS = "or give the address of a running broker in ASCUA_KAFKA_BOOTSTRAP"
 
 _PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    # Everybody shows the home's secret, the node itself too: loopback is open to all who have an account here.
+    "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+    "inter.broker.listener.name": "CLIENTS",
+    "sasl.enabled.mechanisms": "PLAIN",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "sasl.mechanism.controller.protocol": "PLAIN",
     # Relative to the working directory: no character of the home's path can break the list.
     "log.dirs": "data",
     "auto.create.topics.enable": "false",
@@ -52,7 +60,11 @@ _PROPERTIES = {
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "broker.session.timeout.ms": "1500",
-    "broker.heartbeat.interval.ms": "300",
+    "broker.heartbeat.interval.ms": "500",
+    # Quiet at rest: threads for a few clients, and no record that only says that nothing happened.
+    "num.network.threads": "2",
+    "num.io.threads": "3",
+    "metadata.max.idle.interval.ms": "0",
     # Positions outlive a year of not being started.
     "offsets.retention.minutes": str(366 * 24 * 60),
 }
@@ -118,7 +130,12 @@ class Broker:
     ) -> None:
         self.directory = home.absolute() / "kafka"
         self.port = port
-        self.bootstrap = f"127.0.0.1:{port}"
+        self.brokers = Brokers(
+            f"127.0.0.1:{port}",
+            "SASL_PLAINTEXT",
+            user=USER,
+            password=secret(home.absolute(), "kafka"),
+        )
         self._jars = jars
         self._java = java
         self._heap = heap
@@ -133,7 +150,7 @@ class Broker:
         new = homes.claim(self.directory, _WRITER, "data/meta.properties")
         shutil.rmtree(self.directory / "tmp", ignore_errors=True)
         (self.directory / "tmp").mkdir()
-        (self.directory / "server.properties").write_text(self._properties())
+        write_private(self.directory / "server.properties", self._properties())
         if new:
             await self._format(log_path)
             homes.settle(self.directory, _WRITER)
@@ -152,7 +169,7 @@ class Broker:
     async def works(self) -> str | None:
         """Why the broker does not work: it has to write to its log, the number of a producer that never produces."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, transactional_id="ascua-probe", request_timeout_ms=4_000
+            **self.brokers.client, transactional_id="ascua-probe", request_timeout_ms=4_000
         )
         try:
             await producer.start()
@@ -232,11 +249,17 @@ class Broker:
     def _properties(self) -> str:
         controller = homes.free_port()
         addresses = {
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"CLIENTS://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"CLIENTS://127.0.0.1:{self.port}",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         }
-        return "".join(f"{name}={value}\n" for name, value in {**_PROPERTIES, **addresses}.items())
+        user, password = self.brokers.user, self.brokers.password
+        login = (
+            "org.apache.kafka.common.security.plain.PlainLoginModule required "
+            f'username="{user}" password="{password}" user_{user}="{password}";'
+        )
+        logins = {f"listener.name.{name}.plain.sasl.jaas.config": login for name in ("clients", "controller")}
+        return "".join(f"{name}={value}\n" for name, value in {**_PROPERTIES, **addresses, **logins}.items())
 
     async def _answers(self) -> bool:
         try:  # first without the client, which logs every refusal
@@ -244,7 +267,7 @@ class Broker:
         except OSError:
             return False
         writer.close()
-        client = AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+        client = AIOKafkaClient(**self.brokers.client, request_timeout_ms=2_000)
         try:
             await client.bootstrap()
             return any(node.port == self.port for node in client.cluster.brokers())

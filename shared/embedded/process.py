@@ -15,6 +15,7 @@ from typing import Self
 
 import structlog
 
+from shared.embedded.deaths import QUICK_DEATHS, SHORT, Deaths, pause
 from shared.errors import AscuaError, Unavailable
 
 log = structlog.get_logger()
@@ -33,18 +34,11 @@ UTF_8 = {**os.environ, "LC_ALL": "C.UTF-8"}
 """The environment of a server that would not find paths with other letters than those of English otherwise."""
 
 _GUARD = Path(__file__).with_name("guard.py")
-_QUICK = 5.0  # seconds: a child that dies younger than this was not up
-_QUICK_DEATHS = 5
-_SHORT = 60.0  # seconds: a child that lives longer than this is well
-_SHORT_LIVES = 12
-_EXCUSED = 8  # short lives counted at most of a child that is kept from its work: pauses of 6 s
-_BACKOFF = 30.0
 _LOOK = 5.0  # seconds between two looks at whether a child works
 _ANSWER = 10.0  # seconds it has to answer
 _PATIENCE = 30.0  # seconds that it may not work before it is started again; twice as long each time
 _MOST_PATIENCE = 240.0
 _SAID = 500  # characters of a dead child's last line that are told
-_HOPELESS = frozenset({2, os.EX_CONFIG})  # wrong usage, configuration
 
 
 class Child:
@@ -159,11 +153,6 @@ def given_up(logs: Path, name: str) -> Path:
     return logs / f"{name}.given-up"
 
 
-def _pause(short: int) -> float:
-    """Seconds to wait after so many short lives in a row."""
-    return 0.0 if short <= 1 else min(_BACKOFF, 0.1 * 2 ** min(short - 2, 20))
-
-
 class Supervisor:
     """Keeps named children alive; each writes to `<logs>/<name>.log`.
 
@@ -241,7 +230,7 @@ class Supervisor:
         return {it.name: it.restarts for it in self._children.values()}
 
     async def _keep_alive(self, it: _Supervised) -> None:
-        quick = hopeless = short = 0
+        deaths = Deaths()
         while True:
             born = time.monotonic()
             try:
@@ -251,7 +240,7 @@ class Supervisor:
                     raise
                 log.error("child_not_started", name=it.name, because=str(error))
                 it.restarts += 1
-                await asyncio.sleep(_pause(it.restarts))
+                await asyncio.sleep(pause(it.restarts))
                 continue
             code, stuck = await self._until_death(it, child)
             age = time.monotonic() - born
@@ -264,35 +253,34 @@ class Supervisor:
                 log=str(child.log_path),
                 said=child.last_lines(1)[-_SAID:],
             )
-            early = age < _QUICK
-            quick = quick + 1 if early else 0
-            hopeless = hopeless + 1 if early and code in _HOPELESS else 0
-            short = short + 1 if age < _SHORT and not stuck else 0
-            why = None
-            by_itself = early and code != -signal.SIGKILL
-            if it.diagnose and by_itself and (quick >= _QUICK_DEATHS or not it.up.is_set()):
-                why = it.diagnose(code, child.last_lines(60))
-            if it.up.is_set():
-                deaths = hopeless if hopeless >= _QUICK_DEATHS else short
-                is_over = hopeless >= _QUICK_DEATHS or short >= _SHORT_LIVES
-            else:
-                deaths, is_over = quick, quick >= _QUICK_DEATHS
-            if why is None and is_over:
-                why = Unavailable(
-                    "child-given-up",
-                    f"{it.name} ended {deaths} times in a row soon after its start, with exit code {code}. "
-                    f"Its log {child.log_path} says:{self._tail(it)}",
-                )
+            deaths.count(age, code, stuck)
+            why = self._beyond_help(it, child, code, deaths)
             if why is not None and it.up.is_set() and await self._is_excused(it):
                 log.error("child_waits", name=it.name)
-                why, short = None, min(short, _EXCUSED)
+                why = None
+                deaths.excuse()
             if why is not None:
                 log.error("child_given_up", name=it.name, exit_code=code, reason=why.sentence)
                 with suppress(OSError):
                     given_up(self._logs, it.name).write_text(why.sentence)
                 raise why
             it.restarts += 1
-            await asyncio.sleep(_pause(short))
+            await asyncio.sleep(pause(deaths.short))
+
+    def _beyond_help(self, it: _Supervised, child: Child, code: int, deaths: Deaths) -> AscuaError | None:
+        """Why it makes no sense to start it again; None while it does."""
+        by_itself = deaths.quick > 0 and code != -signal.SIGKILL
+        if it.diagnose and by_itself and (deaths.quick >= QUICK_DEATHS or not it.up.is_set()):
+            why = it.diagnose(code, child.last_lines(60))
+            if why is not None:
+                return why
+        if (times := deaths.too_many(it.up.is_set())) is None:
+            return None
+        return Unavailable(
+            "child-given-up",
+            f"{it.name} ended {times} times in a row soon after its start, with exit code {code}. "
+            f"Its log {child.log_path} says:{self._tail(it)}",
+        )
 
     async def _spawn(self, it: _Supervised) -> Child:
         starting = asyncio.ensure_future(
@@ -360,7 +348,7 @@ class Supervisor:
             now = time.monotonic()
             if why is None:
                 worked = now
-                if now - began > max(_SHORT, it.patience):
+                if now - began > max(SHORT, it.patience):
                     it.patience = _PATIENCE
             elif now - worked > it.patience:
                 return why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import shutil
 import sysconfig
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pymongo import AsyncMongoClient, WriteConcern
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from shared.embedded import home as homes
+from shared.embedded.process import UTF_8, Child
 from shared.errors import AscuaError, Refused, Unavailable
+from shared.private_files import secret
 
 _KINDS = ("mongod", "secantusd-rs", "secantusd-py")  # best first
+USER = "ascua"
+_USER_EXISTS = 51003
 _GIVE_ADDRESS = "or give the address of a running MongoDB in ASCUA_MONGO_URL"
 
 
@@ -62,6 +67,15 @@ def _which(kind: str) -> str | None:
     return beside_python or shutil.which(kind)
 
 
+async def _answered(client: AsyncMongoClient[dict[str, object]]) -> None:
+    while True:
+        try:
+            await client.admin.command("ping")
+            return
+        except PyMongoError:
+            await asyncio.sleep(0.05)
+
+
 class Store:
     """How to start the store whose data is in `<home>/store`; its data outlives it, its port may change."""
 
@@ -69,18 +83,58 @@ class Store:
         self.directory = home.absolute() / "store"
         self.port = port
         self.program = program
-        self.url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        self._password = secret(home.absolute(), "store")
+        self._open_url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        self.url = f"mongodb://{USER}:{self._password}@127.0.0.1:{port}/?directConnection=true"
 
-    def prepare(self) -> None:
-        """Bring the data directory into a state from which the store starts; raises Refused when that is not ours
-        to do."""
+    async def prepare(self, log_path: Path) -> None:
+        """Bring the data directory into a state from which the store starts, with the user that it asks for.
+
+        Raises Refused when that is not ours to do, Unavailable when the store does not start.
+        """
         homes.claim(self.directory, self.program.kind, "data/WiredTiger")
         (self.directory / "data").mkdir(exist_ok=True)
         (self.directory / "secantusd.toml").touch()
+        mark, digest = self.directory / "user", hashlib.sha256(self._password.encode()).hexdigest()
+        if not mark.exists() or mark.read_text() != digest:
+            await self._provision(log_path)
+            mark.write_text(digest)
+
+    async def _provision(self, log_path: Path) -> None:
+        """Start the store without asking for a user, for as long as it takes to make the one it asks for."""
+        child = await Child.start(self._argv(), log_path=log_path, cwd=self.directory, env=UTF_8)
+        made = asyncio.ensure_future(self._make_user())
+        ended = asyncio.ensure_future(child.wait())
+        try:
+            await asyncio.wait({made, ended}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            if not made.done():
+                raise self.diagnose(child.returncode or 0, child.last_lines(60)) or Unavailable(
+                    "store-start", f"{self.program.kind} did not start on {self.directory}: see {log_path}."
+                )
+            made.result()
+        finally:
+            made.cancel()
+            await child.stop()
+            await ended
+
+    async def _make_user(self) -> None:
+        async with AsyncMongoClient[dict[str, object]](
+            self._open_url, serverSelectionTimeoutMS=200
+        ) as client:
+            await _answered(client)
+            try:
+                await client.admin.command("createUser", USER, pwd=self._password, roles=["root"])
+            except OperationFailure as error:
+                if error.code != _USER_EXISTS:
+                    raise
+                await client.admin.command("updateUser", USER, pwd=self._password)
 
     @property
     def argv(self) -> list[str]:
         """Paths are relative to `directory`."""
+        return [*self._argv(), "--auth"]
+
+    def _argv(self) -> list[str]:
         common = [str(self.program.path), "--port", str(self.port)]
         if self.program.kind == "mongod":
             return [*common, "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet", "--dbpath", "data",
@@ -92,16 +146,8 @@ class Store:
 
     async def ready(self) -> None:
         """Return once the store answers a ping; its data is whole from then on."""
-        client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(self.url, serverSelectionTimeoutMS=200)
-        try:
-            while True:
-                try:
-                    await client.admin.command("ping")
-                    break
-                except PyMongoError:
-                    await asyncio.sleep(0.05)
-        finally:
-            await client.close()
+        async with AsyncMongoClient[dict[str, object]](self.url, serverSelectionTimeoutMS=200) as client:
+            await _answered(client)
         homes.settle(self.directory, self.program.kind)
 
     async def works(self) -> str | None:

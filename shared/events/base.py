@@ -36,6 +36,9 @@ LeadId = Annotated[str, StringConstraints(pattern=LEAD_ID)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 """A word from a vocabulary, such as a campaign or a reason; not something a customer wrote."""
 
+ACTOR = r"^[A-Za-z0-9_-]{1,64}$"
+"""How a key is named, and so who has it, in facts. A name that one chose, such as `marta` or `website`."""
+
 HISTORY_AFTER = timedelta(hours=24)
 """A fact recorded this long after it happened is history: it changes state and fires nothing outward."""
 
@@ -117,11 +120,13 @@ def liftable(event: type[Event], version: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Why something happens: the W3C trace it belongs to, the request that began it, and the event that caused it."""
+    """Why something happens: the W3C trace it belongs to, the request that began it, the event that caused it, and
+    whose request it was, by the name of their key. What a service does of itself has no actor."""
 
     traceparent: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,7 @@ def to_cloudevent(recorded: Recorded[Event]) -> JsonObject:
         "traceparent": trace.traceparent,
         "correlationid": trace.correlation_id,
         "causationid": trace.causation_id,
+        "actor": trace.actor,
         "data": data_of(event),
     }
     return {name: value for name, value in attributes.items() if value is not None}
@@ -231,7 +237,7 @@ def from_cloudevent(envelope: Any) -> Recorded[Event]:
         recorded_at=head.recordedtime or head.time,
         sequence=head.sequence,
         aggregate=head.aggregate,
-        trace=Trace(head.traceparent, head.correlationid, head.causationid),
+        trace=Trace(head.traceparent, head.correlationid, head.causationid, head.actor),
     )
 
 
@@ -251,6 +257,7 @@ class Head(BaseModel):
     traceparent: str | None = None
     correlationid: str | None = None
     causationid: str | None = None
+    actor: Annotated[str, StringConstraints(pattern=ACTOR)] | None = None
 
 
 def _not_json(constant: str) -> None:

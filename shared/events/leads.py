@@ -124,6 +124,17 @@ class LeadQualified(LeadEvent, type="ascua.lead.qualified", version=1):
     attributes: Qualities = Field(default_factory=dict)
     consent: ConsentBasis | None = None
     """The basis for those attributes that concern the person; without one there are none of these."""
+    segment: Word | None = None
+    """The one it is in by now, whether this said so or its capture."""
+    tier: Word | None = None
+    """Likewise."""
+
+    def segment_after(self, before: str | None) -> str | None:
+        """The segment of the lead after it; of one from before it was told, what its attributes say, if they do."""
+        return self.segment or self.attributes.get("segment", before)
+
+    def tier_after(self, before: str | None) -> str | None:
+        return self.tier or self.attributes.get("tier", before)
 
 
 class LeadsMerged(LeadEvent, type="ascua.lead.merged", version=1):

@@ -93,6 +93,9 @@ def envelope_schema() -> JsonObject:
         "traceparent": {"description": "The W3C trace it belongs to."},
         "correlationid": {"description": "The request that began it."},
         "causationid": {"description": "The event that caused it."},
+        "actor": {
+            "description": "Whose request it was, by the name of their key. Services' own doings have none."
+        },
         "data": {"description": "The schema that `dataschema` names says what is in it."},
     }
     read = Head.model_json_schema(schema_generator=_Draft07)["properties"]
@@ -119,23 +122,8 @@ def asyncapi(samples: Mapping[str, JsonObject]) -> JsonObject:
     messages: dict[str, JsonObject] = {}
     for event in known_events():
         service, topic = event.source.rpartition("/")[2], event.topic
-        channel = channels.setdefault(
-            topic,
-            {
-                "address": f"ascua.{topic}",
-                "description": inspect.getdoc(inspect.getmodule(event)),
-                "messages": {},
-            },
-        )
-        operation = operations.setdefault(
-            f"{service}.tells.{topic}",
-            {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{topic}"},
-                "summary": f"The {service} service tells {topic}.",
-                "messages": [],
-            },
-        )
+        channel = channels.setdefault(topic, _channel(event))
+        operation = operations.setdefault(f"{service}.tells.{topic}", _sending(service, topic))
         for version in range(1, event.version + 1):
             name = f"{event.type}.v{version}"
             messages[name] = _message(event, name, samples[name])
@@ -155,6 +143,23 @@ def asyncapi(samples: Mapping[str, JsonObject]) -> JsonObject:
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages},
+    }
+
+
+def _channel(event: type[Event]) -> JsonObject:
+    return {
+        "address": f"ascua.{event.topic}",
+        "description": inspect.getdoc(inspect.getmodule(event)),
+        "messages": {},
+    }
+
+
+def _sending(service: str, topic: str) -> JsonObject:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{topic}"},
+        "summary": f"The {service} service tells {topic}.",
+        "messages": [],
     }
 
 

@@ -160,8 +160,8 @@ async def test_a_day_is_worked_through_with_one_key_after_the_other(
     await desk.keyboard.press("Enter")
 
     await expect(desk.locator("#log")).to_be_hidden()
-    await expect(desk.locator("#news")).to_have_text(f"Logged for {name}")
-    await expect(desk.locator(f"#line-{lead}:visible")).to_have_count(0)
+    await expect(desk.locator("#logged")).to_have_text(f"Logged for {name}")
+    await expect(desk.locator(f"#line-{lead}")).to_have_count(0)
     assert await desk.evaluate("document.activeElement.classList.contains('do')")
     async with system.client() as gateway:
         facts = await logged(gateway, lead)
@@ -309,7 +309,7 @@ async def test_a_step_that_was_not_done_is_moved_and_no_activity_is_told(
         await expect(desk.locator("#log-due")).to_have_value(re.compile("T09:00$"))
         await accessible(desk)
         await desk.keyboard.press("Enter")
-        await expect(desk.locator("#news")).to_have_text(f"Moved for {name}")
+        await expect(desk.locator("#logged")).to_have_text(f"Moved for {name}")
 
         async def is_moved() -> bool:
             now = (await gateway.get(f"/v1/leads/{lead}")).json()["lead"]

@@ -44,7 +44,7 @@ Change = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 async def place(servers: Addresses, topics: Topics) -> ServerAddresses:
-    return ServerAddresses(servers.kafka_bootstrap, servers.mongo_url, topics.prefix, drawn())
+    return ServerAddresses(servers.kafka, servers.mongo_url, topics.prefix, drawn())
 
 
 async def kept(place: ServerAddresses, change: Change = lambda _: None) -> dict[str, str]:

@@ -40,7 +40,7 @@ def env(servers: Addresses, topics: Topics, tmp_path: Path) -> dict[str, str]:
     """Servers that are given, with topics of this test's own."""
     return told(
         tmp_path,
-        ASCUA_KAFKA_BOOTSTRAP=servers.kafka_bootstrap,
+        **servers.kafka.environment(),
         ASCUA_MONGO_URL=servers.mongo_url,
         ASCUA_TOPIC_PREFIX=topics.prefix,
     )

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.bus.brokers import Brokers
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.lag import lag
 from shared.bus.publisher import Publisher
-from shared.bus.topics import Topics
+from shared.bus.topics import REPLAYS, Topics
 from shared.embedded.home import free_port
 from shared.installation import SERVICES
-from tests.cli.commands import ASCUA, REPOSITORY, Running, ascua, told
+from tests.cli.commands import ASCUA, REPOSITORY, Done, Running, ascua, told
 from tests.shared.embedded.test_process import alive
 from tests.waiting import until
 
@@ -122,7 +124,7 @@ async def test_topics_that_are_there_are_kept(running: Running) -> None:
 
 
 async def test_dead_letters_are_listed_shown_and_sent_back_once(running: Running) -> None:
-    topics = Topics(running.addresses()["kafka_bootstrap"])
+    topics = Topics(Brokers(**running.addresses()["kafka"]))
     letters = [
         DeadLetter(
             "nobody", "leads", 0, offset, "ana", "not-json", "it is not JSON", "2026-11-21T09:30:00Z", b"{"
@@ -157,8 +159,53 @@ async def test_dead_letters_are_listed_shown_and_sent_back_once(running: Running
     assert left.document["letters"] == []
 
 
+async def test_dead_letters_that_are_given_up_are_closed_and_never_sent_back(running: Running) -> None:
+    topics, names = (
+        Topics(Brokers(**running.addresses()["kafka"])),
+        [f"nowhere/leads/1/{n}" for n in (1, 2, 3)],
+    )
+    publisher = Publisher(topics)
+    await publisher.start()
+    try:
+        for offset in (1, 2, 3):
+            letter = DeadLetter(
+                "nowhere", "leads", 1, offset, "ana", "not-json", "", "2026-11-21T09:30:00Z", b""
+            )
+            await publisher.publish(letter.to_record())
+        before = await ends(topics, REPLAYS.name)
+
+        doctor = await ascua("doctor", "--json", env=running.env)
+        one = await ascua("dlq", "discard", names[1], "--json", env=running.env)
+        again = await ascua("dlq", "discard", names[1], "--json", env=running.env)
+        left = await ascua("dlq", "list", "--consumer", "nowhere", "--json", env=running.env)
+        rest = await ascua("dlq", "discard", "--consumer", "nowhere", "--json", env=running.env)
+        well = await ascua("doctor", "--json", env=running.env)
+
+        assert await ends(topics, REPLAYS.name) == before
+    finally:
+        await publisher.stop()
+    assert one.document == {"discarded": 1, "letters": [names[1]]}
+    assert (again.code, again.out) == (1, "")
+    assert [each["letter"] for each in left.document["letters"]] == [names[0], names[2]]
+    assert rest.document["letters"] == [names[0], names[2]]
+    assert dead_letters_of(doctor) == (False, "3 of nowhere are open: `ascua dlq list`")
+    assert dead_letters_of(well) == (True, "none is open")
+
+
+def dead_letters_of(doctor: Done) -> tuple[bool, str]:
+    (found,) = [each for each in doctor.document["checks"] if each["check"] == "dead letters"]
+    return found["ok"], found["detail"]
+
+
+async def ends(topics: Topics, topic: str) -> dict[TopicPartition, int]:
+    async with AIOKafkaConsumer(**topics.brokers.client) as reader:
+        name = topics.name(topic)
+        partitions = [TopicPartition(name, number) for number in range(4)]
+        return dict(await reader.end_offsets(partitions))
+
+
 async def test_lag_counts_what_a_group_has_not_read(running: Running) -> None:
-    topics = Topics(running.addresses()["kafka_bootstrap"])
+    topics = Topics(Brokers(**running.addresses()["kafka"]))
 
     async def caught_up() -> bool:
         found = (await lag(topics, ["followup"]))["followup"]
@@ -233,7 +280,7 @@ async def test_the_doctor_names_a_service_that_is_away(running: Running) -> None
     env = {
         **running.env,
         **{f"ASCUA_{name.upper()}_URL": addresses[name] for name in SERVICES},
-        "ASCUA_KAFKA_BOOTSTRAP": addresses["kafka_bootstrap"],
+        **Brokers(**addresses["kafka"]).environment(),
         "ASCUA_MONGO_URL": addresses["mongo_url"],
         "ASCUA_TICKETS_URL": (away := f"http://127.0.0.1:{free_port()}"),
     }

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from cli import program
-from cli.keys import Holder
+from cli.keys import RoleName
 from cli.run import What
 from services.gateway.access.keys import Role
 from shared.embedded.home import free_port
@@ -49,7 +49,7 @@ def test_the_names_are_the_contract() -> None:
         "ascua dlq list", "ascua dlq show", "ascua dlq replay", "ascua doctor", "ascua import", "ascua verify",
     } <= set(ALL)  # fmt: skip
     assert [str(each) for each in What] == ["all", *SERVICES]
-    assert [str(each) for each in Holder] == [str(each) for each in Role]
+    assert [str(each) for each in RoleName] == [str(each) for each in Role]
 
 
 def test_nothing_slow_is_imported_before_a_command_runs() -> None:

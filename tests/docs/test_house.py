@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,23 @@ REPOSITORY = Path(__file__).parents[2]
 LONGEST = 400
 """Lines of a file. A longer one holds two subjects."""
 
+GLANCE = 40
+"""Lines of a function that one takes in at once."""
+
+ONE_PIECE = "n one piece, because"
+
+MOST_PARAMETERS = 8
+"""That may be given by position, `self` among them."""
+
+WRITTEN_OUT = frozenset({"services/scoring/processor/fact_mapping.py __init__"})
+"""A value that is compiled writes out what a dataclass would."""
+
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 WORDS: frozenset[str] = frozenset(
     {"services/gateway/quick_log/english.py", "services/gateway/quick_log/spanish.py"}
 )
 """Files of words: as long as a language needs."""
-
-TOO_LONG: frozenset[str] = frozenset({"shared/bus/consumer.py"})
-"""Still to be told apart by subject. This list only shrinks."""
 
 HEAVY = frozenset(
     {"aiokafka", "fastapi", "faust", "httpx", "motor", "prometheus_client", "pymongo", "starlette", "uvicorn"}
@@ -56,11 +68,46 @@ def long_files() -> set[str]:
 
 
 def test_no_file_is_longer_than_it_may_be() -> None:
-    assert long_files() - WORDS <= TOO_LONG
+    assert long_files() <= WORDS
 
 
-def test_what_is_listed_as_too_long_is_so_still() -> None:
-    assert long_files() >= TOO_LONG
+def functions() -> Iterator[tuple[str, int, str]]:
+    """Name, lines of its own (without docstring and inner functions) and docstring of every function."""
+    for path in (
+        path for room in ("cli", "services", "shared") for path in (REPOSITORY / room).rglob("*.py")
+    ):
+        for each in ast.walk(ast.parse(path.read_text())):
+            if isinstance(each, FUNCTION):
+                said = ast.get_docstring(each)
+                body = each.body[1:] if said else each.body
+                inner = (one for one in ast.walk(each) if isinstance(one, FUNCTION) and one is not each)
+                lines = sum(ends(one) - one.lineno + 1 for one in inner)
+                own = ends(each) - body[0].lineno + 1 - lines if body else 0
+                yield f"{path.relative_to(REPOSITORY)} {each.name}", own, said or ""
+
+
+def ends(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return function.end_lineno or function.lineno
+
+
+def test_a_function_fits_a_glance_or_says_why_it_is_in_one_piece() -> None:
+    assert not [(name, own) for name, own, said in functions() if own > GLANCE and ONE_PIECE not in said]
+
+
+def test_no_function_excuses_itself_without_need() -> None:
+    assert not [name for name, own, said in functions() if own <= GLANCE and ONE_PIECE in said]
+
+
+def test_nothing_is_called_with_a_list_of_ten() -> None:
+    parameters = {
+        f"{path.relative_to(REPOSITORY)} {each.name}": len(each.args.posonlyargs + each.args.args)
+        for room in ("cli", "services", "shared")
+        for path in (REPOSITORY / room).rglob("*.py")
+        for each in ast.walk(ast.parse(path.read_text()))
+        if isinstance(each, FUNCTION)
+    }
+
+    assert {name for name, count in parameters.items() if count > MOST_PARAMETERS} == WRITTEN_OUT
 
 
 def loads(package: str) -> frozenset[str]:

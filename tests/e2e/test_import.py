@@ -47,8 +47,7 @@ async def a_system(servers: Addresses, home: Path) -> AsyncIterator[Started]:
     name = drawn()
     given: dict[str, Any] = {
         "home": home,
-        "kafka_bootstrap": servers.kafka_bootstrap,
-        "mongo_url": servers.mongo_url,
+        **servers.settings(),
         "gateway_url": None,
         "topic_prefix": name,
         "database_prefix": name,

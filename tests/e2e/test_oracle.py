@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from cli.imports.mapping import load_mapping
 from cli.imports.run import run
 from services.scoring.ledger import Ledger
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.queries.reads import Reads
 from services.scoring.queries.reasons import explain
 from services.scoring.rules_log import RulesLog
@@ -132,7 +132,7 @@ async def records(system: System, topic: str) -> list[tuple[bytes, bytes | None]
     found = []
     name = f"{system.addresses.topic_prefix}.{topic}"
     async with AIOKafkaConsumer(
-        bootstrap_servers=system.addresses.kafka_bootstrap,
+        **system.addresses.kafka.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
     ) as reader:
@@ -296,6 +296,6 @@ async def test_the_folded_state_is_what_the_ledger_gives(system: System, oracle:
         async for entries in ledger.upwards([lead], milliseconds(utc_now()) + 10**9):
             for entry in (each for each in entries if each.topic != "scoring"):
                 fold(state, entry.fact, rules.counters(entry.kind, entry.fact.attributes or {}))
-        assert Lead.decode(lead, record).state.counts_digest() == state.counts_digest(), lead
+        assert ScoredLead.decode(lead, record).state.counts_digest() == state.counts_digest(), lead
     await mongo.stop()
     assert newest.keys() >= oracle.facts.keys()

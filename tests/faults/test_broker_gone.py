@@ -26,7 +26,7 @@ pytestmark = [
 
 async def test_a_worker_that_failed_does_not_wait_for_the_broker_to_end(tmp_path: Path) -> None:
     async with Servers(tmp_path, mongo_url="mongodb://127.0.0.1:9") as servers:
-        topics = Topics(servers.kafka_bootstrap)
+        topics = Topics(servers.kafka)
         await Cluster(topics).apply()
         stream = Worker(Log(topics), lambda _: Tally(topics))
         await stream.start()

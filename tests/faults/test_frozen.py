@@ -22,8 +22,8 @@ from tests.cli.commands import Running, told
 from tests.waiting import HANG, until
 
 REPOSITORY = Path(__file__).parents[2]
-IN_TIME = 10.0
-"""What is promised to those who stop a process; afterwards most of them kill it."""
+IN_TIME = 2 * 10.0
+"""Ten seconds are promised to those who stop a process; twice as much on a machine that does other things as well."""
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     async with Servers(tmp_path_factory.mktemp("frozen")) as servers:
-        await Cluster(Topics(servers.kafka_bootstrap)).apply()
+        await Cluster(Topics(servers.kafka)).apply()
         yield servers
 
 
@@ -45,7 +45,7 @@ async def test_every_service_says_so_within_a_second_and_ends_within_ten(
             sys.executable, "-m", f"services.{name}", cwd=REPOSITORY,
             env=told(
                 Path("nowhere"),
-                ASCUA_KAFKA_BOOTSTRAP=servers.kafka_bootstrap,
+                **servers.kafka.environment(),
                 ASCUA_MONGO_URL=servers.mongo_url,
                 ASCUA_PORT=str(port),
             ),

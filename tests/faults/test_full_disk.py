@@ -132,7 +132,7 @@ async def test_a_service_without_file_handles_works_again_once_it_has_some(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"services.{service}", cwd=REPOSITORY,
         env={
-            "ASCUA_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            **servers.kafka.environment(),
             "ASCUA_MONGO_URL": servers.mongo_url,
             "ASCUA_TOPIC_PREFIX": topics.prefix,
             "ASCUA_DATABASE_PREFIX": topics.prefix,

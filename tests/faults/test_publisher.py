@@ -24,7 +24,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     """A broker of this module's own, to be hurt."""
     home = tmp_path_factory.mktemp("broker")
     async with Servers(home, mongo_url="mongodb://127.0.0.1:9") as servers:
-        await Cluster(Topics(servers.kafka_bootstrap)).apply(partitions=1)
+        await Cluster(Topics(servers.kafka)).apply(partitions=1)
         yield servers
 
 
@@ -52,7 +52,7 @@ async def in_the_log(topics: Topics, key: str) -> list[int]:
 
 
 async def test_while_the_broker_is_silent_callers_hear_so_within_their_patience(broker: Servers) -> None:
-    topics = Topics(broker.kafka_bootstrap)
+    topics = Topics(broker.kafka)
     async with publishing(topics, patience=1.0, capacity=5) as publisher:
         await recovered(publisher, "silent", 0)
         await published(publisher, numbered("silent", 1, 3))
@@ -77,7 +77,7 @@ async def test_while_the_broker_is_silent_callers_hear_so_within_their_patience(
 async def test_a_broker_that_was_killed_is_found_again_and_no_acknowledged_record_is_gone(
     broker: Servers,
 ) -> None:
-    topics = Topics(broker.kafka_bootstrap)
+    topics = Topics(broker.kafka)
     async with publishing(topics, patience=2.0) as publisher:
         await recovered(publisher, "killed", 0)
         await published(publisher, numbered("killed", 1, 3))

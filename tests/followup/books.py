@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.followup.domain.playbook_parser import read
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 
 TEXT = """
 calendars:
@@ -84,7 +84,7 @@ afterwards:
 """
 
 
-def book(*changes: tuple[str, str]) -> Book:
+def book(*changes: tuple[str, str]) -> Playbooks:
     """The book, with some of its text replaced."""
     text = TEXT
     for before, after in changes:

@@ -17,7 +17,7 @@ from typing import Any
 
 from services.followup import handlers, publications, reactions
 from services.followup.domain.model import FollowUp
-from services.followup.store import Books, FollowUps, followups
+from services.followup.store import FollowUps, PublishedPlaybooks, followups
 from shared.bus.outgoing import Outgoing
 from shared.bus.received import Received
 from shared.commands.followup import (
@@ -194,7 +194,7 @@ class World:
 
     async def run(self) -> None:
         kept = followups(self.mongo, kept=2)  # what is old leaves as soon as it can
-        Books(self.mongo)
+        PublishedPlaybooks(self.mongo)
         await self.mongo.start()
         await self._begin(kept)
         await publications.publish(
@@ -220,7 +220,7 @@ class World:
     async def _begin(self, kept: FollowUps) -> None:
         """A process starts: it knows nothing but what is in the store and in the log."""
         self.followups = Watched(kept.collection, FollowUp, self.clock, kept.archive, kept.pack).watch(self)
-        self.books = Books(self.mongo)
+        self.books = PublishedPlaybooks(self.mongo)
         self.relay = Relay("followup", self.followups, self.log, "followup", self.clock)  # type: ignore[arg-type]
         await self.relay.start()
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.followup.domain import assignment, decisions, model, transition
 from services.followup.domain.model import FollowUp
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 from services.followup.reactions import react
 from shared.commands.followup import (
     AssignLead,
@@ -68,7 +68,7 @@ def after(**delta: float) -> datetime:
 class Story:
     """One lead's follow-up as it is told; `facts` are what the last thing brought."""
 
-    def __init__(self, lead_id: str = "ana", book: Book = BOOK) -> None:
+    def __init__(self, lead_id: str = "ana", book: Playbooks = BOOK) -> None:
         self.state, self.book, self.facts = FollowUp(lead_id), book, [*()]
         self.count = 0
 

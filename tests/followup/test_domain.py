@@ -28,7 +28,15 @@ from shared.events.followup import (
     NextStepScheduled,
     Objection,
 )
-from shared.events.leads import Channel, LeadCaptured, LeadLost, LeadStageChanged, LeadWon, Stage
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadLost,
+    LeadQualified,
+    LeadStageChanged,
+    LeadWon,
+    Stage,
+)
 
 BOOK = default_book()
 AFTER = {result: (task.action, task.after.length) for result, task in BOOK.afterwards.items()}
@@ -146,6 +154,12 @@ def test_what_followup_does_not_react_to_leaves_it_as_it_is() -> None:
     moved = LeadStageChanged(lead_id="ana", at=NOON, stage=Stage.QUALIFIED, previous=Stage.NEW)
     heard, facts = hear(followup, moved)
     assert (heard.step, facts) == (followup.step, [])
+
+
+def test_followup_takes_the_segment_that_the_lead_is_told_to_be_in() -> None:
+    followup, _ = hear(None, CAPTURED)
+    followup, _ = hear(followup, LeadQualified(lead_id="ana", at=NOON, segment="target", tier="key"))
+    assert (followup.segment, followup.tier) == ("target", "key")
 
 
 Deed = tuple[int, ActivityKind, ActivityResult]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from services.followup import handlers, publications, reactions
 from services.followup.domain.model import FollowUp
-from services.followup.store import Books, followups
+from services.followup.store import PublishedPlaybooks, followups
 from shared.bus.received import Received
 from shared.commands.followup import (
     ActivityOutcome,
@@ -31,7 +31,7 @@ def clock() -> datetime:
     return NOON
 
 
-async def heard(own: Documents[FollowUp], books: Books, lead: str) -> None:
+async def heard(own: Documents[FollowUp], books: PublishedPlaybooks, lead: str) -> None:
     event = LeadCaptured(lead_id=lead, at=NOON, channel=Channel.WEB)
     record = Recorded(drawn(), event, NOON, 1, event.aggregate)
     assert await reactions.follow(own, books, [Received(record, "leads", 0, 0)]) == [None]
@@ -40,7 +40,13 @@ async def heard(own: Documents[FollowUp], books: Books, lead: str) -> None:
 async def test_a_decision_that_was_overtaken_by_a_publication_is_made_under_what_is_in_force(
     mongo: Mongo,
 ) -> None:
-    own, others, mine, theirs, lead = followups(mongo), followups(mongo), Books(mongo), Books(mongo), drawn()
+    own, others, mine, theirs, lead = (
+        followups(mongo),
+        followups(mongo),
+        PublishedPlaybooks(mongo),
+        PublishedPlaybooks(mongo),
+        drawn(),
+    )
     await mongo.start()
     await publications.publish(own, mine, PublishPlaybooks(text=TEXT), clock)
     await own.change(Step(lead, lambda _: (FollowUp(lead), ())))
@@ -71,7 +77,7 @@ async def test_a_decision_that_was_overtaken_by_a_publication_is_made_under_what
 
 
 async def test_of_many_activities_the_one_with_an_impossible_time_is_refused_alone(mongo: Mongo) -> None:
-    own, books, lead = followups(mongo), Books(mongo), drawn()
+    own, books, lead = followups(mongo), PublishedPlaybooks(mongo), drawn()
     await mongo.start()
     times: list[datetime | None] = [None, datetime.fromisoformat("0001-01-01T00:00:00+14:00"), NOON]
     calls = [LeadActivity(lead_id=lead, kind=ActivityKind.CALL, at=at) for at in times]
@@ -84,7 +90,7 @@ async def test_of_many_activities_the_one_with_an_impossible_time_is_refused_alo
 
 
 async def test_many_activities_under_the_longest_key_are_logged_once(mongo: Mongo) -> None:
-    own, books, lead = followups(mongo), Books(mongo), drawn()
+    own, books, lead = followups(mongo), PublishedPlaybooks(mongo), drawn()
     await mongo.start()
     calls = [LeadActivity(lead_id=lead, kind=ActivityKind.CALL) for _ in range(500)]
 

@@ -13,7 +13,7 @@ import pytest
 from services.followup import reactions
 from services.followup.domain.model import FollowUp
 from services.followup.handlers import timers as timers_of
-from services.followup.store import Books, followups
+from services.followup.store import PublishedPlaybooks, followups
 from shared.bus.outgoing import Outgoing
 from shared.bus.received import Received
 from shared.documents import Decision, Documents, Look, Outcome, Step
@@ -52,7 +52,9 @@ async def kept(mongo: Mongo) -> Documents[FollowUp]:
     return own
 
 
-async def captured(own: Documents[FollowUp], books: Books, first_dues: Sequence[datetime]) -> None:
+async def captured(
+    own: Documents[FollowUp], books: PublishedPlaybooks, first_dues: Sequence[datetime]
+) -> None:
     batch = []
     for number, due in enumerate(first_dues):
         event = LeadCaptured(lead_id=f"lead-{number}", at=due - PROMISE, channel=Channel.WEB)
@@ -66,7 +68,7 @@ async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_fi
 ) -> None:
     dues = [STOPPED + timedelta(seconds=2 * number) for number in range(301)]  # the last one after the stop
     Random(4).shuffle(dues)
-    books, log = Books(mongo), Log()
+    books, log = PublishedPlaybooks(mongo), Log()
     relay = Relay("followup", kept, log, "followup")  # type: ignore[arg-type]
     await relay.start()
     await captured(kept, books, dues)
@@ -88,7 +90,7 @@ async def test_what_came_due_in_a_stop_of_ten_minutes_is_told_once_the_oldest_fi
 async def test_two_processes_that_look_at_once_tell_each_step_once(
     kept: Documents[FollowUp], mongo: Mongo
 ) -> None:
-    books = Books(mongo)
+    books = PublishedPlaybooks(mongo)
     await captured(kept, books, [STOPPED] * 250)
     log, relays, timers = Log(), [], []
     for own in (Documents(kept.collection, FollowUp) for _ in range(2)):
@@ -107,7 +109,7 @@ async def test_two_processes_that_look_at_once_tell_each_step_once(
 async def test_a_timer_that_is_refused_rests_is_not_counted_and_keeps_nobody_waiting(
     kept: Documents[FollowUp], mongo: Mongo
 ) -> None:
-    books = Books(mongo)
+    books = PublishedPlaybooks(mongo)
     await captured(kept, books, [STOPPED] * 5)
     looks: Counter[str] = Counter()
 

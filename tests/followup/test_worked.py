@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from services.followup import handlers
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 from shared.commands.followup import (
     WorkedBeyond,
     WorkedSpan,
@@ -17,7 +17,7 @@ from tests.followup.books import book
 class Shelf:
     """The playbooks of the tests, in force."""
 
-    async def current(self) -> Book:
+    async def current(self) -> Playbooks:
         return book()
 
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from services.gateway.access.keys import KeyRing, Role
-from shared.clock import new_id
+from shared.clock import new_id, utc_now
+from shared.events.base import rfc3339
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.names import drawn
@@ -280,6 +281,45 @@ async def test_one_key_does_not_stand_for_two_commands(gateway: httpx.AsyncClien
     for unfit in ("x" * 129, "two words"):
         answer = await gateway.post(f"/v1/leads/{lead}/offers", json={}, headers={"Idempotency-Key": unfit})
         problem(answer, 422, "invalid-request")
+
+
+async def test_what_is_sent_again_is_answered_as_the_first_time(
+    gateway: httpx.AsyncClient, lead: str
+) -> None:
+    """Whatever became of it since, and as often as it comes; what was forgotten of a person stays forgotten."""
+    other = (await gateway.post("/v1/leads", json=LEAD)).json()["id"]
+    ticket = {"lead_id": lead, "subject": "late", "category": "complaint"}
+    ticket_id = (await gateway.post("/v1/tickets", json=ticket)).json()["id"]
+    due = [rfc3339(utc_now() + timedelta(days=days)) for days in (1, 2)]
+    sent: list[tuple[str, dict[str, object]]] = [
+        (f"/v1/leads/{lead}/stage", {"stage": "qualified"}),
+        (f"/v1/leads/{lead}/owner", {"rep": "marta"}),
+        (f"/v1/leads/{lead}/next-step", {"action": "call", "due": due[0]}),
+        (f"/v1/leads/{lead}/activities", {"kind": "call", "result": "no_answer"}),
+        (f"/v1/leads/{lead}/merge", {"absorb": other}),
+        (f"/v1/leads/{lead}/split", {"member": other}),
+        (f"/v1/tickets/{ticket_id}/replies", {"text": "on its way", "author": "agent"}),
+        (f"/v1/leads/{lead}/offers", {"value": {"minor": 100}}),
+        (f"/v1/leads/{lead}/won", {}),
+        (f"/v1/tickets/{ticket_id}/resolution", {"resolution": "replaced"}),
+    ]
+    keyed = [(path, body, {"Idempotency-Key": new_id()}) for path, body in sent]
+    first = [await gateway.post(path, json=body, headers=key) for path, body, key in keyed]
+    assert {answer.status_code for answer in first} <= {200, 201}, [answer.text for answer in first]
+    for _ in range(2):
+        again = [await gateway.post(path, json=body, headers=key) for path, body, key in keyed]
+        assert [answer.status_code for answer in again] == [answer.status_code for answer in first]
+        assert [answer.json() for answer in again] == [answer.json() for answer in first]
+
+
+async def test_what_is_sent_again_does_not_bring_back_what_was_forgotten(gateway: httpx.AsyncClient) -> None:
+    lead = (await gateway.post("/v1/leads", json=LEAD)).json()["id"]
+    path, key = f"/v1/leads/{lead}/qualification", {"Idempotency-Key": new_id()}
+    body = {"person": {"authority": "decides"}, "consent": "legitimate_interest"}
+    assert (await gateway.post(path, json=body, headers=key)).json()["person"] == body["person"]
+    assert (await gateway.post(f"/v1/leads/{lead}/consent-withdrawal", json={})).status_code == 200
+    again = await gateway.post(path, json=body, headers=key)
+    assert (again.status_code, again.json()["person"], again.json()["consent"]) == (200, {}, None)
 
 
 async def test_a_request_can_be_followed_into_the_log(system: System, gateway: httpx.AsyncClient) -> None:

@@ -20,10 +20,19 @@ from shared.commands.leads import (
     LoseLead,
     OfferLead,
     Profile,
+    QualifyLead,
     WinLead,
 )
 from shared.errors import AscuaError, Conflict, NotFound, Refused
-from shared.events.leads import Channel, LeadCaptured, LeadOffered, LeadStageChanged, Money, Stage
+from shared.events.leads import (
+    Channel,
+    LeadCaptured,
+    LeadOffered,
+    LeadQualified,
+    LeadStageChanged,
+    Money,
+    Stage,
+)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CAPTURE = CaptureLead(
@@ -87,6 +96,32 @@ def test_an_offer_from_before_its_stage_was_told_leads_to_the_proposal_at_least(
         Stage.NEGOTIATION,
     ]
     assert told.stage_after(Stage.NEGOTIATION) is Stage.QUALIFIED
+
+
+def test_a_lead_has_one_segment_whether_its_capture_or_a_qualification_said_it_last() -> None:
+    lead, _ = domain.capture(None, "ana", CAPTURE.model_copy(update={"segment": "smb", "tier": "key"}), NOON)
+
+    kept, (told,) = domain.qualify(lead, QualifyLead(attributes={"budget": "confirmed"}), NOON)
+    moved, (later,) = domain.qualify(kept, QualifyLead(attributes={"segment": "target"}), NOON)
+    after, (last,) = domain.qualify(moved, QualifyLead(), NOON)
+
+    assert [(each.segment, each.tier) for each in (kept, moved, after)] == [
+        ("smb", "key"),
+        ("target", "key"),
+        ("target", "key"),
+    ]
+    for state, fact in ((kept, told), (moved, later), (after, last)):
+        assert isinstance(fact, LeadQualified)
+        assert (fact.segment, fact.tier) == (state.segment, state.tier)
+
+
+def test_a_qualification_from_before_its_segment_was_told_says_it_among_its_attributes_or_leaves_it() -> None:
+    old = LeadQualified(lead_id="ana", at=NOON, attributes={"segment": "target"})
+    silent = LeadQualified(lead_id="ana", at=NOON)
+    told = LeadQualified(lead_id="ana", at=NOON, attributes={"segment": "target"}, segment="smb", tier="key")
+
+    assert [each.segment_after("before") for each in (old, silent, told)] == ["target", "before", "smb"]
+    assert [each.tier_after(None) for each in (old, silent, told)] == [None, None, "key"]
 
 
 def test_a_closed_lead_stays_as_it_is() -> None:

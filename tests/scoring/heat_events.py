@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.encoding import HeatEncoder
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.parser import parse_rules
 from shared.events import decode
@@ -59,7 +59,7 @@ class SentHeat:
     """A lead as scoring has it, and the event that was sent of it."""
 
     rules: CompiledRules
-    lead: Lead
+    lead: ScoredLead
     event: HeatChanged
 
     def score(self, later_ms: int) -> float:
@@ -70,7 +70,7 @@ class SentHeat:
 
 @st.composite
 def any_sent_heat(draw: st.DrawFn) -> SentHeat:
-    rules, lead = draw(any_rules()), Lead.new("ana")
+    rules, lead = draw(any_rules()), ScoredLead.new("ana")
     story = draw(
         st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 3 * DAY)), min_size=1, max_size=12)
     )

@@ -13,7 +13,7 @@ from shared.bus.topics import Topics
 
 @asynccontextmanager
 async def producer(topics: Topics) -> AsyncIterator[AIOKafkaProducer]:
-    async with AIOKafkaProducer(bootstrap_servers=topics.bootstrap, linger_ms=2) as open_producer:
+    async with AIOKafkaProducer(**topics.brokers.client, linger_ms=2) as open_producer:
         yield open_producer
 
 
@@ -24,7 +24,7 @@ class Reader:
         self.records: list[ConsumerRecord] = []
         self._name = topics.name(topic)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=topics.bootstrap,
+            **topics.brokers.client,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             fetch_max_wait_ms=20,

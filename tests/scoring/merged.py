@@ -15,7 +15,7 @@ from services.scoring.processor.decisions import settle
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact, map_event
 from services.scoring.processor.fold import LeadsFold
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.merging import Merged
 from services.scoring.processor.protocols import Output
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
@@ -24,6 +24,7 @@ from services.scoring.scorecard.lead_state import LeadState, fold
 from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, decode, encode
@@ -53,7 +54,7 @@ def home(lead: str) -> int:
     return LEADS.index(lead) % PARTITIONS
 
 
-def lead_at(lead_id: str, facts: Iterable[MappedFact], rules: CompiledRules, at_ms: int) -> Lead:
+def lead_at(lead_id: str, facts: Iterable[MappedFact], rules: CompiledRules, at_ms: int) -> ScoredLead:
     """The lead that facts make up to an instant: its own, and those of the leads that were ever merged into it.
 
     Those of one instant count in the order in which they are given.
@@ -112,7 +113,7 @@ class Story:
         return [member for member, survivor in self.survivor.items() if survivor == lead]
 
 
-class Book:
+class Playbooks:
     """Rules that are published when the test says so."""
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class World:
     """A log, and a worker for each partition number that commits as transactions do and may die at any moment."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.book = Playbooks()
         self.log: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self.states: dict[int, dict[bytes, bytes]] = defaultdict(dict)
         self.told: list[Recorded[Any]] = []
@@ -144,7 +145,7 @@ class World:
 
     def _worker(self, number: int) -> LeadsFold:
         rules = compile_rules(self.book.rules)
-        return LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
+        return LeadsFold(Topics(Brokers("nowhere"), "ascua"), rules, 0, Decoder(), self.book, number)  # type: ignore[arg-type]
 
     def put(self, fact: Recorded[Event]) -> None:
         self._append(fact.event.topic, home(fact.lead_id), fact.lead_id.encode(), encode(fact))
@@ -214,7 +215,7 @@ class World:
                     self.fold(number, topic, 10_000)
                 self.commit(number)
 
-    def lead(self, lead: str) -> Lead:
+    def lead(self, lead: str) -> ScoredLead:
         return self.heats[home(lead)].lead(lead)
 
     def last_heat(self, lead: str) -> HeatChanged:

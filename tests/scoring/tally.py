@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from cli.environment import environment
 from services.scoring.processor.protocols import Output, Record
 from services.scoring.runtime.log import Log
 from services.scoring.runtime.worker import Patience, Worker
@@ -58,8 +59,10 @@ def tallying(topics: Topics) -> Worker:
     return Worker(Log(topics), lambda _: Tally(topics), patience=IMPATIENT)
 
 
-async def main(bootstrap: str, prefix: str) -> None:
-    stream = tallying(Topics(bootstrap, prefix))
+async def main(prefix: str) -> None:
+    brokers = environment().brokers
+    assert brokers is not None
+    stream = tallying(Topics(brokers, prefix))
     await stream.start()
     assert stream.task is not None
     await stream.task

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import msgspec
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,7 @@ from services.scoring.processor.crossings import crossing_id
 from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import MappedFact, kind_of
 from services.scoring.processor.heat_event import heat_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
@@ -46,12 +45,12 @@ def live(kind: str, at_ms: int = MONDAY_MS) -> MappedFact:
     return MappedFact(f"event-{next(ids)}", kind, at_ms, lead_id="ana", effect_ms=at_ms)
 
 
-def told(lead: Lead, *facts: MappedFact, rules: CompiledRules = RULES) -> list[CrossingEvent]:
+def told(lead: ScoredLead, *facts: MappedFact, rules: CompiledRules = RULES) -> list[CrossingEvent]:
     return [crossing for fact in facts for crossing in take_in(lead, fact, rules)[1]]
 
 
 def test_a_demo_asked_for_and_a_capture_make_a_lead_hot() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
 
     (warmed,) = told(lead, live("lead.captured"))
     (went_hot,) = told(lead, live("signal.demo_requested", MONDAY_MS + HOUR))
@@ -64,7 +63,7 @@ def test_a_demo_asked_for_and_a_capture_make_a_lead_hot() -> None:
 
 
 def test_a_lead_that_nobody_feeds_cools_at_the_very_instant_its_heat_falls_below_the_band() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     told(lead, live("lead.captured"), live("signal.demo_requested"))
 
     cooled = list(settle(lead, MONDAY_MS + 60 * DAY, RULES))
@@ -77,7 +76,7 @@ def test_a_lead_that_nobody_feeds_cools_at_the_very_instant_its_heat_falls_below
 
 
 def test_a_fall_that_is_due_is_told_before_the_fact_that_comes_after_it() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     told(lead, live("lead.captured"), live("signal.demo_requested"))
 
     crossings = told(lead, live("signal.offer_accepted", MONDAY_MS + 6 * DAY))
@@ -88,7 +87,7 @@ def test_a_fall_that_is_due_is_told_before_the_fact_that_comes_after_it() -> Non
 
 
 def test_a_late_fact_revises_nothing_that_was_told() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     told(lead, live("lead.captured"), live("signal.demo_requested"))
     (cooled, *_) = settle(lead, MONDAY_MS + 4 * DAY, RULES)
 
@@ -99,10 +98,17 @@ def test_a_late_fact_revises_nothing_that_was_told() -> None:
 
 
 def test_history_moves_the_band_and_tells_nothing() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     recorded_ms = MONDAY_MS + 2 * DAY
     facts = [
-        msgspec.structs.replace(live("lead.captured"), effect_ms=recorded_ms, is_history=True)
+        MappedFact(
+            f"event-{next(ids)}",
+            "lead.captured",
+            MONDAY_MS,
+            lead_id="ana",
+            effect_ms=recorded_ms,
+            is_history=True,
+        )
         for _ in range(3)
     ]
 
@@ -113,7 +119,7 @@ def test_history_moves_the_band_and_tells_nothing() -> None:
 
 
 def test_a_fact_that_comes_twice_tells_nothing_the_second_time() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     fact = live("lead.captured")
     told(lead, fact)
     before = lead.encode()
@@ -123,7 +129,7 @@ def test_a_fact_that_comes_twice_tells_nothing_the_second_time() -> None:
 
 
 def test_a_crossing_has_one_id_and_each_crossing_its_own() -> None:
-    first, second = Lead.new("ana"), Lead.new("ana")
+    first, second = ScoredLead.new("ana"), ScoredLead.new("ana")
     crossings = told(first, live("lead.captured"), live("signal.demo_requested"))
     again = told(second, live("lead.captured"), live("signal.demo_requested"))
 
@@ -217,7 +223,7 @@ def plainly(story: list[MappedFact], rules: CompiledRules, until_ms: int) -> lis
 def test_every_crossing_is_told_at_its_instant_and_in_its_turn(
     story: list[MappedFact], rules: CompiledRules
 ) -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     crossings = [crossing for fact in story for crossing in take_in(lead, fact, rules)[1]]
     crossings += settle(lead, story[-1].at_ms + 60 * DAY, rules)
 
@@ -241,7 +247,7 @@ def band_of(crossing: CrossingEvent) -> str:
 
 
 def test_a_customer_who_hears_nothing_comes_to_be_at_risk_and_recovers_with_a_talk() -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     assert (
         told(lead, live("ticket.opened", MONDAY_MS - 30 * DAY), rules=WILD) == []
     )  # nobody has bought anything yet
@@ -256,9 +262,9 @@ def test_a_customer_who_hears_nothing_comes_to_be_at_risk_and_recovers_with_a_ta
 @settings(max_examples=80)
 @given(stories())
 def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[MappedFact]) -> None:
-    kept, read = Lead.new("ana"), Lead.new("ana")
+    kept, read = ScoredLead.new("ana"), ScoredLead.new("ana")
     for fact in story:
-        read = Lead.decode("ana", read.encode())
+        read = ScoredLead.decode("ana", read.encode())
         assert take_in(kept, fact, RULES) == take_in(read, fact, RULES)
     assert read.state.digest() == kept.state.digest()
     assert (read.heat.band, read.heat.episode) == (kept.heat.band, kept.heat.episode)
@@ -269,7 +275,7 @@ def test_a_lead_read_back_goes_on_as_if_it_had_never_been_written(story: list[Ma
 @settings(max_examples=80)
 @given(stories())
 def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[MappedFact]) -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     for fact in story:
         take_in(lead, fact, RULES)
     assume(lead.has_news)  # of a lead without a fact that counts nothing is told
@@ -284,7 +290,7 @@ def test_what_is_told_of_heat_is_that_heat_and_its_parts_sum_to_it(story: list[M
 @settings(max_examples=60)
 @given(stories(), st.integers(0, 40 * DAY))
 def test_the_band_of_an_instant_is_the_one_the_stream_told(story: list[MappedFact], later: int) -> None:
-    lead = Lead.new("ana")
+    lead = ScoredLead.new("ana")
     for fact in story:
         take_in(lead, fact, RULES)
     at = story[-1].effect_ms + later

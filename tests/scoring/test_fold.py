@@ -18,13 +18,14 @@ from services.scoring.processor.crossings import crossing_id
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.heat_event import heat_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.protocols import Output
 from services.scoring.processor.timers import TimerWheel
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.errors import Unavailable
@@ -42,7 +43,7 @@ ids = count()
 
 
 def new(letters: int = 0) -> LeadsFold:
-    return LeadsFold(Topics("nowhere", "ascua"), RULES, letters, Decoder())
+    return LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, letters, Decoder())
 
 
 def record(event: Event, sequence: int | None = None) -> Any:
@@ -120,7 +121,7 @@ def test_packing_and_batches_leave_no_trace(unpacked: int, monkeypatch: pytest.M
 
     assert [each.id for each in crossings(batched)] == [each.id for each in crossings(plain)]
     digests = [
-        {key: Lead.decode("", value).state.digest() for key, value in states(outputs).items()}
+        {key: ScoredLead.decode("", value).state.digest() for key, value in states(outputs).items()}
         for outputs in (plain, batched)
     ]
     assert digests[0] == digests[1]
@@ -138,9 +139,9 @@ def test_a_fold_restored_from_its_state_goes_on_as_if_nothing_had_been() -> None
     outputs += played(second, records[700:], 40)
 
     assert [each.id for each in crossings(outputs)] == [each.id for each in crossings(whole)]
-    assert {key: Lead.decode("", value).heat_sequence for key, value in states(outputs).items()}.keys() == {
-        lead.encode() for lead in LEADS
-    }
+    assert {
+        key: ScoredLead.decode("", value).heat_sequence for key, value in states(outputs).items()
+    }.keys() == {lead.encode() for lead in LEADS}
 
 
 def test_what_came_due_while_nobody_worked_is_told_in_its_order_and_once() -> None:
@@ -275,13 +276,13 @@ def promoted(heat: LeadsFold, records: Sequence[Any], now: datetime) -> list[Out
 def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rules: CompiledRules) -> None:
     records, now = traffic(7, 600), MONDAY + timedelta(days=10)
     book = Published(rules.rules, milliseconds(now))
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 0, Decoder(), book)
     outputs = played(heat, records, 50)
     assert heat.due(now - timedelta(milliseconds=1)) is None
 
     outputs = promoted(heat, records, now)
 
-    fresh = LeadsFold(Topics("nowhere", "ascua"), rules, 0, Decoder())
+    fresh = LeadsFold(Topics(Brokers("nowhere"), "ascua"), rules, 0, Decoder())
     played(fresh, records, 50)
     assert heat.due(now) is None
     assert states(outputs).keys() == {lead.encode() for lead in LEADS}
@@ -298,20 +299,20 @@ def test_published_rules_lead_to_the_states_of_a_fold_that_never_knew_others(rul
 def test_a_promotion_cut_short_is_finished_by_whoever_reads_the_states_back() -> None:
     records, now = traffic(8, 600), MONDAY + timedelta(days=10)
     book = Published(LONGER.rules, milliseconds(now))
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 0, Decoder(), book)
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 0, Decoder(), book)
     before = states(played(heat, records, 50))
     after = states(promoted(heat, records, now))
     half = {**before, **{key: after[key] for key in sorted(after)[: len(after) // 2]}}
 
-    restarted = LeadsFold(Topics("nowhere", "ascua"), LONGER, 0, Decoder(), book)
+    restarted = LeadsFold(Topics(Brokers("nowhere"), "ascua"), LONGER, 0, Decoder(), book)
     for key, value in half.items():
         restarted.restore(key, value)
     outputs = states(promoted(restarted, records, now))
 
     assert len(outputs) == len(half) - len(after) // 2
-    assert {key: Lead.decode("", value).state.digest() for key, value in {**half, **outputs}.items()} == {
-        key: Lead.decode("", value).state.digest() for key, value in after.items()
-    }
+    assert {
+        key: ScoredLead.decode("", value).state.digest() for key, value in {**half, **outputs}.items()
+    } == {key: ScoredLead.decode("", value).state.digest() for key, value in after.items()}
 
 
 def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_told_of_it() -> None:
@@ -337,7 +338,7 @@ def test_a_state_that_cannot_be_read_is_made_anew_from_the_facts_with_what_was_t
     mended = states(second.take(MONDAY))
 
     assert mended.keys() == {broken}
-    was, is_now = Lead.decode("", kept[broken]), Lead.decode("", mended[broken])
+    was, is_now = ScoredLead.decode("", kept[broken]), ScoredLead.decode("", mended[broken])
     assert is_now.state.digest() == was.state.digest()
     assert (is_now.heat.band, is_now.heat.episode) == (was.heat.band, was.heat.episode)
     assert is_now.heat_sequence == was.heat_sequence + 1

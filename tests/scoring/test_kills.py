@@ -18,7 +18,7 @@ import pytest
 from services.scoring.processor.crossings import band_of
 from services.scoring.processor.decisions import settle, take_in
 from services.scoring.processor.fact_mapping import map_event
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
 from shared.bus.topics import Topics
@@ -46,11 +46,11 @@ KINDS = ["page_viewed", "chat_message", "email_opened", "demo_requested", "unsub
 class Oracle:
     """One fold of each lead's facts in their order, which nothing interrupts."""
 
-    leads: dict[str, Lead]
+    leads: dict[str, ScoredLead]
     crossings: dict[str, list[CrossingEvent]]
 
     def fold(self, each: Recorded[Event]) -> None:
-        lead = self.leads.setdefault(each.lead_id, Lead.new(each.lead_id))
+        lead = self.leads.setdefault(each.lead_id, ScoredLead.new(each.lead_id))
         _, told = take_in(lead, map_event(each), RULES)
         self.crossings.setdefault(each.lead_id, []).extend(told)
 
@@ -93,14 +93,14 @@ async def test_kills_and_rebalances_under_load_leave_the_states_and_crossings_of
         state = await stack.enter_async_context(Reader(topics, "scoring-state"))
         worker = await stack.enter_async_context(process(servers, topics))
         wanted = {lead: each.state.digest() for lead, each in oracle.leads.items()}
-        kept: dict[str, Lead] = {}
+        kept: dict[str, ScoredLead] = {}
 
         async def is_right() -> bool:
             nonlocal worker
             if worker.returncode is not None:  # as its supervisor does
                 worker = await stack.enter_async_context(process(servers, topics))
             newest = {record.key: record.value for record in await state.read()}
-            kept.update((key.decode(), Lead.decode("", value)) for key, value in newest.items())
+            kept.update((key.decode(), ScoredLead.decode("", value)) for key, value in newest.items())
             return {lead: each.state.digest() for lead, each in kept.items()} == wanted
 
         await until(is_right)
@@ -146,7 +146,7 @@ def shown(crossing: CrossingEvent) -> object:
     return crossing.episode, crossing.at, band_of(crossing), crossing.heat
 
 
-def check_crossings(found: list[Any], oracle: Oracle, kept: dict[str, Lead]) -> None:
+def check_crossings(found: list[Any], oracle: Oracle, kept: dict[str, ScoredLead]) -> None:
     told: dict[str, dict[str, CrossingEvent]] = {}
     for record in found:
         recorded = decode(record.value)

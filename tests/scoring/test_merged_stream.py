@@ -11,7 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from services.scoring.ledger import Ledger
 from services.scoring.processor.crossings import band_of
 from services.scoring.processor.fold import TIES
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.queries.reads import Reads
 from services.scoring.queries.reasons import explain
 from services.scoring.queries.timeline import timeline
@@ -55,10 +55,10 @@ class Kept:
         self._newest = {record.key.decode(): record.value for record in await self._reader.read()}
         return self
 
-    def lead(self, lead_id: str) -> Lead | None:
+    def lead(self, lead_id: str) -> ScoredLead | None:
         if lead_id not in self._newest:
             return None
-        lead = Lead.decode(lead_id, self._newest[lead_id])
+        lead = ScoredLead.decode(lead_id, self._newest[lead_id])
         if (ties := self._newest.get(lead_id + TIES)) is not None:
             lead.ties = Ties.decode(ties)
             lead.join()

@@ -14,9 +14,10 @@ from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.fold import TIES, LeadsFold
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.members import Ties
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded
@@ -242,7 +243,7 @@ def test_replayed_from_the_ledger_a_merged_lead_is_what_the_stream_made_of_it() 
 
 
 def test_what_no_member_tells_is_put_aside_and_the_rest_is_taken_in() -> None:
-    heat = LeadsFold(Topics("nowhere", "ascua"), RULES, 9, Decoder())
+    heat = LeadsFold(Topics(Brokers("nowhere"), "ascua"), RULES, 9, Decoder())
     for key, value in (
         (b"ana/bea", b"\x01 no part"),
         (b"ana", None),
@@ -269,7 +270,7 @@ def test_the_ties_of_a_lead_are_kept_beside_its_state_and_of_others_nothing() ->
     assert kept == {"ana", "bea", "lea", f"ana{TIES}", f"bea{TIES}"}
     record = world.states[home("ana")][f"ana{TIES}".encode()]
     assert Ties.decode(record).encode() == record
-    plain = Lead.new("lea")
+    plain = ScoredLead.new("lea")
     for fact in story.of("lea"):
         take_in(plain, map_event(fact), RULES)
     assert plain.whole is plain.state

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.processor.lead import NEVER, Lead
+from services.scoring.processor.lead import NEVER, ScoredLead
 from services.scoring.processor.packed import PackedLeads, id_of, key_of
 
-RECORD = Lead.new("ana").encode()
+RECORD = ScoredLead.new("ana").encode()
 
 
 @given(st.uuids().map(str) | st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))

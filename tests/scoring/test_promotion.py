@@ -9,7 +9,7 @@ from random import Random
 from aiokafka import AIOKafkaProducer
 
 from services.scoring.processor.fact_mapping import map_event
-from services.scoring.processor.lead import FORMAT, Lead
+from services.scoring.processor.lead import FORMAT, ScoredLead
 from services.scoring.rules_log import RulesLog, publish
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.defaults import default_rules, default_text
@@ -70,7 +70,7 @@ async def test_rules_published_while_facts_flow_give_each_lead_the_state_of_its_
 
         async def is_right(rules: CompiledRules) -> bool:
             kept = {
-                record.key.decode(): Lead.decode("", record.value)
+                record.key.decode(): ScoredLead.decode("", record.value)
                 for record in await state.read()
                 if record.value and is_whole(record.value, FORMAT)
             }

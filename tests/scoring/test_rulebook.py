@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from services.scoring.rules_log import EVER, Publication, RulesLog, publish
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.parser import RulesError, parse_rules
+from shared.bus.brokers import Brokers
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
@@ -70,7 +71,7 @@ def take(book: RulesLog, *records: Record) -> None:
 
 
 def test_before_anything_is_published_the_rules_that_come_along_are_in_force_since_ever() -> None:
-    book = RulesLog(Topics("nowhere"))
+    book = RulesLog(Topics(Brokers("nowhere")))
 
     assert book.at(milliseconds(NOON)) == book.at(-(10**15)) == DEFAULT
     assert [(each.version, each.effective_at) for each in book.versions()] == [(DEFAULT.version, None)]
@@ -87,7 +88,7 @@ def test_what_is_published_later_never_changes_what_was_in_force(
     story: list[tuple[int, int, bool]], instant: int
 ) -> None:
     """Whatever a writer claims, and however late its record comes."""
-    book, now, seen = RulesLog(Topics("nowhere")), milliseconds(NOON), {}
+    book, now, seen = RulesLog(Topics(Brokers("nowhere"))), milliseconds(NOON), {}
     for offset, (pause, effective, is_readable) in enumerate(story):
         seen[now] = {ms: book.at(ms).version for ms in range(now - 100, now, 7)}
         now += pause
@@ -105,7 +106,7 @@ def test_what_is_published_later_never_changes_what_was_in_force(
 
 
 def test_of_two_for_the_same_instant_the_one_that_stands_later_in_the_log_is_in_force() -> None:
-    book = RulesLog(Topics("nowhere"))
+    book = RulesLog(Topics(Brokers("nowhere")))
     monday = NOON + timedelta(days=2)
     take(
         book,
@@ -131,7 +132,7 @@ def test_of_two_for_the_same_instant_the_one_that_stands_later_in_the_log_is_in_
 def test_what_cannot_be_read_changes_nothing_and_is_said_until_rules_come_that_can(
     raw: bytes, sentence: str
 ) -> None:
-    book = RulesLog(Topics("nowhere"))
+    book = RulesLog(Topics(Brokers("nowhere")))
     now = milliseconds(NOON)
     take(book, Record(0, now, told(1, NOON)), Record(1, now + 5, raw))
 
@@ -145,7 +146,7 @@ def test_what_cannot_be_read_changes_nothing_and_is_said_until_rules_come_that_c
 
 
 def test_a_record_seen_again_after_the_broker_was_away_counts_once() -> None:
-    book = RulesLog(Topics("nowhere"))
+    book = RulesLog(Topics(Brokers("nowhere")))
     record = Record(0, milliseconds(NOON), told(1, NOON))
     take(book, record)
     take(book, record)

@@ -18,7 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from services.scoring.main import Settings, app
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
@@ -28,6 +28,7 @@ from shared.bus.dead_letters import DeadLetter, dead_letter
 from shared.bus.topics import Topics
 from shared.clock import clamp, utc_now
 from shared.embedded.home import free_port
+from shared.errors import Undecodable
 from shared.events import Event, Recorded, decode, encode
 from shared.events.leads import LeadCaptured, LeadWon
 from shared.events.scoring import HeatChanged, LeadCooled, LeadWarmed
@@ -85,7 +86,7 @@ class Channel:
 @pytest.fixture(scope="module")
 async def topics(servers: Addresses) -> Topics:
     """One set of topics for all of these tests: each tells of leads of its own."""
-    topics = Topics(servers.kafka_bootstrap, drawn())
+    topics = Topics(servers.kafka, drawn())
     await Cluster(topics).apply()
     return topics
 
@@ -105,8 +106,7 @@ def ana() -> str:
 async def scoring(servers: Addresses, topics: Topics) -> AsyncIterator[httpx.AsyncClient]:
     application = app(
         Settings(
-            kafka_bootstrap=servers.kafka_bootstrap,
-            mongo_url=servers.mongo_url,
+            **servers.settings(),
             topic_prefix=topics.prefix,
             database_prefix=topics.prefix,
         )
@@ -269,7 +269,7 @@ async def test_an_event_told_twice_changes_nothing(
 
 async def state_is(reader: Reader, lead_id: str, wanted: LeadState) -> bool:
     kept = {record.key.decode(): record.value for record in await reader.read()}
-    return lead_id in kept and Lead.decode("", kept[lead_id]).state.digest() == wanted.digest()
+    return lead_id in kept and ScoredLead.decode("", kept[lead_id]).state.digest() == wanted.digest()
 
 
 def state_after(facts: list[Recorded[Event]]) -> LeadState:
@@ -327,9 +327,8 @@ async def test_a_dead_letter_sent_back_to_scoring_is_folded_there_and_nowhere_el
 
 
 def a_letter(consumer: str, event: Recorded[Event]) -> DeadLetter:
-    return dead_letter(
-        consumer, "signals", 0, 17, event.lead_id.encode(), encode(event), "not-json", "why", utc_now()
-    )
+    error = Undecodable("not-json", "why")
+    return dead_letter(consumer, ("signals", 0, 17), event.lead_id.encode(), encode(event), error, utc_now())
 
 
 async def test_the_risk_of_a_customer_is_answered_and_of_nobody_else(
@@ -392,7 +391,7 @@ async def test_a_lead_nobody_heard_of_and_a_wrong_cursor_are_said_to_be_so(
 async def process(servers: Addresses, topics: Topics) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {
         **os.environ,
-        "ASCUA_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+        **servers.kafka.environment(),
         "ASCUA_MONGO_URL": servers.mongo_url,
         "ASCUA_TOPIC_PREFIX": topics.prefix,
         "ASCUA_DATABASE_PREFIX": topics.prefix,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -91,11 +92,11 @@ async def working(topics: Topics) -> AsyncIterator[Worker]:
 
 @asynccontextmanager
 async def process(topics: Topics) -> AsyncIterator[asyncio.subprocess.Process]:
-    arguments = ["-m", "tests.scoring.tally", topics.bootstrap, topics.prefix]
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *arguments,
+        *("-m", "tests.scoring.tally", topics.prefix),
         cwd=ROOT,
+        env={**os.environ, **topics.brokers.environment()},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -260,9 +261,7 @@ async def test_time_alone_waits_for_the_facts_that_are_in_the_log(
 
 async def test_what_an_aborted_transaction_left_is_not_read_back(topics: Topics) -> None:
     log = Log(topics)
-    async with AIOKafkaProducer(
-        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
-    ) as broken:
+    async with AIOKafkaProducer(**topics.brokers.client, transactional_id=log.transactional_id(0)) as broken:
         await broken.begin_transaction()
         await broken.send_and_wait(log.state, b"[9,9]", key=b"lead", partition=0)
         await broken.abort_transaction()
@@ -319,9 +318,7 @@ async def test_a_state_that_says_no_positions_stands_where_the_group_does(topics
         for _ in range(3):
             await sender.send_and_wait(fact.topic, b"x", key=b"lead", partition=0)
         await sender.send_and_wait(log.state, b"[2,2]", key=b"lead", partition=0)
-    async with AIOKafkaProducer(
-        bootstrap_servers=topics.bootstrap, transactional_id=log.transactional_id(0)
-    ) as earlier:
+    async with AIOKafkaProducer(**topics.brokers.client, transactional_id=log.transactional_id(0)) as earlier:
         await earlier.begin_transaction()
         stand = OffsetAndMetadata(2, ids[fact.topic])
         await earlier.send_offsets_to_transaction({fact: stand}, log.group)
@@ -337,7 +334,7 @@ async def test_a_group_without_a_state_begins_anew(topics: Topics) -> None:
         async with working(topics):
             await given.send(100)
             await caught_up(topics, given)
-        async with admin(topics.bootstrap) as client:
+        async with admin(topics.brokers) as client:
             await client.delete_topics([Log(topics).state])
 
             async def is_gone() -> bool:

@@ -10,9 +10,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.gateway.access.keys import KeyRing, Role, Scope
 from services.gateway.access.visits import COOKIE
+from services.gateway.pages import enter
+from services.gateway.pages.rendering import renderer
 from shared.clock import utc_now
 from shared.errors import AscuaError, NotFound, Refused, Unknown
 from shared.mongo import Mongo
@@ -157,6 +160,34 @@ async def test_links_and_sessions_end_when_their_time_is_over(mongo: Mongo) -> N
     ring = KeyRing(mongo, lambda: now)
     with pytest.raises(Unknown, match="this session is over"):
         await ring.admit_session(token, Scope.READ)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "is_secure"),
+    [
+        ("https://leads.example.com/", True),
+        ("https://leads.example.com", True),
+        ("http://127.0.0.1:8000/", False),
+    ],
+)
+async def test_behind_tls_the_cookie_never_goes_in_the_clear(
+    mongo: Mongo, public_url: str, is_secure: bool
+) -> None:
+    """However one comes in, and when one leaves; where there is no TLS a browser would keep no such cookie."""
+    ring, door = KeyRing(mongo), FastAPI()
+    door.include_router(enter.router(ring, renderer(utc_now, []), public_url))
+    key = await ring.create("marta", Role.REP)
+    code = await ring.link(key, timedelta(minutes=1))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url=public_url) as visitor:
+        for answer in (
+            await visitor.get("/enter", params={"key": code}),
+            await visitor.post("/enter", data={"key": key}),
+            await visitor.post("/leave"),
+        ):
+            assert answer.status_code == 303
+            said = {each.strip().lower() for each in answer.headers["set-cookie"].split(";")}
+            assert {"httponly", "samesite=strict", "path=/"} <= said
+            assert ("secure" in said) == is_secure
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from shared.clock import from_milliseconds, milliseconds, utc_now
 from shared.errors import Unavailable
 from shared.mongo import Mongo
 from tests.conftest import System
+from tests.loops import held
 from tests.names import drawn
 from tests.waiting import until
 
@@ -33,6 +34,7 @@ KINDS = ("page_viewed", "pricing_viewed", "email_opened", "chat_message", "no_ki
 BIGGEST = 200_000
 """Bytes that an answer may have, whatever is known of a lead."""
 HANG = 30.0
+ROUNDS = 4
 
 
 def signals(lead: str, count: int) -> list[Entry]:
@@ -167,6 +169,41 @@ async def test_others_are_told_their_heat_while_one_lead_is_explained_over_and_o
     assert any(answer.status_code == 200 for answer in answers)
     assert (page.status_code, ready.status_code) == (200, 200)
     assert len(page.content) < BIGGEST
+
+
+async def test_the_loop_that_folds_is_not_held_while_a_lead_is_explained(system: System) -> None:
+    """What reads and the fold do to the loop they do in each round; what the machine does comes by chance."""
+    async with system.client() as gateway:
+        victim = await captured(gateway)
+        sent = 0
+
+        async def send(count: int = AT_ONCE) -> None:
+            nonlocal sent
+            body = [{"lead_id": victim, "kind": "chat_message"} for _ in range(count)]
+            (await gateway.post("/v1/signals", json=body)).raise_for_status()
+            sent += count
+
+        async def is_known() -> bool:
+            answer = await gateway.get(f"/v1/leads/{victim}/heat/explain")
+            return answer.is_success and facts_in(answer.json()) == sent + 1
+
+        for _ in range(FACTS // AT_ONCE):
+            await send()
+        await until(is_known, within=HANG)
+        least: int | None = None
+        for _ in range(ROUNDS):
+            before = await held(system.addresses, system.key)
+            heat = f"/v1/leads/{victim}/heat"
+            asking = [
+                asked(gateway, path) for path in (f"{heat}/explain", heat, f"/v1/leads/{victim}/timeline") * 2
+            ]
+            await asyncio.gather(send(), *asking)
+            await until(is_known, within=HANG)
+            turns = (await held(system.addresses, system.key))["scoring"] - before["scoring"]
+            least = turns if least is None else min(least, turns)
+            if least == 0:
+                break
+    assert least == 0, "loop_held in the log of scoring"
 
 
 async def captured(gateway: httpx.AsyncClient) -> str:

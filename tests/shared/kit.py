@@ -126,7 +126,7 @@ async def log(topics: Topics, topic: str) -> list[ConsumerRecord]:
     """All records of a topic, each partition's in order."""
     name = topics.name(topic)
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+        **topics.brokers.client, auto_offset_reset="earliest", isolation_level="read_committed"
     ) as reader:
         partitions = [TopicPartition(name, each) for each in await reader._client._wait_on_metadata(name)]
         reader.assign(partitions)
@@ -143,7 +143,7 @@ async def positions(topics: Topics, group: str) -> dict[TopicPartition, int]:
     from shared.bus.cluster import admin
     from shared.bus.positions import committed
 
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         found = await committed(client, f"{topics.prefix}.{group}")
     return {tp: position.offset for tp, position in found.items()}
 
@@ -151,7 +151,7 @@ async def positions(topics: Topics, group: str) -> dict[TopicPartition, int]:
 async def move(topics: Topics, group: str, to: dict[TopicPartition, int]) -> None:
     """Set the positions of a group that nobody is a member of."""
     async with AIOKafkaConsumer(
-        bootstrap_servers=topics.bootstrap, group_id=f"{topics.prefix}.{group}", enable_auto_commit=False
+        **topics.brokers.client, group_id=f"{topics.prefix}.{group}", enable_auto_commit=False
     ) as member:
         member.assign(list(to))
         await member.commit(to)
@@ -159,7 +159,7 @@ async def move(topics: Topics, group: str, to: dict[TopicPartition, int]) -> Non
 
 async def abandoned_transaction(topics: Topics, topic: str, lead: str) -> None:
     """Write a record and take it back: what stays are offsets that nobody is shown."""
-    producer = AIOKafkaProducer(bootstrap_servers=topics.bootstrap, transactional_id=f"{topics.prefix}.test")
+    producer = AIOKafkaProducer(**topics.brokers.client, transactional_id=f"{topics.prefix}.test")
     await producer.start()
     try:
         await producer.begin_transaction()

@@ -11,7 +11,7 @@ import pytest
 
 from services.followup import handlers, reactions
 from services.followup.domain.model import Enrolment, FollowUp
-from services.followup.store import Books, followups, of_playbook
+from services.followup.store import PublishedPlaybooks, followups, of_playbook
 from services.gateway.boards.heat.standing import placed
 from services.gateway.views.projector import project
 from services.gateway.views.store import Views
@@ -56,7 +56,7 @@ def clock() -> Callable[[], datetime]:
 
 
 async def test_a_lead_with_a_long_history_stays_small_and_keeps_every_note(mongo: Mongo) -> None:
-    own, books, now = followups(mongo, KEPT), Books(mongo), clock()
+    own, books, now = followups(mongo, KEPT), PublishedPlaybooks(mongo), clock()
     await mongo.start()
     lead, notes, sizes = drawn(), {}, []
     for page in range(40):
@@ -96,7 +96,7 @@ async def test_a_long_talk_stays_small_and_every_word_is_found(mongo: Mongo) -> 
 async def test_what_has_left_is_written_before_and_once_whoever_loses_the_race(mongo: Mongo) -> None:
     """Many writers of one lead, each packing what it finds: every note is kept, in one place at least."""
     stores = [followups(mongo, KEPT) for _ in range(3)]
-    books, now = Books(mongo), clock()
+    books, now = PublishedPlaybooks(mongo), clock()
     await mongo.start()
     lead = drawn()
 
@@ -120,7 +120,12 @@ async def test_what_has_left_is_written_before_and_once_whoever_loses_the_race(m
 
 
 async def test_a_document_of_before_is_packed_by_its_next_change(mongo: Mongo) -> None:
-    before, own, books, now = followups(mongo, 10**6), followups(mongo, KEPT), Books(mongo), clock()
+    before, own, books, now = (
+        followups(mongo, 10**6),
+        followups(mongo, KEPT),
+        PublishedPlaybooks(mongo),
+        clock(),
+    )
     await mongo.start()
     lead = drawn()
     calls = [LeadActivity(lead_id=lead, kind=ActivityKind.CALL, note=f"call {n}") for n in range(200)]
@@ -254,7 +259,7 @@ async def test_what_the_store_does_not_take_is_refused_alone(mongo: Mongo) -> No
 
 
 async def test_a_document_waits_while_the_log_takes_nothing(mongo: Mongo) -> None:
-    own, books, now = followups(mongo), Books(mongo), clock()
+    own, books, now = followups(mongo), PublishedPlaybooks(mongo), clock()
     await mongo.start()
     lead = drawn()
     calls = [LeadActivity(lead_id=lead, kind=ActivityKind.NOTE, note="n") for _ in range(500)]
@@ -273,7 +278,7 @@ async def test_a_document_waits_while_the_log_takes_nothing(mongo: Mongo) -> Non
 
 
 async def test_other_leads_are_served_while_one_cannot_be_kept(mongo: Mongo) -> None:
-    own, books = followups(mongo), Books(mongo)
+    own, books = followups(mongo), PublishedPlaybooks(mongo)
     await mongo.start()
     fat, others = drawn("fat"), [drawn() for _ in range(20)]
     await own.change(Step(fat, lambda _: (FollowUp(fat, complaints=("x" * 16_776_500,)), ())))

@@ -11,7 +11,7 @@ from tests.waiting import until
 
 async def groups(topics: Topics) -> set[str]:
     """The consumer groups of this installation that the broker knows, without the prefix."""
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         known = [name for name, *_ in await client.list_consumer_groups()]
     return {topics.short(name) for name in known if name.startswith(f"{topics.prefix}.")}
 

@@ -55,6 +55,11 @@ async def test_a_head_that_does_not_come_is_answered_408(port: int, begun: bytes
     assert (status, json.loads(body)["type"]) == (408, "urn:ascua:problem:request-timeout")
 
 
+async def test_a_head_without_end_is_answered_431(port: int) -> None:
+    status, body = await answer(port, b"GET / HTTP/1.1\r\nhost: a\r\nx: " + 70_000 * b"x")
+    assert (status, json.loads(body)["type"]) == (431, "urn:ascua:problem:request-header-fields-too-large")
+
+
 async def test_a_body_that_does_not_come_is_answered_408(port: int) -> None:
     status, body = await answer(port, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nx")
     assert (status, b"in parts" in body) == (408, True)

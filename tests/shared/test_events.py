@@ -346,7 +346,7 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
     read_or_refused(json.dumps(value).encode())
 
 
-NAMES = [*json.loads(written()), "recordedtime", "traceparent", "correlationid", "causationid"]
+NAMES = [*json.loads(written()), "recordedtime", "traceparent", "correlationid", "causationid", "actor"]
 
 
 @deterministic

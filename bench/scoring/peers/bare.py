@@ -15,10 +15,11 @@ import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from bench.scoring.cluster import named_brokers
 from bench.scoring.peers.score import COMMIT_SECONDS, DECODER, RULES, Stopwatch, crossed, told
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.runtime.partition import POSITIONS
 from shared.bus.topics import PARTITIONS, Topics
 
@@ -26,8 +27,8 @@ from shared.bus.topics import PARTITIONS, Topics
 class Partition:
     def __init__(self, number: int, topics: Topics) -> None:
         self.number = number
-        self.leads: dict[str, Lead] = {}
-        self.changed: dict[str, Lead] = {}
+        self.leads: dict[str, ScoredLead] = {}
+        self.changed: dict[str, ScoredLead] = {}
         self.crossings: list[Any] = []
         self.positions: dict[TopicPartition, int] = {}
         self.stood: dict[str, int] = {}
@@ -35,7 +36,7 @@ class Partition:
         self.committing: asyncio.Task[None] | None = None
         self.topics = topics
         self.producer = AIOKafkaProducer(
-            bootstrap_servers=topics.bootstrap,
+            **topics.brokers.client,
             transactional_id=f"{topics.prefix}.bare-{number}",
             max_batch_size=512 * 1024,
         )
@@ -46,7 +47,7 @@ class Partition:
             assert isinstance(new, MappedFact)
             lead = leads.get(new.lead_id)
             if lead is None:
-                lead = leads[new.lead_id] = Lead.new(new.lead_id)
+                lead = leads[new.lead_id] = ScoredLead.new(new.lead_id)
             is_new, crossings = take_in(lead, new, RULES)
             if is_new:
                 changed[new.lead_id] = lead
@@ -91,14 +92,14 @@ class Partition:
         return future
 
 
-async def main(bootstrap: str, prefix: str, events: str) -> None:
-    topics, watch = Topics(bootstrap, prefix), Stopwatch(int(events))
+async def main(prefix: str, events: str) -> None:
+    topics, watch = Topics(named_brokers(), prefix), Stopwatch(int(events))
     partitions = [Partition(number, topics) for number in range(PARTITIONS)]
     await asyncio.gather(*(each.producer.start() for each in partitions))
     consumer = AIOKafkaConsumer(
         topics.name("signals"),
         topics.name("followup"),
-        bootstrap_servers=bootstrap,
+        **topics.brokers.client,
         group_id=f"{prefix}.bare",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

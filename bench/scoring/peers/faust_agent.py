@@ -13,16 +13,19 @@ from typing import Any
 import faust
 import uvloop
 
+from bench.scoring.cluster import named_brokers
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from shared.bus.topics import PARTITIONS
 
 
-async def main(bootstrap: str, prefix: str, events: str) -> None:
+async def main(prefix: str, events: str) -> None:
+    brokers = named_brokers()
     watch, finished = Stopwatch(int(events)), asyncio.Event()
     app = faust.App(
         f"{prefix}.faust",
-        broker=f"kafka://{bootstrap}",
+        broker=f"kafka://{brokers.bootstrap}",
+        broker_credentials=faust.SASLCredentials(username=brokers.user, password=brokers.password),
         autodiscover=False,
         web_enabled=False,
         store="memory://",
@@ -47,7 +50,7 @@ async def main(bootstrap: str, prefix: str, events: str) -> None:
         async for key, value in stream.items():
             is_last = watch.count()
             held = leads.get(key)
-            lead = Lead.new(key.decode()) if held is None else Lead.decode(key.decode(), held)
+            lead = ScoredLead.new(key.decode()) if held is None else ScoredLead.decode(key.decode(), held)
             for crossing in score(lead, value):
                 await scoring.send(key=key, value=crossed(crossing))
             news = told(lead)

@@ -8,25 +8,33 @@ its checkpoint.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from typing import Any
 
 from quixstreams import Application
+from quixstreams.kafka import ConnectionConfig
 
 from bench.scoring.peers.score import COMMIT_SECONDS, Stopwatch, crossed, score, told
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 
 
 class Crossing(bytes):
     """A record that goes to `ascua.scoring`."""
 
 
-def main(bootstrap: str, prefix: str, events: str, quiet: str = "") -> None:
+def main(prefix: str, events: str, quiet: str = "") -> None:
     watch = Stopwatch(int(events))
     with tempfile.TemporaryDirectory() as state:
         app = Application(
-            broker_address=bootstrap,
+            broker_address=ConnectionConfig(
+                bootstrap_servers=os.environ["ASCUA_KAFKA_BOOTSTRAP"],
+                security_protocol=os.environ["ASCUA_KAFKA_SECURITY_PROTOCOL"],
+                sasl_mechanism=os.environ["ASCUA_KAFKA_SASL_MECHANISM"],
+                sasl_username=os.environ["ASCUA_KAFKA_USER"],
+                sasl_password=os.environ["ASCUA_KAFKA_PASSWORD"],
+            ),
             consumer_group=f"{prefix}.quix",
             processing_guarantee="exactly-once",
             commit_interval=COMMIT_SECONDS,
@@ -43,7 +51,7 @@ def main(bootstrap: str, prefix: str, events: str, quiet: str = "") -> None:
         def warm(value: bytes, key: bytes, _: Any, __: Any, state: Any) -> list[bytes]:
             is_last = watch.count()
             held, lead_id = state.get_bytes("lead"), key.decode()
-            lead = Lead.new(lead_id) if held is None else Lead.decode(lead_id, held)
+            lead = ScoredLead.new(lead_id) if held is None else ScoredLead.decode(lead_id, held)
             news: list[bytes] = [Crossing(crossed(crossing)) for crossing in score(lead, value)]
             if not quiet and (heat := told(lead)) is not None:
                 news.append(heat)

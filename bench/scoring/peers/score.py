@@ -11,7 +11,7 @@ from services.scoring.processor.crossings import Crossings, crossing_id
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
 from shared.clock import utc_now
@@ -26,12 +26,12 @@ gc.disable()  # as a worker of ours that catches up
 _tell = HeatEncoder(RULES).record
 
 
-def score(lead: Lead, value: bytes) -> Crossings:
+def score(lead: ScoredLead, value: bytes) -> Crossings:
     """Fold a record's fact into its lead."""
     return take_in(lead, DECODER.read(value), RULES)[1]
 
 
-def told(lead: Lead) -> bytes | None:
+def told(lead: ScoredLead) -> bytes | None:
     """The record of the lead's heat, when there is news of it."""
     if not lead.has_news:
         return None

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from services.followup.domain.cadence import DecisionBuilder
 from services.followup.domain.model import IMPORTED, Decision, FollowUp, heard
-from services.followup.domain.playbooks import TEAM, Book
+from services.followup.domain.playbooks import TEAM, Playbooks
 from shared.commands.followup import AssignLead
 from shared.errors import Refused
 from shared.events.followup import OwnerChanged
 
 
-def assign(followup: FollowUp | None, command: AssignLead, at: datetime, book: Book) -> Decision:
+def assign(followup: FollowUp | None, command: AssignLead, at: datetime, book: Playbooks) -> Decision:
     """The lead is handed to a rep. Raises `Refused("owner-unchanged")`, `Conflict("lead-not-heard")`."""
     followup = heard(followup)
     if followup.owner == command.rep:
@@ -23,7 +23,7 @@ def assign(followup: FollowUp | None, command: AssignLead, at: datetime, book: B
     return builder.decision()
 
 
-def bring_in(followup: FollowUp, owner: str, at: datetime, book: Book) -> Decision:
+def bring_in(followup: FollowUp, owner: str, at: datetime, book: Playbooks) -> Decision:
     """The lead was this rep's in the program it comes from. Who has claimed it since, or was given it, keeps it."""
     if followup.owner not in (None, TEAM, book.owner_of(followup)) or followup.owner == owner:
         return followup, []

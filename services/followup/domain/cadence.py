@@ -15,7 +15,15 @@ from services.followup.domain.model import (
     NextStep,
     SuspendedCadence,
 )
-from services.followup.domain.playbooks import COMPLAINT, TEAM, UNSUBSCRIBED, Book, Playbook, Step, Task
+from services.followup.domain.playbooks import (
+    COMPLAINT,
+    TEAM,
+    UNSUBSCRIBED,
+    Playbook,
+    Playbooks,
+    PlaybookStep,
+    Task,
+)
 from shared.commands.followup import PlannedStep
 from shared.errors import Refused
 from shared.events.base import Event
@@ -31,7 +39,7 @@ from shared.events.followup import (
 class DecisionBuilder:
     """A decision in the making: the follow-up as it becomes, and what is told of it."""
 
-    def __init__(self, followup: FollowUp, book: Book, at: datetime) -> None:
+    def __init__(self, followup: FollowUp, book: Playbooks, at: datetime) -> None:
         self.before = self.now = followup
         self.book, self.at = book, at
         self.facts: list[Event] = []
@@ -235,7 +243,7 @@ class DecisionBuilder:
         since = before[-1].ended_at
         return since is not None and self.at >= since + timedelta(seconds=playbook.reenter)
 
-    def _take(self, playbook: Playbook, step: Step, since: datetime, because: str) -> None:
+    def _take(self, playbook: Playbook, step: PlaybookStep, since: datetime, because: str) -> None:
         owner = self.book.one_of(playbook.owners, self.now.lead_id) if playbook.owners else self.now.owner
         assert self.now.place is not None
         self._promise(

@@ -24,7 +24,7 @@ from services.followup.domain.model import (
     SuspendedCadence,
     heard,
 )
-from services.followup.domain.playbooks import COMPLAINT, REACHED, REPLIED, TEAM, UNSUBSCRIBED, Book
+from services.followup.domain.playbooks import COMPLAINT, REACHED, REPLIED, TEAM, UNSUBSCRIBED, Playbooks
 from shared.commands.followup import LogActivity, PlannedStep, PlanStep
 from shared.errors import Conflict, Refused
 from shared.events.base import HISTORY_AFTER
@@ -39,14 +39,14 @@ from shared.events.followup import (
     StepEscalated,
     StepOverdue,
 )
-from shared.events.leads import LeadCaptured
+from shared.events.leads import LeadCaptured, LeadQualified
 
 COMPLAINTS_MOST: Final = 256
 """Open complaints that are waited for; of a lead with more, the later ones do not prolong the pause."""
 _HEARD_KEPT: Final = 16
 
 
-def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book: Book) -> Decision:
+def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book: Playbooks) -> Decision:
     """The lead is known from now on. `count_from` is when it happened, or the import, for history.
 
     An activity may have come before: what follows it counts from it.
@@ -83,7 +83,12 @@ def captured(followup: FollowUp, event: LeadCaptured, count_from: datetime, book
 
 
 def log(
-    followup: FollowUp, activity_id: str, command: LogActivity, at: datetime, count_from: datetime, book: Book
+    followup: FollowUp,
+    activity_id: str,
+    command: LogActivity,
+    at: datetime,
+    count_from: datetime,
+    book: Playbooks,
 ) -> Decision:
     """Record an activity. The newest one, unless a mere note, keeps the promised step and brings the next.
 
@@ -101,47 +106,12 @@ def log(
     is_note = command.kind is ActivityKind.NOTE and command.step_id is None
     counts = not (is_note or is_history or (newest is not None and at < newest.at))
     builder = DecisionBuilder(followup, book, at)
-    activity = Activity(
-        activity_id,
-        at,
-        command.kind,
-        command.result,
-        command.rep,
-        command.duration_seconds,
-        command.note,
-        command.direction,
-        command.objection,
-        followup.step.id if counts and followup.step is not None else None,
-    )
-    builder.now = replace(builder.now, activities=(*followup.activities, activity))
-    builder.tell(
-        ActivityLogged(
-            lead_id=followup.lead_id,
-            at=at,
-            activity_id=activity_id,
-            kind=command.kind,
-            result=command.result,
-            rep=command.rep,
-            duration_seconds=command.duration_seconds,
-            direction=command.direction,
-            objection=command.objection,
-        )
-    )
+    activity = _record(builder, activity_id, command, at, followup.step if counts else None)
     if not (is_note or is_history):
         claim(builder, command.rep)
     if counts:
-        step = followup.step
-        if step is not None:
-            builder.tell(
-                NextStepDone(
-                    lead_id=followup.lead_id,
-                    at=at,
-                    step_id=step.id,
-                    activity_id=activity_id,
-                    due=step.due,
-                    owner=step.owner,
-                )
-            )
+        if followup.step is not None:
+            builder.tell(_done(followup.lead_id, followup.step, activity_id, at))
             builder.now = replace(builder.now, step=None)
         builder.contacted(at, is_reply=command.direction is Direction.INBOUND or command.result in REACHED)
         if builder.now.paused_at is not None:
@@ -153,7 +123,40 @@ def log(
     return builder.decision()
 
 
-def plan(followup: FollowUp | None, command: PlanStep, at: datetime, book: Book) -> Decision:
+def _record(
+    builder: DecisionBuilder, activity_id: str, command: LogActivity, at: datetime, does: NextStep | None
+) -> Activity:
+    """Keep an activity, and tell of it what the log may know. `does` is the step that it does, if any."""
+    activity = Activity(
+        activity_id,
+        at,
+        command.kind,
+        command.result,
+        command.rep,
+        command.duration_seconds,
+        command.note,
+        command.direction,
+        command.objection,
+        does.id if does is not None else None,
+    )
+    builder.now = replace(builder.now, activities=(*builder.now.activities, activity))
+    builder.tell(
+        ActivityLogged(
+            lead_id=builder.now.lead_id,
+            at=at,
+            activity_id=activity_id,
+            kind=command.kind,
+            result=command.result,
+            rep=command.rep,
+            duration_seconds=command.duration_seconds,
+            direction=command.direction,
+            objection=command.objection,
+        )
+    )
+    return activity
+
+
+def plan(followup: FollowUp | None, command: PlanStep, at: datetime, book: Playbooks) -> Decision:
     """A person says what is done next. Raises as `log`, and `Conflict("lead-not-heard")`."""
     followup = heard(followup)
     if followup.step is not None and command.rep is not None:
@@ -169,7 +172,7 @@ def close(
     because: str,
     at: datetime,
     is_history: bool,
-    book: Book,
+    book: Playbooks,
 ) -> Decision:
     """Nothing is left to do for the lead; a playbook may say what is done for the customer, or to win them back."""
     builder = DecisionBuilder(followup, book, at)
@@ -191,7 +194,7 @@ def close(
     return builder.decision()
 
 
-def absorb(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def absorb(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """The lead is part of another one from now on, which has a next step of its own."""
     if not followup.is_open:
         return followup, []
@@ -204,7 +207,7 @@ def absorb(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def release(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def release(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """The lead stands alone again, and is open as it was."""
     if followup.closed_because != MERGED:
         return followup, []
@@ -215,9 +218,9 @@ def release(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def qualify(followup: FollowUp, attributes: Mapping[str, str]) -> Decision:
+def qualify(followup: FollowUp, event: LeadQualified) -> Decision:
     """Segment and tier may be said later; a playbook that was entered stays."""
-    segment, tier = attributes.get("segment", followup.segment), attributes.get("tier", followup.tier)
+    segment, tier = event.segment_after(followup.segment), event.tier_after(followup.tier)
     return replace(followup, segment=segment, tier=tier), []
 
 
@@ -225,7 +228,7 @@ def move_stage(followup: FollowUp, stage: str) -> Decision:
     return replace(followup, stage=stage), []
 
 
-def reply(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def reply(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """They answered. Before our first attempt it is no answer; after it, a person answers soon."""
     builder = DecisionBuilder(followup, book, at)
     if followup.contacted_at is None or at < followup.contacted_at:
@@ -239,7 +242,7 @@ def reply(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def unsubscribe(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """No more mail. A cadence that sends ends, whatever its playbook says."""
     builder = DecisionBuilder(followup, book, at)
     playbook = builder.playbook
@@ -255,7 +258,7 @@ def unsubscribe(followup: FollowUp, at: datetime, book: Book) -> Decision:
     return builder.decision()
 
 
-def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> Decision:
+def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Playbooks) -> Decision:
     """A complaint is open: what was promised waits, and somebody looks after it first."""
     builder = DecisionBuilder(followup, book, at)
     builder.now = replace(builder.now, complaints=(*followup.complaints, ticket_id)[:COMPLAINTS_MOST])
@@ -264,7 +267,7 @@ def complain(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> De
     return builder.decision()
 
 
-def settle(followup: FollowUp, ticket_id: str, at: datetime, book: Book) -> Decision:
+def settle(followup: FollowUp, ticket_id: str, at: datetime, book: Playbooks) -> Decision:
     """A complaint is settled; after the last one, what was promised goes on."""
     if ticket_id not in followup.complaints:
         return followup, []
@@ -289,7 +292,7 @@ def trigger(
     followup: FollowUp,
     on: str,
     at: datetime,
-    book: Book,
+    book: Playbooks,
     because: str,
     said: Mapping[str, str],
     signal: str | None = None,
@@ -309,7 +312,7 @@ def trigger(
     return builder.decision()
 
 
-def fire(followup: FollowUp, now: datetime, book: Book) -> Decision:
+def fire(followup: FollowUp, now: datetime, book: Playbooks) -> Decision:
     """Tell what has come due of the step by now, each thing once, and let an automatic step bring the next."""
     builder = DecisionBuilder(followup, book, now)
     while (step := builder.now.step) is not None and not builder.is_new(step):
@@ -339,6 +342,12 @@ def fire(followup: FollowUp, now: datetime, book: Book) -> Decision:
                 )
             )
     return builder.decision()
+
+
+def _done(lead_id: str, step: NextStep, activity_id: str, at: datetime) -> NextStepDone:
+    return NextStepDone(
+        lead_id=lead_id, at=at, step_id=step.id, activity_id=activity_id, due=step.due, owner=step.owner
+    )
 
 
 def _due(lead_id: str, step: NextStep, at: datetime) -> StepDue:

@@ -35,7 +35,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VariantComparison:
     """A variant against the first one, for one outcome."""
 
     variant: str
@@ -51,7 +51,7 @@ class Trial:
     at: datetime
     rates: dict[str, dict[str, Rate]]
     """By variant and outcome: `replied` or `won` within two weeks of the entry."""
-    comparisons: dict[str, list[Comparison]]
+    comparisons: dict[str, list[VariantComparison]]
     too_young: int
     needed: int = ENOUGH
 
@@ -107,7 +107,7 @@ def _rate(count: int, of: int) -> Rate:
     return Rate(count, of, count / of if of else 0.0, wilson(count, of))
 
 
-def _compared(name: str, against: str, one: Rate, other: Rate) -> Comparison:
+def _compared(name: str, against: str, one: Rate, other: Rate) -> VariantComparison:
     low, high = newcombe(one, other)
     enough = all(
         rate.of >= ENOUGH and ENOUGH_OUTCOMES <= rate.count <= rate.of - ENOUGH_OUTCOMES
@@ -116,4 +116,4 @@ def _compared(name: str, against: str, one: Rate, other: Rate) -> Comparison:
     verdict: Literal["better", "worse", "no difference seen", "not enough"] = "not enough"
     if enough:
         verdict = "better" if low > 0 else "worse" if high < 0 else "no difference seen"
-    return Comparison(name, against, one.rate - other.rate, (low, high), verdict)
+    return VariantComparison(name, against, one.rate - other.rate, (low, high), verdict)

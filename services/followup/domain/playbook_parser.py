@@ -16,13 +16,13 @@ from services.followup.domain.playbooks import (
     REPLIED,
     TEAM,
     UNSUBSCRIBED,
-    Book,
     Delay,
-    Entry,
+    EntryRule,
     Owners,
     Playbook,
+    Playbooks,
+    PlaybookStep,
     Rep,
-    Step,
     Task,
     Within,
 )
@@ -62,12 +62,12 @@ def default_text() -> str:
     return files("services.followup").joinpath("default.yaml").read_text("utf-8")
 
 
-def default_book() -> Book:
+def default_book() -> Playbooks:
     """The playbooks that ship with this package."""
     return read(default_text(), "default.yaml")
 
 
-def read(text: str, source: str = "playbooks") -> Book:
+def read(text: str, source: str = "playbooks") -> Playbooks:
     """The playbooks written in `text`, laid out as default.yaml explains. Raises LineError."""
     return _Reader(Lines("playbooks-wrong", source)).book(text)
 
@@ -77,7 +77,7 @@ class _Reader:
         self._at = lines
         self._calendars: dict[str, Calendar] = {}
 
-    def book(self, text: str) -> Book:
+    def book(self, text: str) -> Playbooks:
         root = self._at.root(text)
         sections = self._at.fields(
             root,
@@ -87,12 +87,7 @@ class _Reader:
         )
         for key, node in self._at.items(sections["calendars"], "calendars"):
             self._calendars[key.text] = calendar(self._at, node)
-        reps = {
-            self._name(key, "rep"): self._rep(key.text, node)
-            for key, node in self._at.items(sections["reps"], "reps")
-        }
-        if TEAM not in reps:
-            raise self._at.error(sections["reps"], f"reps lacks {TEAM}: whose everything is that nobody has")
+        reps = self._everybody(sections["reps"])
         promises = self._at.fields(
             sections["promises"],
             "promises",
@@ -101,7 +96,7 @@ class _Reader:
         )
         afterwards = dict(self._at.fields(sections["afterwards"], "afterwards", _RESULTS | {"otherwise"}))
         playbooks = self._playbooks(sections["playbooks"], reps)
-        book = Book(
+        book = Playbooks(
             version="",
             reps=reps,
             owners=tuple(self._owners(node, reps) for node in self._at.list(sections["owners"], "owners")),
@@ -125,6 +120,14 @@ class _Reader:
         return replace(book, version=sha256(plain(root).encode()).hexdigest()[:16])
 
     # --- who, and when they work
+
+    def _everybody(self, section: Node) -> dict[str, Rep]:
+        reps = {
+            self._name(key, "rep"): self._rep(key.text, node) for key, node in self._at.items(section, "reps")
+        }
+        if TEAM not in reps:
+            raise self._at.error(section, f"reps lacks {TEAM}: whose everything is that nobody has")
+        return reps
 
     def _known_calendar(self, node: Node) -> Calendar:
         return self._calendars[self._at.choice(node, "calendar", set(self._calendars))]
@@ -204,7 +207,7 @@ class _Reader:
             step["deed"] = step.pop("task")  # as digests that are kept with follow-ups were made
         return replace(playbook, digest=sha256(_canonical(content).encode()).hexdigest()[:16])
 
-    def _entry(self, node: Node) -> Entry:
+    def _entry(self, node: Node) -> EntryRule:
         on_node = {key.text: value for key, value in self._at.items(node, "enter")}.get("on")
         if on_node is None:
             raise self._at.error(node, f"enter lacks on: one of {', '.join(_OF_ENTRY)}")
@@ -212,9 +215,9 @@ class _Reader:
         needed = {"kind"} if on == "signal" else set()
         fields = self._at.fields(node, f"an entry on {on}", {"on"} | needed, _OF_LEAD | _OF_ENTRY[on])
         conditions = {name: self._values(name, value) for name, value in fields.items() if name != "on"}
-        return Entry(cast("Any", on), conditions)
+        return EntryRule(cast("Any", on), conditions)
 
-    def _steps(self, node: Node, variants: Set[str]) -> tuple[Step, ...]:
+    def _steps(self, node: Node, variants: Set[str]) -> tuple[PlaybookStep, ...]:
         named = list(self._at.items(node, "steps"))
         if not named:
             raise self._at.error(
@@ -231,7 +234,7 @@ class _Reader:
             )
         return tuple(self._step(place, names, value, variants) for place, (_, value) in enumerate(named))
 
-    def _step(self, place: int, names: list[str], node: Node, variants: Set[str]) -> Step:
+    def _step(self, place: int, names: list[str], node: Node, variants: Set[str]) -> PlaybookStep:
         fields = self._at.fields(
             node,
             f"step {names[place]}",
@@ -258,7 +261,7 @@ class _Reader:
                         target, f"a loop: {names[place]} goes back to {name}; go to a later step, or to end"
                     )
                 follows[ActivityResult(result.text)] = name
-        return Step(
+        return PlaybookStep(
             name=names[place],
             task=self._of_task(fields),
             automatic=automatic,

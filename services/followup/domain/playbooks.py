@@ -67,7 +67,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlaybookStep:
     """A step of a playbook. `follows` says which step (or `end`) comes after which result."""
 
     name: str
@@ -80,7 +80,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EntryRule:
     """What brings somebody into a playbook: an event, and what must be true of them. Empty conditions hold."""
 
     on: Literal["captured", "won", "lost", "signal", "ticket_opened", "ticket_resolved"]
@@ -90,8 +90,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Playbook:
     name: str
-    entry: Entry
-    steps: tuple[Step, ...]
+    entry: EntryRule
+    steps: tuple[PlaybookStep, ...]
     variants: tuple[tuple[str, int], ...] = ()
     """Names and weights of an experiment."""
     owners: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class Playbook:
     def sends(self) -> bool:
         return any(step.automatic for step in self.steps)
 
-    def step(self, name: str | None) -> Step | None:
+    def step(self, name: str | None) -> PlaybookStep | None:
         return next((step for step in self.steps if step.name == name), None)
 
     def variant_of(self, lead_id: str) -> str | None:
@@ -121,10 +121,12 @@ class Playbook:
                 return name
         return None
 
-    def first(self, variant: str | None) -> Step | None:
+    def first(self, variant: str | None) -> PlaybookStep | None:
         return self._from(0, variant)
 
-    def after(self, step: Step, variant: str | None, result: ActivityResult | None) -> Step | None:
+    def after(
+        self, step: PlaybookStep, variant: str | None, result: ActivityResult | None
+    ) -> PlaybookStep | None:
         """What follows a step: what it says for the result, the end for a talk, else the next one in order."""
         if result is not None and result in step.follows:
             target = step.follows[result]
@@ -133,7 +135,7 @@ class Playbook:
             return None
         return self._from(self._place(step.name) + 1, variant)
 
-    def _from(self, place: int, variant: str | None) -> Step | None:
+    def _from(self, place: int, variant: str | None) -> PlaybookStep | None:
         return next(
             (step for step in self.steps[place:] if not step.variants or variant in step.variants), None
         )
@@ -167,8 +169,8 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True)
-class Book:
-    """Everything one file says. Books of equal content have equal versions, whatever their comments."""
+class Playbooks:
+    """Those in force together: all that one file says. Equal content has an equal version, whatever its comments."""
 
     version: str
     reps: Mapping[str, Rep]

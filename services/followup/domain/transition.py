@@ -9,12 +9,12 @@ from typing import Literal
 
 from services.followup.domain.cadence import DecisionBuilder
 from services.followup.domain.model import AGREED, Decision, FollowUp
-from services.followup.domain.playbooks import Book
+from services.followup.domain.playbooks import Playbooks
 
 Moved = Literal["stay", "move", "end"]
 
 
-def moves(followup: FollowUp, book: Book) -> Moved | None:
+def moves(followup: FollowUp, book: Playbooks) -> Moved | None:
     """What other playbooks mean for one on the way; None for one that is in no cadence."""
     if followup.place is None:
         return None
@@ -27,7 +27,7 @@ def moves(followup: FollowUp, book: Book) -> Moved | None:
     return "move" if playbook.step(followup.place.step) and followup.place.variant in names else "end"
 
 
-def bring_up(followup: FollowUp, at: datetime, book: Book) -> Decision:
+def bring_up(followup: FollowUp, at: datetime, book: Playbooks) -> Decision:
     """Put one on the way under the playbooks in force: the promised step stays, what follows it is new."""
     if (moved := moves(followup, book)) in (None, "stay"):
         return followup, []
@@ -44,7 +44,7 @@ def bring_up(followup: FollowUp, at: datetime, book: Book) -> Decision:
 
 
 def brought_up(
-    followup: FollowUp, at: datetime, book: Book, decide: Callable[[FollowUp, Book], Decision]
+    followup: FollowUp, at: datetime, book: Playbooks, decide: Callable[[FollowUp, Playbooks], Decision]
 ) -> Decision:
     """A decision on a follow-up that was put under the playbooks in force before."""
     followup, brought = bring_up(followup, at, book)

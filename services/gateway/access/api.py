@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.audit import Audit, Entry
+from services.gateway.access.audit import Audit, AuditEntry
 from services.gateway.access.keys import PERSON, Key, KeyRing, Role, Scope
 from services.gateway.access.sessions import CODE_LASTS
 from shared.clock import Clock
@@ -58,7 +58,7 @@ class Link(BaseModel):
 
 
 class Entries(BaseModel):
-    items: list[Entry]
+    items: list[AuditEntry]
     next_cursor: str | None = None
 
 
@@ -68,7 +68,7 @@ def router(keys: KeyRing, audit: Audit, public_url: str, clock: Clock) -> APIRou
 
     @api.get("/keys", summary="The keys there are, without what opens")
     async def listed() -> list[KeyTold]:
-        return [told(key) for key in await keys.all()]
+        return [described(key) for key in await keys.all()]
 
     @api.post("/keys", status_code=201, summary="Make a key")
     async def create(body: CreateKey) -> KeyCreated:
@@ -78,7 +78,7 @@ def router(keys: KeyRing, audit: Audit, public_url: str, clock: Clock) -> APIRou
 
     @api.delete("/keys/{which}", summary="Revoke a key, its sessions and its streams, within a second")
     async def revoke(which: Which) -> list[KeyTold]:
-        return [told(key) for key in await keys.revoke(which)]
+        return [described(key) for key in await keys.revoke(which)]
 
     @api.post("/keys/{which}/link", status_code=201, summary="Make a link that opens the pages once")
     async def link(which: Which) -> Link:
@@ -97,7 +97,7 @@ def router(keys: KeyRing, audit: Audit, public_url: str, clock: Clock) -> APIRou
     return api
 
 
-def told(key: Key) -> KeyTold:
+def described(key: Key) -> KeyTold:
     return KeyTold(
         id=key.id,
         name=key.name,

@@ -30,7 +30,7 @@ WAITING: Final = 10_000
 GONE: Final = 499
 
 
-class Entry(BaseModel):
+class AuditEntry(BaseModel):
     """A request that could change something. Without `key` nobody was admitted."""
 
     id: str
@@ -56,7 +56,7 @@ class Audit:
     def __init__(self, mongo: Mongo, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._pages: Collection[Document] = mongo.collection("audit", (Index((("last", 1),)),))
-        self._waiting: dict[tuple[Any, ...], Entry] = {}
+        self._waiting: dict[tuple[Any, ...], AuditEntry] = {}
         self._lost = 0
         self._page, self._length = new_id(), 0
         self._task: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class Audit:
         """Take a note of a request that was answered."""
         params: Mapping[str, Any] = scope.get("path_params", {})
         holder = visit.holder
-        entry = Entry(
+        entry = AuditEntry(
             id=new_id(),
             at=self._clock(),
             method=metrics.method(scope["method"]),
@@ -112,15 +112,15 @@ class Audit:
         else:
             self._lost += 1
 
-    async def read(self, limit: int, before: str | None = None) -> list[Entry]:
+    async def read(self, limit: int, before: str | None = None) -> list[AuditEntry]:
         """The newest entries, or those older than the entry `before`; the newest first."""
-        found: list[Entry] = []
+        found: list[AuditEntry] = []
         query = {} if before is None else {"first": {"$lt": before}}
         with reaching():
             async for page in self._pages.find(query).sort([("last", -1)]):
                 if len(found) >= limit and page["last"] < found[limit - 1].id:
                     break
-                entries = (Entry.model_validate(each) for each in page["entries"])
+                entries = (AuditEntry.model_validate(each) for each in page["entries"])
                 found += [each for each in entries if before is None or each.id < before]
                 found.sort(key=lambda entry: entry.id, reverse=True)
         return found[:limit]
@@ -145,7 +145,7 @@ class Audit:
                 self._waiting = {(entry.id,): entry for entry in entries} | self._waiting
                 raise
 
-    async def _write(self, entries: list[Entry]) -> None:
+    async def _write(self, entries: list[AuditEntry]) -> None:
         if self._length + len(entries) > PAGE:
             self._page, self._length = new_id(), 0
             await self._rotate()

@@ -36,6 +36,12 @@ def current_visit() -> Visit | None:
     return _VISIT.get()
 
 
+def current_actor() -> str | None:
+    """Who asks, as facts name them, where somebody was let in."""
+    visit = _VISIT.get()
+    return visit.holder.name if visit is not None and visit.holder is not None else None
+
+
 class Visits:
     """ASGI middleware, inside of what measures and outside of all routes."""
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from services.gateway.access.keys import KeyRing
 from services.gateway.clients import Upstreams
 from services.gateway.live import Live
-from services.gateway.pages.rendering import Render
+from services.gateway.pages.rendering import Page, Render
 from services.gateway.views.store import Views
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
@@ -44,4 +44,9 @@ class Mounted:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-Mount = Callable[[Ground], Mounted]
+@dataclass(frozen=True, slots=True)
+class MountableBoard:
+    """A board, before it stands on anything: its page, and how it is mounted."""
+
+    page: Page
+    mount: Callable[[Ground], Mounted]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.gateway.boards.day import mount as day
-from services.gateway.boards.discipline import mount as discipline
-from services.gateway.boards.heat import mount as heat
-from services.gateway.boards.mounting import Mount
+from services.gateway.boards.day.mount import DAY
+from services.gateway.boards.discipline.mount import DISCIPLINE
+from services.gateway.boards.heat.mount import HEAT
+from services.gateway.boards.mounting import MountableBoard
 
-BOARDS: Final[tuple[Mount, ...]] = (heat.mount, discipline.mount, day.mount)
+BOARDS: Final[tuple[MountableBoard, ...]] = (
+    HEAT,
+    DAY,
+    DISCIPLINE,
+)

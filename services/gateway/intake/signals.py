@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from services.gateway.access.visits import current_actor
 from services.gateway.clients import Upstreams
 from services.gateway.intake.automated import Arrivals
 from shared.bus.outgoing import Outgoing
@@ -28,9 +30,11 @@ async def take_signals(
 ) -> list[str]:
     """Put signals into the log, all or none of them checked first, and return their ids once the broker has them.
 
-    Raises `NotFound` when a lead is not known, `Unavailable` when not all were acknowledged: sending the same ids
-    again is safe.
+    Raises `NotFound` when a lead is not known, `Refused` when one is older than whoever sends it may tell, and
+    `Unavailable` when not all were acknowledged: sending the same ids again is safe.
     """
+    for signal in signals:
+        upstreams.as_holder(signal)
     if unknown := await upstreams.unknown([signal.lead_id for signal in signals]):
         some = ", ".join(sorted(unknown)[:5])
         raise NotFound("lead-not-found", f"there is no lead {some}; capture it first with POST /v1/leads")
@@ -57,7 +61,7 @@ def recorded_signal(
     event = SignalReceived(
         lead_id=lead_id, at=clamp(at, now), kind=kind, attributes=dict(attributes), automated=automated
     )
-    return Recorded(id, event, now, trace=current_trace())
+    return Recorded(id, event, now, trace=replace(current_trace(), actor=current_actor()))
 
 
 async def publish(publisher: Publisher, signals: Sequence[Recorded[SignalReceived]]) -> None:

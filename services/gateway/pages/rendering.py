@@ -6,7 +6,8 @@ Nothing inline, nothing from elsewhere: the policy of every page allows only wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic_core import to_json
 
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue, durations, phrases
+from services.gateway.text.catalogue import Words
 from services.gateway.views.view import LeadView
 from shared.clock import Clock
 from shared.errors import AscuaError, Unknown
@@ -41,7 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-Render = Callable[..., HTMLResponse]
+Render = Callable[..., "Unrendered"]
 
 
 def _language(request: Request, lang: str | None = None) -> Language:
@@ -57,9 +59,20 @@ Tongue = Annotated[Language, Depends(_language)]
 WallClock = Annotated[ZoneInfo, Depends(_zone)]
 
 
-def renderer(clock: Clock) -> Render:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that every other one leads to: what it is called (`nav_<name>` among its words), where, what it says."""
+
+    name: str
+    path: str
+    words: Words
+
+
+def renderer(clock: Clock, pages: Sequence[Page]) -> Render:
+    """What renders templates: those of `templates/`, and those of a board by its name, such as `day/day.html`."""
+    words = [page.words for page in pages]
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([HERE / "templates", HERE / "boards"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -74,29 +87,30 @@ def renderer(clock: Clock) -> Render:
         ago_=durations.ago,
         long_=partial(durations.duration, is_measured=True),
         encode_query=urlencode,
+        pages=pages,
         here=None,
     )
     environment.tests["simulated"] = _is_simulated
 
     def render(
         template: str, status: HTTPStatus = HTTPStatus.OK, language: Language = Language.EN, **context: Any
-    ) -> HTMLResponse:
-        say = catalogue.sayer(language)
+    ) -> Unrendered:
+        say = catalogue.sayer(language, *words)
         page = environment.get_template(template)
-        return _Unrendered(partial(page.render, now=clock(), say=say, lang=language, **context), status)
+        return Unrendered(partial(page.render, now=clock(), say=say, lang=language, **context), status)
 
     return render
 
 
-class _Unrendered(HTMLResponse):
+class Unrendered(HTMLResponse):
     """A page whose text is made in a thread, since a long one would hold the loop; `page_route` does it."""
 
     def __init__(self, text: Callable[[], str], status: HTTPStatus) -> None:
         super().__init__(status_code=status)
-        self._text = text
+        self.text = text
 
     async def rendered(self) -> HTMLResponse:
-        return HTMLResponse(await asyncio.to_thread(self._text), self.status_code)
+        return HTMLResponse(await asyncio.to_thread(self.text), self.status_code)
 
 
 def page_route(render: Render) -> type[APIRoute]:
@@ -113,7 +127,7 @@ def page_route(render: Render) -> type[APIRoute]:
                     if "text/html" not in request.headers.get("accept", "") and not _is_fragment(request):
                         raise
                     response = _problem(render, request, error)
-                if isinstance(response, _Unrendered):
+                if isinstance(response, Unrendered):
                     response = await response.rendered()
                 response.headers.update(HEADERS)
                 return response

@@ -4,7 +4,7 @@
     llamé, no contesta, mañana 10am     a call, no answer; next: a call tomorrow at 10:00
 
 The line is cut into `tokens`; the `lexicon` finds the phrases of both languages in them (`spanish`, `english`), the
-grammars of `times` and `deeds` read what they say, `tense` tells of each time whether it lies ahead, and `resolution`
+grammars of `times` and `tasks` read what they say, `tense` tells of each time whether it lies ahead, and `resolution`
 which instant it is. What it says is a proposal, which a person looks at and confirms. It tells what it took for
 granted and what it did not understand, and fills no field from a word it does not know.
 """

@@ -156,11 +156,8 @@ class DayReader(NameReader):
             if self._is_morning(place):
                 return None
             return Offset(offset.value[0]), offset.end
-        if (
-            (late := self.has(place, Sort.COMING))
-            and late.end == place + 1
-            and self.tokens[place].text == "otro"
-        ):
+        late = self.has(place, Sort.COMING)
+        if late and late.end == place + 1 and self.tokens[place].text == "otro":
             return None
         if (nth := self._nth_weekday(place)) is not None:
             return nth
@@ -326,18 +323,8 @@ class DayReader(NameReader):
     def _number(self, start: int, place: int, beside: Day | None) -> Placed | None:
         """`el 15`, `the 24th`, `el 3-12`."""
         token = self.tokens[place]
-        if isinstance(beside, Weekday) and start == place and token.shape is Shape.NUMBER:
-            day = int(token.text) if len(token.text) < 3 else 0
-            is_hour = (
-                self._minutes(place + 1)[0] is not None
-                or self.has(place + 1, Sort.OCLOCK) is not None
-                or self._shape(place + 1) in (Shape.HALF, Shape.SIGN)
-            )
-            fits = number_fits(day, beside.number, self._today, True) or (
-                day > 23 and number_fits(day, beside.number, self._today, False)
-            )
-            if fits and not is_hour and self._ends(place + 1):
-                return OfMonth(day, beside.number), place + 1
+        if isinstance(beside, Weekday) and start == place and (found := self._of_weekday(place, beside)):
+            return found, place + 1
         words = [each.text for each in self.tokens[start:place]]
         is_led = bool(words) and words[-1] in ("el", "the", "dia", "on", "al", "del")
         if token.shape is Shape.DECIMAL and is_led and token.text.count(".") == 1:
@@ -373,6 +360,20 @@ class DayReader(NameReader):
             return None
         return OfMonth(int(number[0])), end
 
+    def _of_weekday(self, place: int, beside: Weekday) -> OfMonth | None:
+        """`friday 12`, where it is that day of a month and no hour."""
+        token = self.tokens[place]
+        day = int(token.text) if token.shape is Shape.NUMBER and len(token.text) < 3 else 0
+        is_hour = (
+            self._minutes(place + 1)[0] is not None
+            or self.has(place + 1, Sort.OCLOCK) is not None
+            or self._shape(place + 1) in (Shape.HALF, Shape.SIGN)
+        )
+        fits = number_fits(day, beside.number, self._today, True) or (
+            day > 23 and number_fits(day, beside.number, self._today, False)
+        )
+        return OfMonth(day, beside.number) if fits and not is_hour and self._ends(place + 1) else None
+
     def _is_digit_or_spanish(self, place: int) -> bool:
         return self.tokens[place].shape is Shape.NUMBER or self.tokens[place - 1].text in (
             "el",
@@ -391,6 +392,6 @@ class DayReader(NameReader):
         if token.shape is Shape.WORD and not self.found[place]:
             return token.is_capital
         is_noun = self.has(place, Sort.THING) or any(
-            found.sort is Sort.DEED and found.value[1] == "named" for found in self.found[place]
+            found.sort is Sort.TASK and found.value[1] == "named" for found in self.found[place]
         )
         return is_strict or not is_noun

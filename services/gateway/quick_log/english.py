@@ -165,15 +165,15 @@ _WILL = (
 _A = "a|an|the|our|my|his|her|their|another"
 _SHE = "she|he|they|customer|client|prospect|lead"
 
-DEEDS: Final[dict[tuple[Sort, Any], str]] = {
-    (Sort.DEED, (Kind.CALL, Aspect.DONE)): f"""
+TASKS: Final[dict[tuple[Sort, Any], str]] = {
+    (Sort.TASK, (Kind.CALL, Aspect.DONE)): f"""
         called|rang|phoned|dialed|dialled|calld {_HER}?;
         called|rang|phoned {_HER} back;
         gave|given {_HER} a call|ring|buzz;
         tried|trying calling|to_call|ringing|phoning; tried him|her|them; have|has|i've|ive called;
         calling|ringing
     """,
-    (Sort.DEED, (Kind.CALL, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.CALL, Aspect.TO_DO)): f"""
         {_WILL} call|ring|phone|dial {_HER}? back|again?;
         call|ring|phone|calling|ringing {_HER} back|again?;
         call|ring|phone|calling|ringing back|again {_HER}?; follow_up call; followup call;
@@ -183,7 +183,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         follow_up|followup with_him|with_her|with_them; {_WILL} reach_out|contact|chase; chase;
         {_WILL} check_in; touch base; catch up; check back|in; circle back
     """,
-    (Sort.DEED, (Kind.EMAIL, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.EMAIL, Aspect.DONE)): f"""
         emailed|mailed|e_mailed {_HER}?; email|offer|proposal|quote|contract|info|brochure|invoice sent|
         mailed|emailed
     """,
@@ -193,50 +193,50 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         {_HER} over|out?; {_WILL}? send|sending|resend|forward|prepare|share|shoot|submit|snd|draft over|
         out?
     """,
-    (Sort.DEED, (Kind.EMAIL, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.EMAIL, Aspect.TO_DO)): f"""
         {_WILL} email|mail|e_mail {_HER}?; email|mail|emailing|e_mail {_HER}; send|sending email|mail
     """,
-    (Sort.DEED, (Kind.MESSAGE, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.MESSAGE, Aspect.DONE)): f"""
         texted|messaged|whatsapped|dm'd|txted|pinged|msgd {_HER}?; wrote to? {_HER}?;
         text|message|whatsapp sent
     """,
-    (Sort.DEED, (Kind.MESSAGE, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.MESSAGE, Aspect.TO_DO)): f"""
         {_WILL} text|message|write|whatsapp|txt|dm|ping|msg to? {_HER}?;
         text|message|write|whatsapp|txt|msg|ping to? {_HER}; texting
     """,
-    (Sort.DEED, (Kind.MEETING, Aspect.DONE)): """
+    (Sort.TASK, (Kind.MEETING, Aspect.DONE)): """
         met with|up_with?; had a|an meeting|coffee|lunch|breakfast|dinner|zoom with?;
         had coffee|lunch|breakfast|dinner with?; sat down with; saw her|him|them; zoomed|skyped with?
     """,
-    (Sort.DEED, (Kind.MEETING, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.MEETING, Aspect.TO_DO)): f"""
         {_WILL} meet|see up? {_HER}?; meet|meeting {_HER}; meet|see up? with? again?; meeting up with;
         grab|have|get coffee|lunch|dinner|breakfast; have a coffee
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.DONE)): """
+    (Sort.TASK, (Kind.VISIT, Aspect.DONE)): """
         visited; went to_see|by|over_to|round_to|to; stopped|dropped|swung by|in_on; popped in|round
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.VISIT, Aspect.TO_DO)): f"""
         {_WILL}? visit|drop_by|stop_by|swing_by|pop_in|drop_in|pop_round {_HER}?; go and? see {_HER}?;
         come by|over; site visit
     """,
-    (Sort.DEED, (Kind.DEMO, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.DEMO, Aspect.DONE)): f"""
         gave|showed|did|ran|presented {_HER}? {_A}? demo|presentation; demoed;
         demo|presentation done|given
     """,
-    (Sort.DEED, (Kind.DEMO, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.DEMO, Aspect.TO_DO)): f"""
         {_WILL}? show|give|do|run|book|schedule|present|arrange|set_up {_HER}? {_A}? demo|presentation;
         {_WILL} demo; demo for
     """,
-    (Sort.DEED, (Kind.NOTE, Aspect.DONE)): "noted",
-    (Sort.DEED, (Kind.CALL, Aspect.NAMED)): "call|phone|telephone|calls|ring call?; cold call",
-    (Sort.DEED, (Kind.EMAIL, Aspect.NAMED)): "email|emails|mail|e_mail",
-    (Sort.DEED, (Kind.MESSAGE, Aspect.NAMED)): "whatsapp|message|text|sms|chat|txt|dm|msg|linkedin",
-    (Sort.DEED, (Kind.MEETING, Aspect.NAMED)): """
+    (Sort.TASK, (Kind.NOTE, Aspect.DONE)): "noted",
+    (Sort.TASK, (Kind.CALL, Aspect.NAMED)): "call|phone|telephone|calls|ring call?; cold call",
+    (Sort.TASK, (Kind.EMAIL, Aspect.NAMED)): "email|emails|mail|e_mail",
+    (Sort.TASK, (Kind.MESSAGE, Aspect.NAMED)): "whatsapp|message|text|sms|chat|txt|dm|msg|linkedin",
+    (Sort.TASK, (Kind.MEETING, Aspect.NAMED)): """
         meeting|meet|zoom|teams|video_call|videocall|coffee|lunch|mtg|call_in_person
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.NAMED)): "visit|visits",
-    (Sort.DEED, (Kind.DEMO, Aspect.NAMED)): "demo|demonstration|presentation",
-    (Sort.DEED, (Kind.NOTE, Aspect.NAMED)): "note",
+    (Sort.TASK, (Kind.VISIT, Aspect.NAMED)): "visit|visits",
+    (Sort.TASK, (Kind.DEMO, Aspect.NAMED)): "demo|demonstration|presentation",
+    (Sort.TASK, (Kind.NOTE, Aspect.NAMED)): "note",
     (Sort.THING, Kind.MESSAGE): "whatsapp|message|text|sms|txt|msg|dm",
     (Sort.THING, Kind.EMAIL): """
         email|mail|offer|proposal|quote|quotation|brochure|info|information|contract|details|price|prices|

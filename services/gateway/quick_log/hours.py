@@ -117,18 +117,25 @@ class HourReader:
         end = unit.end
         if (und := self.has(end, Sort.AND)) and (half := self._half(und.end)):
             return Amount(value + 0.5, unit.value, half, is_vague)
-        if unit.value is Unit.HOUR:
-            at = und.end if und else end
-            minutes = self.number(at)
-            if minutes and 0 < minutes[0] < 60:
-                behind = self.has(minutes[1], Sort.UNIT)
-                if behind and behind.value is Unit.MINUTE:
-                    return Amount(value * 60 + minutes[0], Unit.MINUTE, behind.end)
-                if not und and (
-                    behind is None and self.tokens[at].shape is Shape.NUMBER and len(self._text(end - 1)) <= 3
-                ):
-                    return Amount(value * 60 + minutes[0], Unit.MINUTE, minutes[1])
+        if unit.value is Unit.HOUR and (longer := self._and_minutes(value, end)):
+            return longer
         return Amount(value, unit.value, end, is_vague)
+
+    def _and_minutes(self, hours: float, end: int) -> Amount | None:
+        """`1 hour and 20 minutes`, `1 h 20`."""
+        und = self.has(end, Sort.AND)
+        at = und.end if und else end
+        minutes = self.number(at)
+        if not minutes or not 0 < minutes[0] < 60:
+            return None
+        behind = self.has(minutes[1], Sort.UNIT)
+        if behind and behind.value is Unit.MINUTE:
+            return Amount(hours * 60 + minutes[0], Unit.MINUTE, behind.end)
+        if not und and (
+            behind is None and self.tokens[at].shape is Shape.NUMBER and len(self._text(end - 1)) <= 3
+        ):
+            return Amount(hours * 60 + minutes[0], Unit.MINUTE, minutes[1])
+        return None
 
     def _count(self, place: int) -> tuple[float | None, int, bool]:
         token = self.tokens[place]

@@ -18,7 +18,7 @@ from services.gateway.quick_log.tokens import Shape, Token
 
 
 class Sort(StrEnum):
-    """The parts of the two grammars: of times, then of deeds."""
+    """The parts of the two grammars: of times, then of tasks."""
 
     NUMBER = "number"
     SOME = "some"
@@ -82,7 +82,7 @@ class Sort(StrEnum):
     SUBJECT = "subject"
     """What follows a name that does something: `Domingo no contesta`."""
 
-    DEED = "deed"
+    TASK = "task"
     """Kind and aspect."""
     SEND = "send"
     """Sending, of which aspect: what is sent says how."""

@@ -1,4 +1,4 @@
-"""A line read whole: its tokens, times and deeds, and what they come to."""
+"""A line read whole: its tokens, times and tasks, and what they come to."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from services.gateway.quick_log import deeds as grammar
 from services.gateway.quick_log import english, resolution, spanish
-from services.gateway.quick_log.deeds import Deeds
+from services.gateway.quick_log import tasks as grammar
 from services.gateway.quick_log.lexicon import FARTHEST, Aspect, Found, Lexicon, Sort
 from services.gateway.quick_log.model import Bound, Mention, RelativePeriod, Unit
 from services.gateway.quick_log.resolution import Assumed, Moment
 from services.gateway.quick_log.spelling import Spelling
+from services.gateway.quick_log.tasks import Tasks
 from services.gateway.quick_log.tense import Tense, Tenses, clauses
 from services.gateway.quick_log.times import TimeReader, durations
 from services.gateway.quick_log.tokens import Shape, Token, tokenise
@@ -67,7 +67,7 @@ class _Words:
 
 @cache
 def _words() -> _Words:
-    english_data, spanish_data = (english.TIMES, english.DEEDS), (spanish.TIMES, spanish.DEEDS)
+    english_data, spanish_data = (english.TIMES, english.TASKS), (spanish.TIMES, spanish.TASKS)
     named = {
         word: sense
         for data in (english.TIMES, spanish.TIMES)
@@ -90,7 +90,7 @@ class LineReading:
     tokens: tuple[Token, ...]
     found: list[list[Found]]
     language: Language
-    deeds: Deeds = field(default_factory=Deeds)
+    tasks: Tasks = field(default_factory=Tasks)
     clauses: list[int] = field(default_factory=list)
     duration: int | None = None
     at: datetime | None = None
@@ -137,9 +137,9 @@ def read(line: str, now: datetime, zone: ZoneInfo, language: Language | None = N
     mentions = _mentions(reading, times)
     taken = {place for mention in mentions for place in range(mention.first, mention.end)} | reading.read
     reading.clauses = clauses(tokens, found, taken)
-    reading.deeds = grammar.read(tokens, found, taken, reading.clauses)
-    reading.read |= reading.deeds.read
-    tenses = Tenses(tokens, found, reading.clauses, reading.deeds, taken, today)
+    reading.tasks = grammar.read(tokens, found, taken, reading.clauses)
+    reading.read |= reading.tasks.read
+    tenses = Tenses(tokens, found, reading.clauses, reading.tasks, taken, today)
     _settle(reading, [(mention, tenses.of(mention)) for mention in mentions], now, zone)
     if any(place in reading.read for place in spelling):
         reading.assumed[Assumed.SPELLING] = None
@@ -150,18 +150,18 @@ def propose(reading: LineReading) -> Proposal:
     """The fields of an activity, from what was read."""
     if _is_mere_note(reading.tokens):
         return Proposal(reading.language, Kind.NOTE)
-    deeds = reading.deeds
-    result, objection = grammar.further(deeds.results), deeds.objection
-    done = [deed.kind for deed in deeds.deeds if deed.aspect is Aspect.DONE and not deed.is_negated]
+    tasks = reading.tasks
+    result, objection = grammar.further(tasks.results), tasks.objection
+    done = [task.kind for task in tasks.tasks if task.aspect is Aspect.DONE and not task.is_negated]
     if len(done) > 1 and result is None:
         result = Result.DONE
     if objection is not None and result in (None, Result.ANSWERED, Result.DONE):
         result = Result.OBJECTION
-    direction = Direction.INBOUND if deeds.inbound else deeds.direction
+    direction = Direction.INBOUND if tasks.inbound else tasks.direction
     action = _action(reading)
     kind, action = _kinds(reading, action)
     assumed = dict(reading.assumed)
-    if kind is None and deeds.talked:
+    if kind is None and tasks.talked:
         kind = Kind.CALL
         assumed[Assumed.KIND] = None
     if kind is None and action is not None and (result is not None or reading.due is None):
@@ -171,7 +171,7 @@ def propose(reading: LineReading) -> Proposal:
         action = Kind.MEETING
     if reading.due is not None and action is None and kind is not None:
         action = kind
-        if not deeds.again:
+        if not tasks.again:
             assumed[Assumed.ACTION] = None
     return Proposal(
         reading.language,
@@ -278,8 +278,8 @@ def _rank(reading: LineReading, mention: Mention) -> int:
     """What we shall do comes before what they want, and that before until when they are away."""
     clause = reading.clauses[mention.first]
     is_ours = any(
-        deed.aspect is not Aspect.DONE and not deed.is_asked and reading.clauses[deed.first] == clause
-        for deed in reading.deeds.deeds
+        task.aspect is not Aspect.DONE and not task.is_asked and reading.clauses[task.first] == clause
+        for task in reading.tasks.tasks
     )
     if is_ours:
         return 0
@@ -288,25 +288,25 @@ def _rank(reading: LineReading, mention: Mention) -> int:
 
 def _action(reading: LineReading) -> Kind | None:
     """What is to be done: in the clause of its time first, told by a verb, by what they want, or by a noun."""
-    deeds, clause = reading.deeds, reading.due_clause
+    tasks, clause = reading.tasks, reading.due_clause
 
     def is_near(place: int) -> bool:
         return clause is not None and reading.clauses[place] == clause
 
     to_do = [
-        deed
-        for deed in deeds.deeds
-        if deed.aspect is Aspect.TO_DO and (not deed.is_negated or is_near(deed.first))
+        task
+        for task in tasks.tasks
+        if task.aspect is Aspect.TO_DO and (not task.is_negated or is_near(task.first))
     ]
-    for deed in to_do:
-        if is_near(deed.first):
-            return deed.kind
-    for place, kind, end in deeds.wanted:
+    for task in to_do:
+        if is_near(task.first):
+            return task.kind
+    for place, kind, end in tasks.wanted:
         if is_near(place):
             reading.read.update(range(place, end))
             return kind
-    named = [deed.kind for deed in deeds.deeds if deed.aspect is Aspect.NAMED and is_near(deed.first)]
-    return next(iter(named + [deed.kind for deed in to_do]), None)
+    named = [task.kind for task in tasks.tasks if task.aspect is Aspect.NAMED and is_near(task.first)]
+    return next(iter(named + [task.kind for task in to_do]), None)
 
 
 def _kinds(reading: LineReading, action: Kind | None) -> tuple[Kind | None, Kind | None]:
@@ -314,17 +314,17 @@ def _kinds(reading: LineReading, action: Kind | None) -> tuple[Kind | None, Kind
 
     A noun is what was done, too, unless its clause looks ahead; then, or where another was done, it is what is next.
     """
-    deeds = reading.deeds
-    held = [deed for deed in deeds.deeds if not deed.is_negated and deed.aspect is not Aspect.TO_DO]
+    tasks = reading.tasks
+    held = [task for task in tasks.tasks if not task.is_negated and task.aspect is not Aspect.TO_DO]
     done = [
-        deed
-        for deed in held
-        if deed.aspect is Aspect.DONE
+        task
+        for task in held
+        if task.aspect is Aspect.DONE
         or reading.due_clause is None
-        or reading.clauses[deed.first] != reading.due_clause
+        or reading.clauses[task.first] != reading.due_clause
     ]
-    kind = next(iter([kind for _, kind in deeds.inbound] + [deed.kind for deed in done]), None)
-    for deed in held:
-        if deed.aspect is Aspect.NAMED and (deed not in done or deed.kind is not kind):
-            action = action or deed.kind
+    kind = next(iter([kind for _, kind in tasks.inbound] + [task.kind for task in done]), None)
+    for task in held:
+        if task.aspect is Aspect.NAMED and (task not in done or task.kind is not kind):
+            action = action or task.kind
     return kind, action

@@ -180,12 +180,12 @@ def _done(first: str, plural: str, participle: str) -> str:
     return f"{_HIM}? {_HIM}? {first}|{plural}; {_AUX} {participle}; {_HIM}? {_HIM}? {_AUX} {participle}"
 
 
-DEEDS: Final[dict[tuple[Sort, Any], str]] = {
-    (Sort.DEED, (Kind.CALL, Aspect.DONE)): f"""
+TASKS: Final[dict[tuple[Sort, Any], str]] = {
+    (Sort.TASK, (Kind.CALL, Aspect.DONE)): f"""
         {_done("llame|yame", "llamamos|marque|marcamos|telefonee", "llamado")}; llamado; llamada hecha;
         llamando; hable por telefono; llamadas? hechas|realizada; le|la|lo timbre
     """,
-    (Sort.DEED, (Kind.CALL, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.CALL, Aspect.TO_DO)): f"""
         {_MUST}? llamar~|rellamar~|telefonear~|marcar~;
         {_HIM}? llamo|llamaria|llamare|llamaremos|llamaria|llamaba|llamariamos;
         volver_a|vuelvo_a|volvere_a|volvemos_a {_HIM}? llamar~;
@@ -199,7 +199,7 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         dar~|darle un|una toque|telefonazo|llamada; pegar~|pegarle un toque; echar~ un telefonazo;
         devolver~ la? llamada; insistir|insisto; marcar~ de_nuevo
     """,
-    (Sort.DEED, (Kind.EMAIL, Aspect.DONE)): """
+    (Sort.TASK, (Kind.EMAIL, Aspect.DONE)): """
         correo|mail|email|oferta|propuesta|presupuesto|cotizacion|info|informacion|catalogo|contrato|
         factura enviado|enviada|mandado|mandada|entregado|entregada|env|presentada|presentado
     """,
@@ -213,58 +213,58 @@ DEEDS: Final[dict[tuple[Sort, Any], str]] = {
         manda|envia|mandes|envies|pases|mandale|enviale|mandales|enviales|pasale|preparale;
         que le|les|me|nos? envie|mande|pase|enviemos|mandemos|pasemos|prepare; mandaselo|enviaselo
     """,
-    (Sort.DEED, (Kind.MESSAGE, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.MESSAGE, Aspect.DONE)): f"""
         {_done("escribi|wasapee|whatsappee", "escribimos", "escrito")};
         whatsapp|mensaje|sms enviado|mandado
     """,
-    (Sort.DEED, (Kind.MESSAGE, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.MESSAGE, Aspect.TO_DO)): f"""
         {_MUST}? escribir~|whatsappear~|wasapear~; {_HIM}? escribo|escribire|escribiremos;
         escribele|escribeles|escribas; que le|les|me? escriba|escribamos
     """,
-    (Sort.DEED, (Kind.MEETING, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.MEETING, Aspect.DONE)): f"""
         nos? reuni|reunimos|reunido; {_HIM}? conoci|conocimos; me reuni;
         tuve|tuvimos|hemos_tenido reunion|una_reunion|la_reunion; tome|tomamos un? cafe;
         comi|comimos|almorce|almorzamos|cene|cenamos|desayune con; nos vimos;
         estuve|estuvimos con|reunido|reunidos; vi a|al; reunion hecha
     """,
-    (Sort.DEED, (Kind.MEETING, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.MEETING, Aspect.TO_DO)): f"""
         {_MUST}? reunirnos|reunirme|reunirse; nos vemos|veremos|reunimos_el; quedar; vernos;
         vamos a vernos|comer|reunirnos; comer|almorzar con; tomar un? cafe; comida|almuerzo|cafe con;
         le veo|vere; me reuno|reunire
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.VISIT, Aspect.DONE)): f"""
         {_done("visite", "visitamos", "visitado")};
         fui|fuimos|estuve|estuvimos a verlo|verla|verle|verlos|verles|su_tienda|su_oficina|su_local|
         visitarlo|visitarla|visitarle|la_tienda|en_su_casa|en_su_oficina|en_su_tienda|en_la_tienda|
         en_el_local|en_su_local; pase|pasamos por su|la|el tienda|oficina|local|casa;
         visita hecha|realizada; me acerque
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.VISIT, Aspect.TO_DO)): f"""
         {_MUST}? visitar~|visito|visitare|visitaremos;
         pasar|paso|pasare|ir|voy|ire|vamos|iremos|volver|vuelvo a verlo|verla|verle|verlos|verles;
         pasar|pasarme|paso|pasare|ir por|a su|la|el tienda|oficina|local|casa|nave;
         acercarme|acercarse|me_acerco
     """,
-    (Sort.DEED, (Kind.DEMO, Aspect.DONE)): f"""
+    (Sort.TASK, (Kind.DEMO, Aspect.DONE)): f"""
         {_HIM}? hice|hicimos|enseñe|di|mostre|presente una|la? demo|demostracion|presentacion;
         {_HIM}? {_AUX} hecho una|la? demo; demo hecha|realizada|dada
     """,
-    (Sort.DEED, (Kind.DEMO, Aspect.TO_DO)): f"""
+    (Sort.TASK, (Kind.DEMO, Aspect.TO_DO)): f"""
         {_MUST}? hacer~|enseñar~|mostrar~|dar~|agendar~|programar~ una|la? demo|demostracion|
         presentacion; le? enseño la? demo
     """,
-    (Sort.DEED, (Kind.NOTE, Aspect.DONE)): "anote|anotado|apuntado",
-    (Sort.DEED, (Kind.CALL, Aspect.NAMED)): """
+    (Sort.TASK, (Kind.NOTE, Aspect.DONE)): "anote|anotado|apuntado",
+    (Sort.TASK, (Kind.CALL, Aspect.NAMED)): """
         llamada|llamadita|tel|telefono|llamadas|telefonico|telefonica
     """,
-    (Sort.DEED, (Kind.EMAIL, Aspect.NAMED)): "correo|correos|mail|email|e_mail",
-    (Sort.DEED, (Kind.MESSAGE, Aspect.NAMED)): _MESSAGE.replace("|wa|", "|"),
-    (Sort.DEED, (Kind.MEETING, Aspect.NAMED)): """
+    (Sort.TASK, (Kind.EMAIL, Aspect.NAMED)): "correo|correos|mail|email|e_mail",
+    (Sort.TASK, (Kind.MESSAGE, Aspect.NAMED)): _MESSAGE.replace("|wa|", "|"),
+    (Sort.TASK, (Kind.MEETING, Aspect.NAMED)): """
         reunion|junta|videollamada|videoconferencia|zoom|teams|meet|videocall
     """,
-    (Sort.DEED, (Kind.VISIT, Aspect.NAMED)): "visita|visitas",
-    (Sort.DEED, (Kind.DEMO, Aspect.NAMED)): "demo|demostracion|presentacion",
-    (Sort.DEED, (Kind.NOTE, Aspect.NAMED)): "nota",
+    (Sort.TASK, (Kind.VISIT, Aspect.NAMED)): "visita|visitas",
+    (Sort.TASK, (Kind.DEMO, Aspect.NAMED)): "demo|demostracion|presentacion",
+    (Sort.TASK, (Kind.NOTE, Aspect.NAMED)): "nota",
     (Sort.THING, Kind.MESSAGE): _MESSAGE,
     (Sort.THING, Kind.EMAIL): _PAPER,
     (Sort.THING, Kind.DEMO): "demo|demostracion|presentacion",

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from services.gateway.quick_log import dates, english, spanish
-from services.gateway.quick_log.deeds import Deed, Deeds
 from services.gateway.quick_log.lexicon import Aspect, Found, Sort
 from services.gateway.quick_log.model import Bound, Mention
+from services.gateway.quick_log.tasks import TaskMention, Tasks
 from services.gateway.quick_log.tokens import Shape, Token
 from shared.events.followup import ActivityResult as Result
 
@@ -53,7 +53,7 @@ def clauses(tokens: Sequence[Token], found: Sequence[Sequence[Found]], taken: se
     return numbers
 
 
-_PHRASES: Final = frozenset((Sort.RESULT, Sort.OBJECTION, Sort.DEED, Sort.INBOUND))
+_PHRASES: Final = frozenset((Sort.RESULT, Sort.OBJECTION, Sort.TASK, Sort.INBOUND))
 
 
 class Tenses:
@@ -64,14 +64,14 @@ class Tenses:
         tokens: Sequence[Token],
         found: Sequence[Sequence[Found]],
         clauses: Sequence[int],
-        deeds: Deeds,
+        tasks: Tasks,
         taken: set[int],
         today: date,
     ) -> None:
         self._tokens = tokens
         self._found = found
         self._clauses = clauses
-        self._deeds = deeds
+        self._tasks = tasks
         self._today = today
         self._governors = self._all_governors(taken)
         self._places = [place for place, _ in self._governors]
@@ -91,16 +91,16 @@ class Tenses:
         """Each place that says which way time lies, in order; None where what was said before no longer does."""
         found: dict[int, Tense | None] = {}
         inside: set[int] = set()
-        for deed in self._deeds.deeds:
-            inside.update(range(deed.first, deed.end))
-            if deed.aspect in _OF:
-                found[deed.first] = _OF[deed.aspect]
-        for place, result, end in self._deeds.results:
+        for task in self._tasks.tasks:
+            inside.update(range(task.first, task.end))
+            if task.aspect in _OF:
+                found[task.first] = _OF[task.aspect]
+        for place, result, end in self._tasks.results:
             inside.update(range(place, end))
             tenses = [tense for at in range(place, end) if (tense := self._tense_of(at)) is not None]
             is_plan = result in (Result.CALL_BACK, Result.APPOINTMENT)
             found.setdefault(place, Tense.FUTURE if is_plan else tenses[-1] if tenses else None)
-        for place, _ in self._deeds.inbound:
+        for place, _ in self._tasks.inbound:
             found[place] = Tense.PAST
         for place in range(len(self._found)):
             if place in taken or (place in inside and place not in found):
@@ -139,25 +139,25 @@ class Tenses:
     def _is_story(self, clause: int) -> bool:
         """`visita el lunes, interesado`: what came of it stands behind, so it was done."""
         named = [
-            deed
-            for deed in self._deeds.deeds
-            if deed.aspect is Aspect.NAMED and self._clauses[deed.first] == clause
+            task
+            for task in self._tasks.tasks
+            if task.aspect is Aspect.NAMED and self._clauses[task.first] == clause
         ]
-        if not named or any(deed.aspect is Aspect.DONE for deed in self._deeds.deeds):
+        if not named or any(task.aspect is Aspect.DONE for task in self._tasks.tasks):
             return False
-        later = [result for place, result, _ in self._deeds.results if self._clauses[place] > clause]
-        earlier = [place for place, _, _ in self._deeds.results if self._clauses[place] <= clause]
+        later = [result for place, result, _ in self._tasks.results if self._clauses[place] > clause]
+        earlier = [place for place, _, _ in self._tasks.results if self._clauses[place] <= clause]
         return bool(later) and later[0] in _CAME_OF_IT and not earlier
 
     def _denied(self, mention: Mention) -> Tense | None:
         if mention.bound in (Bound.UNTIL, Bound.BEFORE, Bound.AFTER, Bound.FROM):
             return None
         clause = self._clauses[mention.first]
-        deed = self._deed_before(mention)
-        if deed is not None and deed.is_negated:
+        task = self._task_before(mention)
+        if task is not None and task.is_negated:
             return Tense.DENIED
         for place in range(mention.first - 1, max(-1, mention.first - 5), -1):
-            if self._clauses[place] != clause or place in self._deeds.read:
+            if self._clauses[place] != clause or place in self._tasks.read:
                 break
             if self._has(place, Sort.NOT):
                 return Tense.DENIED
@@ -197,12 +197,12 @@ class Tenses:
         before = (place for place in range(mention.first) if self._clauses[place] == clause)
         return is_from and any(self._has(place, Sort.AGAIN) for place in before)
 
-    def _deed_before(self, mention: Mention) -> Deed | None:
+    def _task_before(self, mention: Mention) -> TaskMention | None:
         clause = self._clauses[mention.first]
         before = [
-            deed
-            for deed in self._deeds.deeds
-            if deed.first < mention.first and self._clauses[deed.first] == clause
+            task
+            for task in self._tasks.tasks
+            if task.first < mention.first and self._clauses[task.first] == clause
         ]
         return before[-1] if before else None
 

@@ -35,7 +35,10 @@ class TimeReader(DayReader):
     """Reads the times of a line: a day, a time of day, a part of it, and how they bound what they are about."""
 
     def mention(self, start: int) -> Mention | None:
-        """The time that begins at this token, as long as it goes."""
+        """The time that begins at this token, as long as it goes.
+
+        In one piece, because each branch depends on what those before it have found of the time.
+        """
         if self.tokens[start].shape is Shape.WORD and _FIRST.isdisjoint(self._longest[start]):
             return None
         bound, place = self._bound(start)

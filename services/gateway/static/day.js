@@ -19,7 +19,7 @@ if (zone && zone !== live.dataset.zone && !sessionStorage.getItem("zone")) {
 // Lines, and the one at hand.
 
 const done = new Set(); // steps logged here, which an older answer may still show
-const lines = () => [...live.querySelectorAll(".todo")].filter((line) => !line.hidden);
+const lines = () => [...live.querySelectorAll(".todo")];
 const at = () => document.activeElement?.closest?.(".todo") ?? null;
 
 function go(line) {
@@ -59,10 +59,11 @@ live.addEventListener("click", (event) => {
   if (event.target.closest(".do")) open(event.target.closest(".todo"));
 });
 
-document.addEventListener("htmx:after:swap", hide);
+document.addEventListener("htmx:after:swap", clear);
 
-function hide() {
-  for (const line of live.querySelectorAll(".todo")) line.hidden = done.has(line.dataset.step);
+// What is done leaves the page, or a refresh that brings the lead's next step would stand beside it.
+function clear() {
+  for (const line of lines()) if (done.has(line.dataset.step)) line.remove();
 }
 
 // Logging.
@@ -187,9 +188,9 @@ form.addEventListener("submit", async (event) => {
   const here = all.findIndex((line) => line.dataset.lead === id);
   const following = all[here + 1] ?? all[here - 1];
   done.add(step);
-  hide();
+  clear();
   dialog.close();
-  document.querySelector("#news").textContent = says(isMove ? "moved" : "logged", name);
+  document.querySelector("#logged").textContent = says(isMove ? "moved" : "logged", name);
   go(following);
 });
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,16 @@ def said(activity: ShownActivity) -> tuple[str, str]:
 
 
 def fact(item: Mapping[str, Any]) -> TimelineLine:
-    """A line of a timeline, from the item the API gives."""
+    """A line of a timeline, from the item the API gives, with whose doing it was."""
+    line, rep = _line(item), (item.get("data") or {}).get("rep")
+    actor = item.get("actor")
+    by = f"by {actor}" if actor and actor != rep else ""
+    whose = f"for {rep}" if rep and by else f"by {rep}" if rep else ""
+    return replace(line, details=(*line.details, *(each for each in (by, whose) if each)))
+
+
+def _line(item: Mapping[str, Any]) -> TimelineLine:
+    """What happened. In one piece, because it is a table: a case an event."""
     data: Mapping[str, Any] = item.get("data") or {}
     at, text = datetime.fromisoformat(item["at"]), item.get("text")
 
@@ -107,7 +116,7 @@ def fact(item: Mapping[str, Any]) -> TimelineLine:
             result = "" if data.get("result") == ActivityResult.DONE else get("result")
             if data.get("objection"):
                 result = f"{result}: {get('objection')}"
-            return _fact(at, kind, title, result, f"by {data['rep']}" if data.get("rep") else "", text=text)
+            return _fact(at, kind, title, result, text=text)
         case "next_step.scheduled":
             return _fact(at, "clock", f"Next step: {get('action')}", get("because"), minor=True)
         case "next_step.done":

@@ -13,4 +13,6 @@ async def view(views: Views, upstreams: Upstreams, lead_id: str) -> LeadView:
     if found is None:
         await upstreams.must_exist(lead_id)
         return LeadView(lead_id)
+    if found.captured_at is not None:
+        upstreams.remember(lead_id)
     return found

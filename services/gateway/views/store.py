@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 from services.gateway.views.view import LeadView
 from shared.archive import Archive
@@ -14,13 +16,17 @@ from shared.mongo import Document, Index, Mongo, reaching
 
 BOARD = Index((("state.standing.band", 1), ("state.standing.order", 1)))
 UNTIL = Index((("state.standing.until", 1),))
-DAY = Index((("state.next_step.owner", 1), ("state.next_step.due", 1)))
+DAY = Index((("state.next_step.owner", 1), ("state.standing.band", 1), ("state.next_step.due", 1)))
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _HOTTEST = -1e9
 _LAST = 1e9
 
 After = tuple[float, str]
 """Where a lead stands on a board: its order, and of equals its id."""
+AfterStep = tuple[datetime, str]
+"""Where a lead stands among steps: when its own is due, and of equals its id."""
+ALL_BANDS: Final = (*Band, None)
+"""Those of open leads, and of all others none."""
 
 
 class Views(Documents[LeadView]):
@@ -37,9 +43,7 @@ class Views(Documents[LeadView]):
         found: list[LeadView] = []
         band_of, order = "state.standing.band", "state.standing.order"
         if after is not None:
-            # To say more than the index holds would make SecantusDB look at all.
-            equals = await self.find({band_of: band, order: after[0]}, [("_id", 1)])
-            found = [view for _, view in equals if view.lead_id > after[1]][:limit]
+            found = await self._equals({band_of: band, order: after[0]}, after[1], limit)
         start = _HOTTEST if after is None else after[0]
         # What is to be done now lies below 0, and far from it what is to be done later.
         for begin, end, stretch in ((_HOTTEST, 0.0, 1.0), (0.0, _LAST, 1.0)):
@@ -56,11 +60,43 @@ class Views(Documents[LeadView]):
                 )
         return found
 
-    async def steps(self, owner: str | None, start: datetime, end: datetime, limit: int) -> list[LeadView]:
-        """Leads and customers whose step is this rep's, or nobody's, and due within (start, end]; the first first."""
-        query = {"state.next_step.owner": owner}
-        by = "state.next_step.due", _due
-        return await self._first(owner, query, by, start, end, timedelta(hours=1), limit)
+    async def steps(
+        self,
+        owner: str | None,
+        start: datetime,
+        end: datetime,
+        limit: int,
+        *,
+        bands: Sequence[Band | None] = ALL_BANDS,
+        after: AfterStep | None = None,
+    ) -> list[LeadView]:
+        """Leads and customers whose step is this rep's, or nobody's, and due within (start, end]: the first first.
+
+        Of equals by id, and from behind `after`.
+        """
+        found = await asyncio.gather(*(self._steps(owner, band, start, end, limit, after) for band in bands))
+        return sorted(chain.from_iterable(found), key=place_of_step)[:limit]
+
+    async def _steps(
+        self,
+        owner: str | None,
+        band: Band | None,
+        start: datetime,
+        end: datetime,
+        limit: int,
+        after: AfterStep | None,
+    ) -> list[LeadView]:
+        due = "state.next_step.due"
+        query = {"state.next_step.owner": owner, "state.standing.band": band}
+        found: list[LeadView] = []
+        if after is not None:
+            start = after[0]
+            found = await self._equals({**query, due: start}, after[1], limit)
+        if len(found) < limit:
+            found += await self._first(
+                (owner, band), query, (due, _due), start, end, timedelta(hours=1), limit - len(found)
+            )
+        return found
 
     async def unsteady(self, now: datetime, limit: int) -> list[str]:
         """Leads whose standing is no longer right."""
@@ -73,6 +109,12 @@ class Views(Documents[LeadView]):
         with reaching():
             query = {"state.standing": {"$exists": False}}
             return [found["_id"] async for found in self.collection.find(query, {"_id": 1})]
+
+    async def _equals(self, query: Document, id: str, limit: int) -> list[LeadView]:
+        """Of those that match the first ones behind an id."""
+        # To say more than the index holds would make SecantusDB look at all.
+        found = await self.find(query, [("_id", 1)])
+        return [view for _, view in found if view.lead_id > id][:limit]
 
     async def _first(
         self,
@@ -98,14 +140,17 @@ class Views(Documents[LeadView]):
             if len(found) == limit or until == end:
                 break
             at, until, stretch = until, min(end, until + stretch), stretch * 4
-        if len(found) == limit:
-            self._stretches[key] = value(found[-1]) - start
+        self._stretches[key] = (value(found[-1]) if len(found) == limit else end) - start
         return found
 
 
 def order_of(view: LeadView) -> float:
     """Where the lead stands on the board, behind all others if nowhere."""
     return view.standing.order if view.standing is not None else _LAST
+
+
+def place_of_step(view: LeadView) -> AfterStep:
+    return _due(view), view.lead_id
 
 
 def _due(view: LeadView) -> datetime:

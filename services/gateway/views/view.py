@@ -162,7 +162,10 @@ class LeadView:
 
 
 def follow(view: LeadView, event: Event) -> LeadView:
-    """The view after an event. What it does not show leaves it as it is."""
+    """The view after an event. What it does not show leaves it as it is.
+
+    In one piece, because it is a table: a case an event.
+    """
     match event:
         case LeadCaptured():
             return replace(

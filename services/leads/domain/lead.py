@@ -172,7 +172,14 @@ def qualify(lead: Lead | None, command: QualifyLead, at: datetime) -> Decision:
         )
     if both := sorted(command.attributes.keys() & command.person.keys()):
         raise Refused("said-twice", f"{' and '.join(both)} cannot concern both the company and the person")
-    qualified = replace(lead, attributes=command.attributes, person=command.person, consent=consent)
+    qualified = replace(
+        lead,
+        attributes=command.attributes,
+        person=command.person,
+        consent=consent,
+        segment=command.attributes.get("segment", lead.segment),
+        tier=command.attributes.get("tier", lead.tier),
+    )
     return qualified, [_qualified(qualified, at)]
 
 
@@ -189,6 +196,8 @@ def _qualified(lead: Lead, at: datetime) -> LeadQualified:
         at=at,
         attributes={**lead.attributes, **lead.person},
         consent=lead.consent if lead.person else None,
+        segment=lead.segment,
+        tier=lead.tier,
     )
 
 

@@ -38,9 +38,7 @@ class DeadLetters:
                 "the worker starts anew, with pauses; see `ascua dlq list` and mend the cause",
             )
         self._left -= 1
-        letter = dead_letter(
-            CONSUMER, topic, partition, offset, record.key, record.value, error.slug, error.sentence, now
-        )
+        letter = dead_letter(CONSUMER, origin, record.key, record.value, error, now)
         logger().warning("dead_letter", letter=letter.name, reason=letter.reason)
         metrics.DEAD_LETTERS.labels(CONSUMER, letter.reason).inc()
         aside = letter.to_record()

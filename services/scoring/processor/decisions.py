@@ -15,11 +15,11 @@ from typing import Final
 
 from services.scoring.processor.crossings import Crossings, crossing
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import NEVER, Lead, Track
+from services.scoring.processor.lead import NEVER, ScoredLead, Track
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import TYING, Part, Ties
+from services.scoring.scorecard.members import TYING, MemberCounts, Ties
 from shared.events.scoring import (
     CrossingEvent,
     RiskBand,
@@ -28,7 +28,7 @@ from shared.events.scoring import (
 _NOTHING: Final[Crossings] = ()
 
 
-def take_in(lead: Lead, new: MappedFact, rules: CompiledRules) -> tuple[bool, Crossings]:
+def take_in(lead: ScoredLead, new: MappedFact, rules: CompiledRules) -> tuple[bool, Crossings]:
     """Fold a fact; whether it was new, and the crossings to send."""
     effect = new.effect_ms
     crossings = settle(lead, effect, rules) if lead.timer_ms <= effect else _NOTHING
@@ -64,7 +64,7 @@ def take_in(lead: Lead, new: MappedFact, rules: CompiledRules) -> tuple[bool, Cr
     return True, [*crossings, *more] if more else crossings
 
 
-def _tied(lead: Lead, ties: Ties, new: MappedFact, rules: CompiledRules) -> Crossings:
+def _tied(lead: ScoredLead, ties: Ties, new: MappedFact, rules: CompiledRules) -> Crossings:
     """Look anew at a lead with ties, after a fact of its own."""
     if new.kind in TYING:
         ties.hear(new)
@@ -73,7 +73,7 @@ def _tied(lead: Lead, ties: Ties, new: MappedFact, rules: CompiledRules) -> Cros
     return _look(lead, lead.as_of_ms, rules, is_sent=not new.is_history)
 
 
-def take_part(lead: Lead, member: str, part: Part | None, rules: CompiledRules) -> Crossings:
+def take_part(lead: ScoredLead, member: str, part: MemberCounts | None, rules: CompiledRules) -> Crossings:
     """Take in what a member counts, None when it has left; the crossings to send."""
     crossings: Crossings = _NOTHING
     if part is not None and lead.timer_ms <= part.as_of_ms:
@@ -90,7 +90,7 @@ def take_part(lead: Lead, member: str, part: Part | None, rules: CompiledRules) 
     return [*crossings, *_look(lead, as_of_ms, rules, is_sent)]
 
 
-def settle(lead: Lead, until_ms: int, rules: CompiledRules) -> Crossings:
+def settle(lead: ScoredLead, until_ms: int, rules: CompiledRules) -> Crossings:
     """Let happen what time alone brings about up to an instant."""
     crossings: list[CrossingEvent] = []
     while lead.timer_ms <= until_ms:
@@ -110,7 +110,7 @@ def settle(lead: Lead, until_ms: int, rules: CompiledRules) -> Crossings:
 
 
 def promote(
-    lead: Lead, state: LeadState, before: CompiledRules | None, after: CompiledRules, effective_ms: int
+    lead: ScoredLead, state: LeadState, before: CompiledRules | None, after: CompiledRules, effective_ms: int
 ) -> Crossings:
     """Put a lead under other rules, with the state that the facts make under them; the crossings to send.
 
@@ -127,13 +127,13 @@ def promote(
     return crossings
 
 
-def _tracks(lead: Lead, rules: CompiledRules) -> Iterator[tuple[CompiledScorecard, Track]]:
+def _tracks(lead: ScoredLead, rules: CompiledRules) -> Iterator[tuple[CompiledScorecard, Track]]:
     yield rules.heat, lead.heat
     if lead.risk is not None and rules.risk is not None and lead.whole.is_customer:
         yield rules.risk, lead.risk
 
 
-def _look(lead: Lead, instant_ms: int, rules: CompiledRules, is_sent: bool) -> list[CrossingEvent]:
+def _look(lead: ScoredLead, instant_ms: int, rules: CompiledRules, is_sent: bool) -> list[CrossingEvent]:
     """Look at the scores of an instant, set the bands by them, and return the crossings."""
     crossings: list[CrossingEvent] = []
     lead.as_of_ms = instant_ms
@@ -160,7 +160,7 @@ def _look(lead: Lead, instant_ms: int, rules: CompiledRules, is_sent: bool) -> l
 def _look_at(
     compiled: CompiledScorecard,
     track: Track,
-    lead: Lead,
+    lead: ScoredLead,
     rules: CompiledRules,
     crossings: list[CrossingEvent] | None,
 ) -> None:
@@ -180,5 +180,7 @@ def _look_at(
             crossings.append(_crossing(lead, track, before, score, rules))
 
 
-def _crossing(lead: Lead, track: Track, before: str, score: float, rules: CompiledRules) -> CrossingEvent:
+def _crossing(
+    lead: ScoredLead, track: Track, before: str, score: float, rules: CompiledRules
+) -> CrossingEvent:
     return crossing(lead.id, lead.as_of_ms, before, track.band, track.episode, score, rules.version)

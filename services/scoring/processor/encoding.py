@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from services.scoring.processor.heat_event import risk_of
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled import Held
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
@@ -15,7 +15,10 @@ from shared.events.base import rfc3339, wire_type
 from shared.events.scoring import HeatChanged
 
 _TYPE: Final = wire_type(HeatChanged)
-_MINUTES_KEPT: Final = 10_000
+_HOURS_KEPT: Final = 10_000
+_MINUTES: Final = tuple(f"{minute:02}:" for minute in range(60))
+_SECONDS: Final = tuple(f"{second:02}." for second in range(60))
+_THOUSANDTHS: Final = tuple(f"{part:03}Z" for part in range(1000))
 
 
 class HeatEncoder:
@@ -23,7 +26,7 @@ class HeatEncoder:
 
     def __init__(self, rules: CompiledRules) -> None:
         self._rules = rules
-        self._minutes: dict[int, str] = {}
+        self._hours: dict[int, str] = {}
         self._half_lives = {half_life: f"[{half_life / 1000!r}," for half_life in rules.heat.half_lives}
         self._before = '{"specversion":"1.0","id":"'
         self._after_id = f'","source":"{HeatChanged.source}","type":"{_TYPE}","subject":"'
@@ -31,15 +34,17 @@ class HeatEncoder:
             f'","datacontenttype":"application/json","dataschema":"urn:ascua:schema:{_TYPE}","partitionkey":"'
         )
 
-    def record(self, lead: Lead, now: str) -> bytes:
+    def record(self, lead: ScoredLead, now: str) -> bytes:
         """The record of `lead`'s heat, with its sequence; `now` is the time of recording."""
         rules, state, at, name = self._rules.heat, lead.whole, lead.as_of_ms, lead.id
         points = rules.read(state.counts).points(at)
         base = rules.constant(state.attributes)
-        heat = rules.total(points, base)
+        heat = repr(rules.total(points, base))
         half_lives = self._half_lives
-        parts = ",".join([f"{half_lives[half_life]}{held!r}]" for half_life, held in rules.fading(points)])
-        rest = f',"base":{base!r}' if base else ""
+        parts = ",".join(
+            [half_lives[half_life] + repr(held) + "]" for half_life, held in rules.fading(points)]
+        )
+        rest = ',"base":' + repr(base) if base else ""
         if groups := rules.groups(points):
             rest += f',"groups":[{",".join([self._group(group) for group in groups])}]'
         risk = risk_of(lead, self._rules)
@@ -48,25 +53,25 @@ class HeatEncoder:
         return (
             f'{self._before}{heat_id(name, lead.heat_sequence)}{self._after_id}{name}","time":"{self._time(at)}'
             f'{self._after_time}{name}","recordedtime":"{now}","sequence":{lead.heat_sequence},"aggregate":"heat:{name}",'
-            f'"data":{{"heat":{heat!r},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
+            f'"data":{{"heat":{heat},"band":"{lead.heat.band}","rules":"{self._rules.version}",'
             f'"parts":[{parts}]{rest}}}}}'
         ).encode()
 
     def _group(self, group: Held) -> str:
         half_lives = self._half_lives
-        parts = ",".join([f"{half_lives[half_life]}{points!r}]" for half_life, points in group.parts])
-        cap = "" if group.cap == inf else f',"cap":{float(group.cap)!r}'
+        parts = ",".join([half_lives[half_life] + repr(points) + "]" for half_life, points in group.parts])
+        cap = "" if group.cap == inf else ',"cap":' + repr(float(group.cap))
         within = "" if group.within is None else f',"within":{group.within}'
         return f'{{"parts":[{parts}]{cap}{within}}}'
 
     def _time(self, at_ms: int) -> str:
-        minute, rest = at_ms // 60_000, at_ms % 60_000
-        text = self._minutes.get(minute)
+        hour, rest = at_ms // 3_600_000, at_ms % 3_600_000
+        text = self._hours.get(hour)
         if text is None:
-            if len(self._minutes) == _MINUTES_KEPT:
-                self._minutes.clear()
-            text = self._minutes[minute] = rfc3339(from_milliseconds(minute * 60_000))[:17]
-        return f"{text}{rest // 1000:02}.{rest % 1000:03}Z"
+            if len(self._hours) == _HOURS_KEPT:
+                self._hours.clear()
+            text = self._hours[hour] = rfc3339(from_milliseconds(hour * 3_600_000))[:14]
+        return text + _MINUTES[rest // 60_000] + _SECONDS[rest % 60_000 // 1000] + _THOUSANDTHS[rest % 1000]
 
 
 def heat_id(lead_id: str, sequence: int) -> str:

@@ -26,12 +26,35 @@ _RESULTS: Final = frozenset(
 )
 
 
-class MappedFact(Fact, frozen=True, gc=False):
+class MappedFact(Fact):
     """A fact about a lead and when it takes effect; of history no crossing is sent."""
 
-    lead_id: str = ""
-    effect_ms: int = 0
-    is_history: bool = False
+    __slots__ = ("effect_ms", "is_history", "lead_id")
+
+    def __init__(
+        self,
+        id: str,
+        kind: str,
+        at_ms: int,
+        aggregate: str | None = None,
+        sequence: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        lead_id: str = "",
+        effect_ms: int = 0,
+        is_history: bool = False,
+    ) -> None:
+        self.id = id
+        self.kind = kind
+        self.at_ms = at_ms
+        self.aggregate = aggregate
+        self.sequence = sequence
+        self.attributes = attributes
+        self.lead_id = lead_id
+        self.effect_ms = effect_ms
+        self.is_history = is_history
+
+    def _values(self) -> tuple[object, ...]:
+        return (*super()._values(), self.lead_id, self.effect_ms, self.is_history)
 
 
 def live(lead_id: str, fact: Fact) -> MappedFact:

@@ -12,7 +12,7 @@ from services.scoring.processor.dead_letters import CONSUMER, DeadLetters
 from services.scoring.processor.decisions import promote, settle, take_in, take_part
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.encoding import HeatEncoder
-from services.scoring.processor.lead import FORMAT, NEVER, NO_WAKE, Lead, timer_in
+from services.scoring.processor.lead import FORMAT, NEVER, NO_WAKE, ScoredLead, timer_in
 from services.scoring.processor.packed import Key, PackedLeads, id_of, key_of
 from services.scoring.processor.promotion import RulesInForce, Shadow, by_code
 from services.scoring.processor.protocols import FIRED_AT_ONCE, Output, Promotion, Record
@@ -67,11 +67,11 @@ class LeadsFold:
         self._is_restored = False
         self._unreadable: set[str] = set()
         self._encoder = HeatEncoder(rules)
-        self._leads: dict[str, Lead] = {}
+        self._leads: dict[str, ScoredLead] = {}
         self._packed = PackedLeads()
         self._ties: dict[str, Ties] = {}
         self._timers = TimerWheel()
-        self._changed: list[Lead] = []
+        self._changed: list[ScoredLead] = []
         self._outputs: list[Output] = []
         self._fired: list[CrossingEvent] = []
         self._heat_topic = topics.name(HEAT.name)
@@ -84,7 +84,7 @@ class LeadsFold:
     def __len__(self) -> int:
         return len(self._leads) + len(self._packed)
 
-    def lead(self, lead_id: str) -> Lead:
+    def lead(self, lead_id: str) -> ScoredLead:
         return self._leads.get(lead_id) or self._unpack(lead_id)
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -137,7 +137,7 @@ class LeadsFold:
         is_other = any(each is None or each.codes != rules.codes for each in before.values())
         forgotten = frozenset(self._unreadable)
         shadow = Shadow(rules, self._decoder, CONSUMER, forgotten, covers_all=is_other)
-        return Change(self, rules, effective_ms, before, shadow, is_other or bool(self._unreadable))
+        return LeadsPromotion(self, rules, effective_ms, before, shadow, is_other or bool(self._unreadable))
 
     def _codes_restored(self) -> set[int]:
         """Of what was read back, the codes of the rules."""
@@ -277,14 +277,14 @@ class LeadsFold:
             self._pack()
         return outputs
 
-    def _unpack(self, lead_id: str) -> Lead:
+    def _unpack(self, lead_id: str) -> ScoredLead:
         kept = self._packed.pop(key_of(lead_id))
         if kept is None:
-            lead = Lead.new(lead_id)
+            lead = ScoredLead.new(lead_id)
             lead.rules = self._rules.code
         else:
             record, wakes = kept
-            lead = Lead.decode(lead_id, record)
+            lead = ScoredLead.decode(lead_id, record)
             lead.record, lead.wakes = record, wakes
         if lead_id in self._ties:
             lead.ties = self._ties[lead_id]
@@ -300,7 +300,7 @@ class LeadsFold:
                 if lead.record:  # something of it was new
                     self._packed.put(key_of(lead_id), lead.record, lead.wakes)
 
-    def _set_timer(self, lead: Lead, now_ms: int) -> None:
+    def _set_timer(self, lead: ScoredLead, now_ms: int) -> None:
         """Wake up for a lead at its timer, unless that is going to happen before anyway."""
         if lead.timer_ms < NEVER and lead.timer_ms // 1000 < lead.wakes:
             lead.wakes = self._timers.set(key_of(lead.id), lead.timer_ms, now_ms)
@@ -326,7 +326,7 @@ class LeadsFold:
             self._list(found)
         self._fired += crossings
 
-    def _list(self, lead: Lead) -> None:
+    def _list(self, lead: ScoredLead) -> None:
         if not lead.is_listed:
             lead.is_listed = True
             self._changed.append(lead)
@@ -343,7 +343,7 @@ class LeadsFold:
             Output(self._topics.name(crossing.topic), crossing.lead_id.encode(), encode(recorded))
         )
 
-    def _outputs_of(self, lead: Lead, ties: Ties) -> Iterator[Output]:
+    def _outputs_of(self, lead: ScoredLead, ties: Ties) -> Iterator[Output]:
         """The record of a lead's ties, and what it tells its survivor; of a quiet lead nothing else is sent."""
         self._ties[lead.id] = ties
         yield Output(self._state_topic, f"{lead.id}{TIES}".encode(), ties.encode())
@@ -359,7 +359,7 @@ class LeadsFold:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LeadsPromotion:
     """A `Promotion` of a partition's leads."""
 
     heat: LeadsFold

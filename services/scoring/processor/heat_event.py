@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import from_milliseconds
@@ -19,7 +19,7 @@ from shared.events.scoring import (
 )
 
 
-def heat_of(lead: Lead, rules: CompiledRules) -> HeatChanged:
+def heat_of(lead: ScoredLead, rules: CompiledRules) -> HeatChanged:
     """The lead's heat as of the last instant looked at, and its risk if it is a customer.
 
     The parts and the base sum to the heat, or to less where that is held at 0. A group held by its cap is scaled down
@@ -35,14 +35,14 @@ def heat_of(lead: Lead, rules: CompiledRules) -> HeatChanged:
     )
 
 
-def risk_of(lead: Lead, rules: CompiledRules) -> Risk | None:
+def risk_of(lead: ScoredLead, rules: CompiledRules) -> Risk | None:
     """The risk of a customer, as of the last instant looked at."""
     if lead.risk is None or rules.risk is None or not lead.whole.is_customer:
         return None
     return Risk(band=RiskBand(lead.risk.band), **_score(lead, rules.risk, "points"))
 
 
-def _score(lead: Lead, compiled: CompiledScorecard, name: str) -> dict[str, Any]:
+def _score(lead: ScoredLead, compiled: CompiledScorecard, name: str) -> dict[str, Any]:
     """A lead's score by its `name`, and what a reader needs to decay it."""
     points = compiled.read(lead.whole.counts).points(lead.as_of_ms)
     base = compiled.constant(lead.whole.attributes)

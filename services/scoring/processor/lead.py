@@ -8,7 +8,7 @@ from typing import Final
 from services.scoring.processor.crossings import HEAT_BANDS, LEVELS, RISK_BANDS, band_of
 from services.scoring.scorecard.band_bounds import BandBounds
 from services.scoring.scorecard.lead_state import LeadState
-from services.scoring.scorecard.members import Part, Ties
+from services.scoring.scorecard.members import MemberCounts, Ties
 from services.scoring.scorecard.record import seal, unseal
 from shared.clock import milliseconds
 from shared.events.scoring import (
@@ -42,7 +42,7 @@ class Track:
         self.bounds: BandBounds | None = None
         """As of the last look; None before the first."""
 
-    def keeps(self, lead: Lead, weight: float) -> bool:
+    def keeps(self, lead: ScoredLead, weight: float) -> bool:
         """Whether the band surely stays, up to the lead's timer, with a fact of that weight counted."""
         bounds = self.bounds
         if bounds is None:
@@ -57,7 +57,7 @@ class Track:
         return lead.timer_ms > lead.as_of_ms
 
 
-class Lead:
+class ScoredLead:
     """A lead in a scoring worker's memory.
 
     `as_of_ms` is the latest instant that was looked at: no crossing is sent for one before it. Time alone takes no
@@ -107,7 +107,7 @@ class Lead:
         self.is_listed = False
 
     @classmethod
-    def new(cls, lead_id: str) -> Lead:
+    def new(cls, lead_id: str) -> ScoredLead:
         return cls(lead_id, LeadState())
 
     def join(self) -> None:
@@ -121,11 +121,11 @@ class Lead:
         """Whether nothing is sent of it for now."""
         return self.ties is not None and self.ties.is_quiet(self.rules)
 
-    def part(self) -> Part:
+    def part(self) -> MemberCounts:
         """What it tells the lead that it is part of."""
         assert self.ties is not None, "it is part of none"
         state, ties = self.state, self.ties
-        return Part(
+        return MemberCounts(
             turn=ties.turn,
             rules=self.rules,
             as_of_ms=self.as_of_ms,
@@ -164,7 +164,7 @@ class Lead:
         return seal(out)
 
     @classmethod
-    def decode(cls, lead_id: str, record: bytes) -> Lead:
+    def decode(cls, lead_id: str, record: bytes) -> ScoredLead:
         """Raises `Undecodable` (state-unreadable)."""
         reader = unseal(record, FORMAT)
         timer, rules, as_of, sequence, heat, episode = reader.take(_REST)

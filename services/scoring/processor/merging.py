@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from services.scoring.processor.crossings import Crossings
 from services.scoring.processor.decisions import take_in, take_part
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.members import MERGED, Part
+from services.scoring.scorecard.members import MERGED, MemberCounts
 
 
 class Merged:
@@ -18,7 +18,7 @@ class Merged:
 
     def __init__(self, lead_id: str, rules: CompiledRules) -> None:
         self.lead = _new(lead_id, rules)
-        self.others: dict[str, Lead] = {}
+        self.others: dict[str, ScoredLead] = {}
         self._rules = rules
 
     def take_in(self, fact: MappedFact) -> Crossings:
@@ -37,7 +37,7 @@ class Merged:
             crossings = take_part(self.lead, other.id, None, self._rules)
         ties.left.clear()
         if ties.survivor == self.lead.id:
-            part = Part.decode(other.part().encode())  # as it is now, whatever comes later
+            part = MemberCounts.decode(other.part().encode())  # as it is now, whatever comes later
             crossings = [*crossings, *take_part(self.lead, other.id, part, self._rules)]
         ties.is_history = None
         return crossings
@@ -47,8 +47,8 @@ class Merged:
         return self._rules.heat.score(whole.counts, at_ms, whole.attributes)
 
 
-def _new(lead_id: str, rules: CompiledRules) -> Lead:
-    lead = Lead.new(lead_id)
+def _new(lead_id: str, rules: CompiledRules) -> ScoredLead:
+    lead = ScoredLead.new(lead_id)
     lead.rules = rules.code
     return lead
 

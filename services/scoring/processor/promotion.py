@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from typing import Protocol
 
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.protocols import Record
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
@@ -28,7 +28,7 @@ from shared.events.scoring import CrossingEvent, HeatChanged
 UNPACKED = 50_000
 
 
-class Publication(Protocol):
+class PublishedRules(Protocol):
     """Rules, and from when on they are in force (ms)."""
 
     @property
@@ -40,9 +40,9 @@ class Publication(Protocol):
 class RulesInForce(Protocol):
     """Which rules are in force when."""
 
-    def in_force(self, instant_ms: int) -> Publication: ...
+    def in_force(self, instant_ms: int) -> PublishedRules: ...
 
-    def versions(self) -> Sequence[Publication]:
+    def versions(self) -> Sequence[PublishedRules]:
         """All that ever were or will be."""
 
 
@@ -121,7 +121,7 @@ class Shadow:
         self._states.pop(lead_id)
         return state
 
-    def remembered(self, lead: Lead) -> None:
+    def remembered(self, lead: ScoredLead) -> None:
         """Give a lead whose record could not be read what is known to have been sent of it."""
         sequence, crossings = self._sent.get(lead.id, (0, []))
         lead.heat_sequence = sequence

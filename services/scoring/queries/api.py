@@ -113,6 +113,8 @@ class EntryAnswer(BaseModel):
     partition: int
     offset: int
     data: JsonObject
+    actor: str | None
+    """Whose request it was, by the name of their key; null of what a service did of itself."""
 
 
 class TimelineAnswer(BaseModel):
@@ -232,4 +234,5 @@ def _entry(entry: Entry) -> EntryAnswer:
         partition=entry.partition,
         offset=entry.offset,
         data=entry.data,
+        actor=entry.actor,
     )

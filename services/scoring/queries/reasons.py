@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
+from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.merging import Merged
 from services.scoring.queries.reads import Reads, unknown
+from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
+from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import HEAT
 from shared.clock import AHEAD, milliseconds
@@ -50,16 +52,16 @@ async def explain(
     rules = reads.rulebook.at(at_ms)
     compiled = compile_rules(rules).of(card)
     merged = Merged(lead_id, compile_rules(rules))
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, Tally] = defaultdict(lambda: Tally(rules, card, most))
     async with aclosing(reads.facts(await reads.whole(lead_id, until_ms), until_ms)) as portions:
         async for entries in portions:
             for entry in entries:
-                tally = tallies.get(entry.lead_id)
-                if tally is None:
-                    tally = tallies[entry.lead_id] = Tally(rules, card, most)
                 fact = entry.fact
                 merged.take_in(live(entry.lead_id, fact))
-                tally.add(replace(fact, id=entry.name), entry)
+                named = Fact(
+                    entry.name, fact.kind, fact.at_ms, fact.aggregate, fact.sequence, fact.attributes
+                )
+                tallies[entry.lead_id].add(named, entry)
     if not tallies and not await reads.ledger.knows(lead_id):
         raise unknown(lead_id)
     lead = merged.lead
@@ -71,15 +73,7 @@ async def explain(
         whole.counts, rules, at_ms, whole.attributes, card, most,
     )  # fmt: skip
     settle(lead, score.at_ms, compile_rules(rules))
-    if card == HEAT:
-        # An absorbed lead stands where it was last told to; split off now, it would be looked at.
-        band: Band | RiskBand = Band(compiled.band(lead.heat.band, score.heat))
-    elif lead.risk is not None and whole.is_customer:
-        band = RiskBand(compiled.band(lead.risk.band, score.heat))
-    else:
-        raise Refused(
-            "no-customer", f"lead {lead_id} had not become a customer; only a customer can be at risk"
-        )
+    band = _band(lead, card, compiled, score.heat)
     known = whole.counts.codes()
     found = {
         kind.name: whole.counts.value(kind.counter.code, kind.half_life_ms, score.at_ms)
@@ -87,3 +81,12 @@ async def explain(
         if kind.counter.code in known
     }
     return Explained(score, band, found)
+
+
+def _band(lead: ScoredLead, card: str, compiled: CompiledScorecard, score: float) -> Band | RiskBand:
+    if card == HEAT:
+        # An absorbed lead stands where it was last told to; split off now, it would be looked at.
+        return Band(compiled.band(lead.heat.band, score))
+    if lead.risk is not None and lead.whole.is_customer:
+        return RiskBand(compiled.band(lead.risk.band, score))
+    raise Refused("no-customer", f"lead {lead.id} had not become a customer; only a customer can be at risk")

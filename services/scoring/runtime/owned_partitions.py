@@ -49,7 +49,7 @@ class OwnedPartitions:
         log = self._log
         for number in numbers:
             producer = AIOKafkaProducer(
-                bootstrap_servers=log.topics.bootstrap,
+                **log.topics.brokers.client,
                 transactional_id=log.transactional_id(number),
                 transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
                 max_batch_size=512 * 1024,

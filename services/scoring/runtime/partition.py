@@ -32,7 +32,7 @@ from shared.errors import Refused
 from shared.logs import logger
 
 MOST_SECONDS = 0.5
-"""At least so often a busy partition commits."""
+"""No longer than this a partition rests between commits."""
 
 SHARE = 0.5
 """A partition rests this many times as long as its last commit took, so that commits do not crowd out folding: an
@@ -208,8 +208,9 @@ class Partition:
                 took = monotonic() - began
                 is_behind = facts > MANY
                 self._collector.works(self.number, is_behind)
-                rest = max(SHARE * took, MOST_SECONDS - took) if is_behind else SHARE * took
-                await unless(self._closing.wait(), min(MOST_SECONDS, rest))
+                await unless(
+                    self._closing.wait(), MOST_SECONDS if is_behind else min(MOST_SECONDS, SHARE * took)
+                )
             await self._commit()
         except Exception as error:
             if self._closing.is_set():

@@ -29,7 +29,7 @@ async def read_back(log: Log, partitions: Mapping[int, Partition]) -> int:
     """Read the state records of partitions to their end; how many there were."""
     records = 0
     async with AIOKafkaConsumer(
-        bootstrap_servers=log.topics.bootstrap,
+        **log.topics.brokers.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
@@ -58,13 +58,13 @@ async def positions_of(
     """
     facts = [TopicPartition(topic, number) for topic in log.facts for number in partitions]
     stands: dict[TopicPartition, OffsetAndMetadata] = {}
-    async with admin(log.topics.bootstrap) as client:
+    async with admin(log.topics.brokers) as client:
         of_all = await committed(client, log.group)
     for number, owned in partitions.items():
         # A state that an earlier version kept says it in the group alone.
         of_group = {tp: stand for tp, stand in of_all.items() if tp.partition == number}
         stands |= owned.stood or (of_group if len(owned.memory) else {})
-    async with AIOKafkaConsumer(bootstrap_servers=log.topics.bootstrap) as reader:
+    async with AIOKafkaConsumer(**log.topics.brokers.client) as reader:
         first, last = await reader.beginning_offsets(facts), await reader.end_offsets(facts)
     positions = {}
     for tp in facts:
@@ -88,7 +88,7 @@ async def refold(log: Log, owned: Partition, promotion: Promotion) -> None:
     facts = [TopicPartition(topic, owned.number) for topic in log.facts]
     sent = [TopicPartition(log.topics.name(topic), owned.number) for topic in SENT]
     async with AIOKafkaConsumer(
-        bootstrap_servers=log.topics.bootstrap,
+        **log.topics.brokers.client,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,

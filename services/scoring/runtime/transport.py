@@ -28,6 +28,7 @@ from faust.app import App
 from faust.transport.drivers import aiokafka as driver
 
 from services.scoring.processor.protocols import Record
+from shared.bus.brokers import Brokers
 from shared.errors import Refused
 from shared.logs import logger
 from shared.tasks import ended
@@ -142,7 +143,7 @@ class Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
         return AIOKafkaConsumer(
-            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            **transport.brokers.client,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             # Faust's own choice spreads the partitions of a number over several workers.
@@ -153,13 +154,12 @@ class Thread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
             max_partition_fetch_bytes=FETCH_BYTES,
             # aiokafka has one fetch under way per broker: a partition left out of it waits for this long.
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=250,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
-            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
 
 
@@ -180,6 +180,8 @@ class Unpacked:
 
     def __init__(self, fetched: PartitionRecords) -> None:
         self._fetched = fetched
+        # It holds its generator, and that holds it: while no garbage is looked for, all that was fetched would stay.
+        fetched._records_iterator = None
 
     @property
     def next_fetch_offset(self) -> int:
@@ -317,9 +319,10 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
-    def __init__(self, url: Any, app: Any, folding: Folding) -> None:
+    def __init__(self, url: Any, app: Any, folding: Folding, brokers: Brokers) -> None:
         super().__init__(url, app)
         self.folding = folding
+        self.brokers = brokers
 
 
 def numbers_of(assigned: frozenset[TopicPartition]) -> list[int]:

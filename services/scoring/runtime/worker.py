@@ -180,7 +180,7 @@ class Worker:
     async def _watch(self) -> None:
         """Raise `Unavailable` when a partition does nothing and has to; a broker that is away does not count."""
         idle: dict[Partition, tuple[int, int]] = {}
-        async with AIOKafkaConsumer(bootstrap_servers=self._log.topics.bootstrap) as onlooker:
+        async with AIOKafkaConsumer(**self._log.topics.brokers.client) as onlooker:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
                 owned = list(self.state.partitions.values())
@@ -245,7 +245,7 @@ class App(faust.App):
 def new_app(log: Log, state: OwnedPartitions, patience: Patience) -> App:
     app = App(
         log.group,
-        broker=f"kafka://{log.topics.bootstrap}",
+        broker=f"kafka://{log.topics.brokers.bootstrap}",
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,
@@ -258,7 +258,7 @@ def new_app(log: Log, state: OwnedPartitions, patience: Patience) -> App:
         broker_heartbeat_interval=patience.heartbeat,
         broker_request_timeout=max(15.0, patience.session),
     )
-    app.transport = BatchTransport(app.conf.broker_consumer, app, state)
+    app.transport = BatchTransport(app.conf.broker_consumer, app, state, log.topics.brokers)
     for topic in log.facts:
         app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
     return app

@@ -33,6 +33,17 @@ class Held(NamedTuple):
     within: int | None
 
 
+class CountWorth:
+    """What a count is worth: its weight, in the cell with which it fades."""
+
+    __slots__ = ("cell", "half_life_ms", "weight")
+
+    def __init__(self, cell: int, half_life_ms: int, weight: float) -> None:
+        self.cell = cell
+        self.half_life_ms = half_life_ms
+        self.weight = weight
+
+
 class Reading:
     """The sums of one state, ready to be looked at for any instant from its newest fact on.
 
@@ -51,9 +62,9 @@ class Reading:
             found = worth.get(code)
             if found is None:
                 continue
-            cell, half_life, weight = found
-            points = weight * (count.units + count.faded)
-            if shift := count.bucket - newest // half_life:
+            cell = found.cell
+            points = found.weight * (count.units + count.faded)
+            if shift := count.bucket - newest // found.half_life_ms:
                 points = ldexp(points, shift)
             sums[cell] = sums[cell] + points if cell in sums else points
         self._sums = sums
@@ -108,10 +119,13 @@ class CompiledScorecard:
         """Cells that count for themselves, each within its cap."""
         place = {name: number for number, name in enumerate(names)}
         self.worth = {
-            kind.counter.code: (place[kind.group or "", kind.half_life_ms], kind.half_life_ms, kind.weight)
+            kind.counter.code: CountWorth(
+                place[kind.group or "", kind.half_life_ms], kind.half_life_ms, kind.weight
+            )
             for kind in kinds
         }
-        """Cell, half-life and weight of each count, by code."""
+        """What each count is worth, by code."""
+        self._base = scorecard.base
 
     def _is_alone(self, number: int) -> bool:
         """Whether a group holds one cell and lies in nothing but the whole."""
@@ -124,7 +138,7 @@ class CompiledScorecard:
     def constant(self, attributes: Mapping[str, str]) -> float:
         """The points that do not fade: base, and what the lead's attributes are worth."""
         if not attributes:
-            return self.scorecard.base
+            return self._base
         return fsum([self.scorecard.base, *(term.points for term in fit_terms(self.scorecard, attributes))])
 
     def total(self, points: dict[int, float], constant: float) -> float:

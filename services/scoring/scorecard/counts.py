@@ -153,7 +153,7 @@ class DecayedCounts:
         count = self.by_code.get(code)
         if count is None:
             self.by_code[code] = Count(bucket, units)
-            self.by_code = dict(sorted(self.by_code.items()))
+            self.by_code = {known: self.by_code[known] for known in sorted(self.by_code)}
         elif count.bucket == bucket:
             count.units += units
             count.packed = None

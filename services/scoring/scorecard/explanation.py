@@ -16,7 +16,7 @@ from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.counts import DecayedCounts, decay
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.fit import FitTerm, fit_terms
-from services.scoring.scorecard.model import HEAT, KindRule, Rules
+from services.scoring.scorecard.model import HEAT, KindRule, Rules, Scorecard
 
 LISTED: Final = 100
 """How many terms are listed, when nobody asks for more or fewer."""
@@ -163,26 +163,29 @@ def explained(
         (each.kind, each.points) for each in rest
     ]:
         sums.setdefault(rests[kind_name].rule.group, []).append(points)
-    caps = []
-    for group in compiled.scorecard.groups.values():  # inner ones come first
-        points = fsum(sums.get(group.name, ()))
-        held = max(-group.cap, min(group.cap, points))
-        if held != points:
-            caps.append(Cap(group.name, held - points))
-        sums.setdefault(group.within, []).append(held)
-    below_zero = fsum(sums[None])
-    if below_zero < 0:
-        caps.append(Cap(None, -below_zero))
     return Explanation(
         at_ms=instant,
         heat=compiled.score(counts, instant, attributes),
         rules=rules.version,
         terms=tuple(terms),
         fit=fit,
-        caps=tuple(sorted(caps, key=lambda cap: (cap.group is None, cap.group))),
+        caps=tuple(sorted(_caps(compiled.scorecard, sums), key=lambda cap: (cap.group is None, cap.group))),
         base=compiled.scorecard.base,
         rest=tuple(rest),
     )
+
+
+def _caps(scorecard: Scorecard, sums: dict[str | None, list[float]]) -> Iterator[Cap]:
+    """What caps take off or add; `sums` are the points of each group, and under None of those in no group."""
+    for group in scorecard.groups.values():  # inner ones come first
+        points = fsum(sums.get(group.name, ()))
+        held = max(-group.cap, min(group.cap, points))
+        if held != points:
+            yield Cap(group.name, held - points)
+        sums.setdefault(group.within, []).append(held)
+    below_zero = fsum(sums[None])
+    if below_zero < 0:
+        yield Cap(None, -below_zero)
 
 
 def _terms(kind: _Kind, instant_ms: int) -> Iterator[Term]:

@@ -48,7 +48,17 @@ class LeadState:
     Service events are recognised for ever.
     """
 
-    __slots__ = ("_known", "_marks", "_qualified", "_seen", "_times", "attributes", "counts", "is_customer")
+    __slots__ = (
+        "_known",
+        "_marks",
+        "_oldest",
+        "_qualified",
+        "_seen",
+        "_times",
+        "attributes",
+        "counts",
+        "is_customer",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.counts = DecayedCounts()
@@ -61,6 +71,9 @@ class LeadState:
         # Of the latest signals, by time and fingerprint: their times in milliseconds, and their fingerprints.
         self._times = array("q")
         self._marks = array("Q")
+        self._oldest = (
+            0  # where they begin, once there is room for no more: then the next one takes the oldest's place
+        )
         self._known: set[int] | None = None  # the fingerprints again, once they are many
 
     def pack(self, out: bytearray) -> None:
@@ -77,6 +90,7 @@ class LeadState:
             out += _SEEN.pack(aggregate, sequences[0], len(sequences) - 1)
             for above in sequences[1:]:
                 out += _SEQUENCE.pack(above)
+        self._straighten()
         out += _big_endian(self._times)
         out += _big_endian(self._marks)
         self.counts.pack(out)
@@ -168,6 +182,15 @@ class LeadState:
                 known = self._known = set(marks)
         elif mark in known:
             return False
+        if number == REMEMBERED_SIGNALS and at_ms > times[self._oldest - 1]:
+            at = self._oldest
+            if known is not None:
+                known.discard(marks[at])
+                known.add(mark)
+            times[at], marks[at] = at_ms, mark
+            self._oldest = at + 1 if at + 1 < REMEMBERED_SIGNALS else 0
+            return True
+        self._straighten()
         if number == 0 or at_ms > times[-1]:
             times.append(at_ms)
             marks.append(mark)
@@ -185,6 +208,17 @@ class LeadState:
                 known.discard(marks.pop(0))
                 del times[0]
         return True
+
+    def _straighten(self) -> None:
+        """Let the latest signals begin with the oldest of them."""
+        at = self._oldest
+        if at:
+            # In place: whoever remembers a signal has them in hand.
+            self._times[:], self._marks[:] = (
+                self._times[at:] + self._times[:at],
+                self._marks[at:] + self._marks[:at],
+            )
+            self._oldest = 0
 
 
 def fold(state: LeadState, fact: Fact, counters: Sequence[Counter]) -> bool:

@@ -1,8 +1,8 @@
 """What a lead has to do with others: which leads were merged into it, or which one it was merged into. Pure.
 
 Both sides of a merge hear of it by facts of their own, in whatever order. The absorbed lead tells its survivor what it
-counts, as a `Part`. The survivor counts the newest part of each member, as long as part and membership are of the
-same turn; what comes before the fact that explains it waits. So the same facts and parts make the same ties in any
+counts: its `MemberCounts`. The survivor counts the newest part of each member, as long as part and membership are of
+the same turn; what comes before the fact that explains it waits. So the same facts and parts make the same ties in any
 order. Parts of one turn replace each other as they follow in the log, where only one worker at a time writes them.
 """
 
@@ -39,7 +39,7 @@ _LEAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MemberCounts:
     """What a member counts, as it told its survivor.
 
     `turn` is the survivor's turn in which it became a member, `rules` the code of the rules that it is kept under,
@@ -72,7 +72,7 @@ class Part:
         return seal(out)
 
     @classmethod
-    def decode(cls, record: bytes) -> Part:
+    def decode(cls, record: bytes) -> MemberCounts:
         """Raises UnreadableRecord."""
         reader = unseal(record, _FORMAT)
         turn, rules, as_of, newest, is_customer, is_history, length = reader.take(_PART)
@@ -89,12 +89,12 @@ def member_key(survivor: str, member: str) -> bytes:
     return f"{survivor}/{member}".encode()
 
 
-def read_member(key: bytes | None, value: bytes | None) -> tuple[str, str, Part | None]:
+def read_member(key: bytes | None, value: bytes | None) -> tuple[str, str, MemberCounts | None]:
     """Survivor, member and part of a record; no part when the member has left. Raises `Undecodable`."""
     survivor, _, member = (key or b"").decode(errors="replace").partition("/")
     if not (_LEAD(survivor) and _LEAD(member)):
         raise Undecodable("key-wrong", "the key does not name a survivor and its member")
-    return survivor, member, Part.decode(value) if value else None
+    return survivor, member, MemberCounts.decode(value) if value else None
 
 
 class Ties:
@@ -110,7 +110,7 @@ class Ties:
         self._turns: dict[
             str, tuple[int, bool]
         ] = {}  # by other lead: the newest turn, and whether it merged them
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, MemberCounts] = {}
         self.left: list[str] = []
         """Survivors that are to hear that this lead is no part of them any more."""
         self.is_history: bool | None = None
@@ -134,7 +134,7 @@ class Ties:
             if before is not None and before != self.survivor:
                 self.left.append(before)
 
-    def take(self, member: str, part: Part | None) -> bool:
+    def take(self, member: str, part: MemberCounts | None) -> bool:
         """Take in what a member told, None when it has left; true when that makes a difference to what counts."""
         counted = self._counted(member)
         if part is None:
@@ -151,14 +151,14 @@ class Ties:
         merged = sorted((turn, lead) for lead, (turn, is_merge) in self._turns.items() if is_merge)
         return [lead for _, lead in merged]
 
-    def counted(self) -> Iterator[tuple[str, Part]]:
+    def counted(self) -> Iterator[tuple[str, MemberCounts]]:
         """The members that count, and their parts."""
         for member in self.members:
             part = self._counted(member)
             if part is not None:
                 yield member, part
 
-    def _counted(self, member: str) -> Part | None:
+    def _counted(self, member: str) -> MemberCounts | None:
         turn, is_merge = self._turns.get(member, (0, False))
         part = self._parts.get(member)
         return part if is_merge and part is not None and part.turn == turn else None
@@ -215,7 +215,7 @@ class Ties:
         for _ in range(parts):
             lead = _name(reader)
             (length,) = reader.take(_LENGTH)
-            ties._parts[lead] = Part.decode(reader.piece(length))
+            ties._parts[lead] = MemberCounts.decode(reader.piece(length))
         return ties
 
     def digest(self) -> bytes:

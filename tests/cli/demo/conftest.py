@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cli.demo.performance import Account, Performance, make_keys
+from cli.demo.performance import DemoAccount, Performance, make_keys
 from cli.demo.script import Beat
 from tests.conftest import System
 from tests.names import drawn
@@ -16,7 +16,7 @@ from tests.names import drawn
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    account: Account
+    account: DemoAccount
     beats: list[Beat]
     troubles: list[str]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.demo.audit import Shown, Verdict, judge
-from cli.demo.player import Played
+from cli.demo.player import PlayedBeat
 from cli.demo.script import Beat
 from shared.commands.followup import (
     LogActivity,
@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self) -> None:
         self.played = [
-            Played(beat, acknowledged=True)
+            PlayedBeat(beat, acknowledged=True)
             for beat in (
                 Beat(0, LEAD, "k0", CaptureLead(lead_id=LEAD, channel=Channel.WEB)),
                 Beat(1, LEAD, "k1", (SendSignal(id="s1", lead_id=LEAD, kind="chat_message"),)),

@@ -17,14 +17,14 @@ from tests.conftest import System
 
 async def everything(topics: Topics) -> AsyncIterator[tuple[str, bytes]]:
     """Topic and bytes (key, value, headers) of every record, those of aborted transactions too."""
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         places = [
             TopicPartition(topic["topic"], each["partition"])
             for topic in await client.describe_topics()
             if topic["topic"].startswith(f"{topics.prefix}.")
             for each in topic["partitions"]
         ]
-    async with AIOKafkaConsumer(bootstrap_servers=topics.bootstrap) as reader:
+    async with AIOKafkaConsumer(**topics.brokers.client) as reader:
         reader.assign(places)
         await reader.seek_to_beginning(*places)
         ends = await reader.end_offsets(places)

@@ -14,6 +14,7 @@ from services.scoring.processor.fold import LeadsFold
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
 )
+from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds
 from shared.events import Recorded, encode
@@ -71,7 +72,7 @@ def published_later(
     facts: Sequence[Recorded[Event]], in_force: CompiledRules, rules: CompiledRules, until: datetime
 ) -> dict[str, tuple[float, str, str]]:
     """Heat, band and digest by lead, as scoring has them that took the facts and then went over to other rules."""
-    end, topics = milliseconds(until), Topics("nowhere")
+    end, topics = milliseconds(until), Topics(Brokers("nowhere"))
     published = SimpleNamespace(rules=rules.rules, effective_ms=end)
     book: Any = SimpleNamespace(in_force=lambda _: published, versions=lambda: (published,))
     scoring = LeadsFold(topics, in_force, 0, Decoder(), book)

@@ -48,19 +48,19 @@ OF_A_TEST = re.compile(r"(t|system)[0-9a-f]{12}\.")
 
 async def standing(topics: Topics) -> tuple[set[str], dict[TopicPartition, int]]:
     """The groups there are, but for those of tests that run meanwhile, and where the topics end."""
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         groups = {group for group, *_ in await client.list_consumer_groups()}
         groups = {each for each in groups if each.startswith(topics.prefix) or not OF_A_TEST.match(each)}
         described = await client.describe_topics([topics.name(topic.name) for topic in FACTS])
     places = [TopicPartition(each["topic"], p["partition"]) for each in described for p in each["partitions"]]
-    async with AIOKafkaConsumer(bootstrap_servers=topics.bootstrap) as reader:
+    async with AIOKafkaConsumer(**topics.brokers.client) as reader:
         return groups, await reader.end_offsets(places)
 
 
 def environment(home: Path, servers: Addresses, topics: Topics) -> dict[str, str]:
     return told(
         home,
-        ASCUA_KAFKA_BOOTSTRAP=servers.kafka_bootstrap,
+        **servers.kafka.environment(),
         ASCUA_MONGO_URL=servers.mongo_url,
         ASCUA_TOPIC_PREFIX=topics.prefix,
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cli.lab.worth import (
     FEWEST,
     FEWEST_OF_EACH,
-    Figure,
+    Estimate,
     Scored,
     auc,
     deciles,
@@ -92,7 +92,7 @@ def test_a_lift_of_a_score_that_knows_is_the_most_there_can_be() -> None:
 
     found = worth(leads)
 
-    assert found.auc == Figure(1.0, 1.0, 1.0)
+    assert found.auc == Estimate(1.0, 1.0, 1.0)
     assert [round(each.lift, 9) for each in found.deciles] == [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]
 
 
@@ -121,14 +121,14 @@ def test_a_log_without_outcomes_gets_a_sentence_and_no_number() -> None:
 
 def test_intervals_are_those_of_the_literature() -> None:
     # Newcombe (1998): Wilson's intervals of 81/263 and 15/148, and table II case (a), method 10, 56/70 - 48/80.
-    assert share(81, 263) == Figure(
+    assert share(81, 263) == Estimate(
         81 / 263, pytest.approx(0.2553, abs=5e-5), pytest.approx(0.3662, abs=5e-5)
     )
-    assert share(15, 148) == Figure(
+    assert share(15, 148) == Estimate(
         15 / 148, pytest.approx(0.0624, abs=5e-5), pytest.approx(0.1605, abs=5e-5)
     )
     found = difference(share(56, 70), share(48, 80))
-    assert found == Figure(
+    assert found == Estimate(
         pytest.approx(0.2), pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5)
     )
 

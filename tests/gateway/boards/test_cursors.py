@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -20,12 +22,13 @@ from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.query import Question, part
 from services.gateway.boards.discipline.trail import Trail
 from services.gateway.views.store import Views
-from services.gateway.views.view import LeadStatus, LeadView, ShownStep
+from services.gateway.views.view import TEAM, LeadStatus, LeadView, ShownStep, Standing
 from services.scoring.ledger import Entry, Ledger
 from services.scoring.queries import timeline as scoring
 from shared.documents import Step
 from shared.errors import Refused
 from shared.events.followup import ActivityKind
+from shared.events.scoring import Band
 from shared.mongo import Mongo
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -79,16 +82,42 @@ async def test_a_timeline(mongo: Mongo, limit: int) -> None:
     assert sorted(found) == sorted(entry.event_id for entry in entries)
 
 
-async def test_a_day_with_more_than_it_can_show_has_the_same_steps_each_time(mongo: Mongo) -> None:
+async def test_every_step_of_a_long_day_is_on_one_of_its_pages(mongo: Mongo) -> None:
+    """Very many due at once, as after an import: the hot leads' first, and none is hidden."""
     views = Views(mongo)
     await mongo.start()
-    step = ShownStep("s", ActivityKind.CALL, NOON - timedelta(hours=3), "new_lead", "eva")
-    some = [LeadView(f"lead-{number:03}", LeadStatus.OPEN, next_step=step) for number in range(230)]
-    await views.apply([Step(view.lead_id, lambda _, view=view: (view, ())) for view in reversed(some)])
+    rng = Random(3)
+    some = []
+    for number in range(2 * query.STEPS + 30):
+        owner = rng.choice(["eva", "eva", "eva", TEAM, None])
+        step = ShownStep(
+            "s", ActivityKind.CALL, NOON - timedelta(hours=rng.choice([3, 3, 50])), "new_lead", owner
+        )
+        standing = Standing(rng.choice([Band.COLD] * 8 + [Band.WARM, Band.HOT]), 1.0) if number % 9 else None
+        some.append(LeadView(f"lead-{number:03}", LeadStatus.OPEN, next_step=step, standing=standing))
+    done = replace(some[0], lead_id="by-machine", next_step=replace(step, is_automatic=True))
+    others = replace(some[0], lead_id="others", next_step=replace(step, owner="ivan"))
+    await views.apply(
+        [Step(view.lead_id, lambda _, view=view: (view, ())) for view in (done, others, *reversed(some))]
+    )
 
-    for _ in range(2):
-        day = await query.day(views, "eva", ZoneInfo("UTC"), NOON)
-        assert [todo.view.lead_id for todo in day.now] == [view.lead_id for view in some[: query.STEPS]]
+    pages, cursor = [await query.day(views, "eva", ZoneInfo("UTC"), NOON)], None
+    while (cursor := pages[-1].more) is not None:
+        pages.append(await query.day(views, "eva", ZoneInfo("UTC"), NOON, cursor))
+    met = [todo.view for page in pages for todo in page.day.now]
+
+    assert sorted(view.lead_id for view in met) == [view.lead_id for view in some]
+    assert [(page.first, page.last) for page in pages] == [(1, 100), (101, 200), (201, 230)]
+    hot = {view.lead_id for view in some if view.standing and view.standing.band is Band.HOT}
+    assert hot <= {todo.view.lead_id for todo in pages[0].day.now}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["1.5~ana", "1~9~0~ana", "1~0~-1~ana", "1~0~x~ana", "1e300~0~0~ana", "1~0~0~"]
+)
+async def test_what_is_no_cursor_of_a_day_is_refused(mongo: Mongo, cursor: str) -> None:
+    with pytest.raises(Refused, match="not a cursor"):
+        await query.day(Views(mongo), "eva", ZoneInfo("UTC"), NOON, cursor)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(min_size=1, max_size=20))

@@ -1,4 +1,4 @@
-"""The order of a rep's day, and what the pages say in two languages."""
+"""The order of a rep's day."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.boards.day.mount import DAY
 from services.gateway.boards.day.plan import Why, end_of_day, plan
+from services.gateway.boards.day.query import DayPage
+from services.gateway.pages.rendering import renderer
 from services.gateway.quick_log import Language
-from services.gateway.text import catalogue
 from services.gateway.views.view import LeadStatus, LeadView, ShownHeat, ShownStep
-from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
-from shared.events.leads import Channel, Money, Stage
+from shared.events.followup import ActivityKind
+from shared.events.leads import Money
 from shared.events.scoring import Band
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -108,28 +110,21 @@ def test_a_day_ends_at_midnight_on_the_wall_also_when_the_clocks_change() -> Non
     )
 
 
-def test_both_languages_say_everything_with_the_same_values() -> None:
-    for key, said in catalogue.MESSAGES.items():
-        places = [sorted(re.findall(r"{\w+}", words)) for words in said]
-        assert all(said), key
-        assert places[0] == places[1], key
-    for vocabulary in (ActivityKind, ActivityResult, Direction, Objection, Channel, Stage):
-        for word in vocabulary:
-            assert {word.value, f"direction_{word.value}"} & catalogue.MESSAGES.keys(), word
-
-
 @pytest.mark.parametrize(
-    ("asked", "accepted", "language"),
+    ("first", "more", "says", "leads_to"),
     [
-        ("es", "en", Language.ES),
-        (None, "es-ES,es;q=0.9,en;q=0.8", Language.ES),
-        (None, "de, en;q=0.5, es;q=0.7", Language.ES),
-        (None, "de", Language.EN),
-        ("xx", "", Language.EN),
-        (None, "es;q=x, en", Language.EN),
+        (1, None, "2 to do, 1 late", []),
+        (1, "next", "1 to 2 to do, more follow; 1 of these late", ["/day?rep=eva&amp;cursor=next"]),
+        (101, "next", "101 to 102 to do, more", ["/day?rep=eva", "/day?rep=eva&amp;cursor=next"]),
+        (101, None, "101 to 102 to do, the last", ["/day?rep=eva"]),
     ],
 )
-def test_the_language_is_the_one_asked_for_or_the_first_we_have(
-    asked: str | None, accepted: str, language: Language
+def test_a_part_of_a_day_says_which_it_is_and_leads_to_the_others(
+    first: int, more: str | None, says: str, leads_to: list[str]
 ) -> None:
-    assert catalogue.language_of(asked, accepted) is language
+    page = DayPage(plan([lead("a", -1), lead("b", 2)], NOON), first, more)
+    said = {"rep": "eva", "place": ZoneInfo("UTC"), "day": page.day, "page": page, "asked": {"rep": "eva"}}
+    text = renderer(lambda: NOON, [DAY.page])("day/_day.html", language=Language.EN, **said).text()
+
+    assert says in text
+    assert re.findall(r'href="(/day[^"]*)"', text) == leads_to

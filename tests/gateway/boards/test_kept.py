@@ -14,7 +14,7 @@ from services.gateway.boards.discipline.board import NOBODY, By, Choice
 from services.gateway.boards.discipline.figures import Figure, Look, Period
 from services.gateway.boards.discipline.kept import KeptBoard, Wanted
 from services.gateway.boards.discipline.trail import Trail, trace
-from shared.clock import milliseconds
+from shared.clock import from_milliseconds, milliseconds
 from tests.followup.histories import NOON, Moment, histories
 
 HOURS: dict[str, int] = {"one": 2, "other": 3}
@@ -46,6 +46,20 @@ def asked_of(kept: KeptBoard, version: str, *looks: Look) -> KeptBoard:
     return kept
 
 
+LENGTHS = (1, 2, 3_600_000, 90_000_000, 900_000_000)
+
+
+def summed(kept: KeptBoard, at: datetime, rng: Random) -> list[int]:
+    """Sum beforehand what is seen around an instant; return instants at which that is told."""
+    asked_of(kept, "one")  # what is learned later makes sums untrue
+    now = milliseconds(at)
+    window = kept.open_window(now - rng.choice(LENGTHS) + 1, now + rng.choice(LENGTHS))
+    for figure in kept.figures:
+        kept.fill(window, figure)
+    assert kept.window(now, 0) is window
+    return [window.start, now, rng.randrange(window.start, window.end), window.end - 1]
+
+
 instants = st.integers(-2_000_000, 9_000_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
 choices = st.builds(
     Choice,
@@ -66,6 +80,8 @@ def same(
     look, before = Look(period, at, hours), Look(period.before, min(at, period.start), hours)
     by = rng.choice(list(By))
     asked_of(kept, version, look, before)
+    if rng.random() < 0.3:
+        summed(kept, before.at, rng)
 
     assert kept.board(look, before, choice, by, is_timed=is_timed) == discipline.board(
         trails, look, before, choice, by
@@ -87,9 +103,14 @@ def same(
     assert pages == found, figure
 
 
+def told_of(moments: Sequence[Moment]) -> str | None:
+    """The lead, from which its steps are named."""
+    return next((fact.lead_id for moment in moments for fact in moment.facts), None)
+
+
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(
-    st.lists(histories, min_size=1, max_size=5),
+    st.lists(histories, min_size=1, max_size=5, unique_by=told_of),
     st.lists(st.tuples(instants, choices), min_size=1, max_size=8),
     st.randoms(),
 )
@@ -97,7 +118,7 @@ def test_the_kept_board_is_the_computed_one(
     several: list[list[Moment]], looks: list[tuple[datetime, Choice]], rng: Random
 ) -> None:
     """After every fact, told in any interleaving, some of it twice, and with a restart in the middle."""
-    kept, trails = KeptBoard(), dict[str, Trail]()
+    kept, trails, told = KeptBoard(), dict[str, Trail](), list[datetime]()
     facts = {
         number: [fact for moment in each for fact in moment.facts] for number, each in enumerate(several)
     }
@@ -111,7 +132,12 @@ def test_the_kept_board_is_the_computed_one(
             kept = KeptBoard()
             kept.take(list(trails.values()))
         if rng.random() < 0.1:
-            at = rng.choice([fact.at + timedelta(milliseconds=rng.choice([-1, 0, 1])), rng.choice(looks)[0]])
-            same(kept, list(trails.values()), at, rng, rng.choice(looks)[1], rng.choice(list(HOURS)))
-    for at, choice in looks:
+            told += map(from_milliseconds, summed(kept, rng.choice([fact.at, rng.choice(looks)[0]]), rng))
+        if rng.random() < 0.2:
+            near = fact.at + timedelta(milliseconds=rng.choice([-1, 0, 1]))
+            at = rng.choice([near, rng.choice(looks)[0], *told[-4:]])
+            version = "one" if rng.random() < 0.95 else "other"
+            choice = rng.choice([Choice(), rng.choice(looks)[1]])
+            same(kept, list(trails.values()), at, rng, choice, version)
+    for at, choice in [*looks, *((at, Choice()) for at in told[-4:])]:
         same(kept, list(trails.values()), at, rng, choice, "one")

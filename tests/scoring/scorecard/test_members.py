@@ -12,7 +12,7 @@ from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import MERGED, SPLIT, Part, Ties, member_key, read_member
+from services.scoring.scorecard.members import MERGED, SPLIT, MemberCounts, Ties, member_key, read_member
 from services.scoring.scorecard.record import UnreadableRecord
 from shared.errors import Undecodable
 
@@ -26,11 +26,13 @@ def told(kind: str, turn: int, sequence: int = 1, **said: str) -> Fact:
     return Fact(f"{kind}-{turn}", kind, START, "lead:ana", sequence, {"turn": turn, **said})
 
 
-def part(turn: int, points: int = 1, rules: int = 7, attributes: dict[str, str] | None = None) -> Part:
+def part(
+    turn: int, points: int = 1, rules: int = 7, attributes: dict[str, str] | None = None
+) -> MemberCounts:
     counts = DecayedCounts()
     for _ in range(points):
         counts.add(1, START, HOUR)
-    return Part(turn, rules, START, False, False, attributes or {}, counts)
+    return MemberCounts(turn, rules, START, False, False, attributes or {}, counts)
 
 
 def counted(ties: Ties) -> list[str]:
@@ -138,7 +140,9 @@ def test_leads_that_are_joined_count_to_the_byte_what_one_lead_counts_that_did_i
     ties = Ties()
     for turn, state in enumerate(states[1:], 1):
         ties.hear(told(MERGED, turn, absorbed=f"m{turn}"))
-        ties.take(f"m{turn}", Part.decode(Part(turn, 1, 0, False, False, {}, state.counts).encode()))
+        ties.take(
+            f"m{turn}", MemberCounts.decode(MemberCounts(turn, 1, 0, False, False, {}, state.counts).encode())
+        )
 
     joined = ties.joined(states[0])
 
@@ -174,7 +178,7 @@ def test_records_that_are_damaged_are_never_taken_for_something_else() -> None:
     ties = Ties()
     ties.hear(told(MERGED, 1, absorbed="eva"))
     ties.take("eva", part(1, points=2, attributes={"need": "clear"}))
-    records: list[tuple[Any, bytes]] = [(Ties, ties.encode()), (Part, part(1).encode())]
+    records: list[tuple[Any, bytes]] = [(Ties, ties.encode()), (MemberCounts, part(1).encode())]
     for kind, record in records:
         for place in range(len(record)):
             damaged = bytearray(record)

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from shared.bus.brokers import Brokers
 from shared.bus.cluster import Cluster, admin
 from shared.bus.dead_letter_topic import open_dead_letters, replay
 from shared.bus.dead_letters import with_predecessors
@@ -108,7 +109,7 @@ async def test_a_record_as_large_as_they_get_can_be_put_aside(topics: Topics, mo
 async def test_of_a_record_larger_than_ours_the_beginning_is_put_aside_and_the_rest_flows_on(
     topics: Topics, mongo: Mongo
 ) -> None:
-    foreign = AIOKafkaProducer(bootstrap_servers=topics.bootstrap)
+    foreign = AIOKafkaProducer(**topics.brokers.client)
     await foreign.start()
     await foreign.send_and_wait(topics.name("leads"), key=b"ana", value=b"\xff" * 600 * 1024)
     await foreign.stop()
@@ -193,6 +194,28 @@ async def test_what_waits_behind_a_parked_fact_uses_up_no_allowance_nor_does_a_v
             assert await open_dead_letters(topics) == []
 
 
+async def test_what_is_parked_stays_parked_through_a_restart_and_uses_up_no_allowance_again(
+    topics: Topics, mongo: Mongo
+) -> None:
+    documents, whim = diaries(mongo), Whim("lead:ana/1")
+    handle = partial(Reactions(Diary, whim).handle, documents)
+    async with publishing(topics) as publisher:
+        history = facts("ana", 31)
+        await published(publisher, history[:1])
+        async with consuming(topics, publisher, handle, dead_letter_limit=1):
+            await until(partial(caught_up, topics))
+        whim.dislikes.clear()  # what comes now would be handled, were its predecessor not parked
+        await published(publisher, history[1:])
+        async with consuming(topics, publisher, handle, dead_letter_limit=0) as consumer:
+            await until(partial(caught_up, topics))
+            await consumer.check()
+            letters = await open_dead_letters(topics)
+            assert [letter.reason for letter in letters] == ["disliked", *["sequence-gap"] * 30]
+            assert await documents.get("ana") is None
+            await replay(publisher, letters)
+            await hears(documents, "ana", 31)
+
+
 async def test_a_topic_deleted_and_made_anew_stops_it(topics: Topics, mongo: Mongo) -> None:
     documents = diaries(mongo)
     handle = partial(writing.handle, documents)
@@ -201,7 +224,7 @@ async def test_a_topic_deleted_and_made_anew_stops_it(topics: Topics, mongo: Mon
         async with consuming(topics, publisher, handle):
             await hears(documents, "ana", 3)
             await until(partial(caught_up, topics))
-    async with admin(topics.bootstrap) as client:
+    async with admin(topics.brokers) as client:
         await client.delete_topics([topics.name("leads")])
 
         async def is_gone() -> bool:
@@ -348,7 +371,7 @@ async def test_a_consumer_that_is_told_to_stop_finishes_what_it_has_begun(
 
 
 async def test_it_does_not_start_without_a_broker(mongo: Mongo) -> None:
-    nowhere = Topics("127.0.0.1:9", "nowhere")
+    nowhere = Topics(Brokers("127.0.0.1:9"), "nowhere")
     with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
         async with consuming(nowhere, Publisher(nowhere), partial(writing.handle, diaries(mongo))):
             pass
@@ -378,7 +401,8 @@ async def test_a_refusal_that_a_handler_lets_out_puts_that_record_aside_and_no_o
 async def test_positions_are_committed_by_time_and_at_the_end_not_by_the_batch(
     topics: Topics, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.bus.consumer.COMMIT_SECONDS", 60.0)
+    for name in ("COMMIT_SECONDS", "SETTLED_SECONDS"):
+        monkeypatch.setattr(f"shared.bus.offsets.{name}", 60.0)
     commits: list[dict[TopicPartition, int]] = []
     commit = AIOKafkaConsumer.commit
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from shared.bus.dead_letter_topic import open_dead_letters, replay
+from prometheus_client import REGISTRY
+
+from shared.bus.dead_letter_topic import OpenDeadLetters, discard, open_dead_letters, replay
+from shared.bus.dead_letters import DeadLetter
 from shared.bus.lag import lag
 from shared.bus.outgoing import Outgoing
-from shared.bus.topics import REPLAYS, Topics
+from shared.bus.topics import DEAD_LETTERS, REPLAYS, Topics
 from shared.documents import Documents
 from shared.mongo import Mongo
 from shared.reactions import Reactions
+from tests.names import drawn
 from tests.shared.kit import (
     Diary,
     Whim,
@@ -154,6 +158,48 @@ async def test_replays_whose_address_cannot_be_read_stop_nobody(topics: Topics, 
         assert await documents.get("ana") == Diary("ana", told("ana", 1))
         await consumer.check()
     assert await open_dead_letters(topics) == []
+
+
+async def test_a_gauge_says_how_many_are_open_whatever_else_stands_on_their_topic(topics: Topics) -> None:
+    mine, theirs = drawn("consumer-"), drawn("consumer-")
+    letters = [letter_of(mine, 1), letter_of(mine, 2), letter_of(theirs, 1)]
+    strays = [
+        Outgoing(DEAD_LETTERS.name, letters[0].name, b"?"),
+        Outgoing(DEAD_LETTERS.name, "x", b"?", (("letter", b"{"),)),
+        Outgoing(DEAD_LETTERS.name, "x", b"?", (("letter", b'{"unknown": 1}'),)),
+        Outgoing(DEAD_LETTERS.name, letters[0].name, b"", (("sent", b"\xff"),)),
+    ]
+
+    def shows(*wanted: float) -> bool:
+        found = (
+            REGISTRY.get_sample_value("ascua_bus_dead_letters_open", {"consumer": each})
+            for each in (mine, theirs)
+        )
+        return tuple(found) == wanted
+
+    gauge = OpenDeadLetters(topics, look_seconds=0.05)
+    async with publishing(topics) as publisher:
+        await published(publisher, [each.to_record() for each in letters])
+        await published(publisher, strays)
+        await gauge.start()
+        try:
+            await until(partial(shows, 2.0, 1.0))
+            assert gauge.status() == {"open": {mine: 2, theirs: 1}}
+            await discard(publisher, letters[:1])
+            await until(partial(shows, 1.0, 1.0))
+            await replay(publisher, letters[1:])
+            await until(partial(shows, 0.0, 0.0))
+            await published(publisher, [letter_of(mine, 3).to_record()])
+            await until(partial(shows, 1.0, 0.0))
+            assert gauge.task is not None
+            assert not gauge.task.done()
+        finally:
+            await gauge.stop()
+        assert [each.name for each in await open_dead_letters(topics)] == [f"{mine}/leads/0/3"]
+
+
+def letter_of(consumer: str, offset: int) -> DeadLetter:
+    return DeadLetter(consumer, "leads", 0, offset, "ana", "not-json", "", "2026-11-21T09:30:00Z", b"{")
 
 
 async def _is(documents: Documents[Diary], diary: Diary) -> bool:

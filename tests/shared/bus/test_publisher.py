@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from shared.bus.brokers import Brokers
 from shared.bus.outgoing import MAX_RECORD_BYTES, Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import Topics
@@ -62,4 +63,4 @@ async def test_a_publisher_that_is_stopped_says_so_for_every_record(topics: Topi
 
 async def test_it_does_not_start_without_a_broker() -> None:
     with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:9"):
-        await Publisher(Topics("127.0.0.1:9", "nowhere")).start()
+        await Publisher(Topics(Brokers("127.0.0.1:9"), "nowhere")).start()

@@ -6,6 +6,7 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from shared.bus.brokers import Brokers
 from shared.bus.cluster import Cluster, admin
 from shared.bus.topics import ALL, Topics
 from shared.errors import Refused, Unavailable
@@ -16,7 +17,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def fresh(servers: Addresses) -> Topics:
-    return Topics(servers.kafka_bootstrap, drawn())
+    return Topics(servers.kafka, drawn())
 
 
 async def test_topics_are_made_once(fresh: Topics) -> None:
@@ -36,7 +37,7 @@ async def test_topics_that_are_missing_are_named_with_what_to_do(fresh: Topics) 
 
 
 async def test_every_difference_between_declaration_and_broker_is_named(fresh: Topics) -> None:
-    async with admin(fresh.bootstrap) as client:
+    async with admin(fresh.brokers) as client:
         await client.create_topics(
             [
                 NewTopic(fresh.name("tickets"), 7, 1, topic_configs={"retention.ms": "1000"}),
@@ -58,7 +59,7 @@ async def test_every_difference_between_declaration_and_broker_is_named(fresh: T
 
 async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
     await Cluster(fresh).apply(partitions=1)
-    async with admin(fresh.bootstrap) as client:
+    async with admin(fresh.brokers) as client:
         await client.alter_configs(
             [
                 ConfigResource(
@@ -83,4 +84,4 @@ async def test_a_retention_changed_later_is_noticed(fresh: Topics) -> None:
 
 async def test_a_broker_that_is_away_is_told_as_unavailable() -> None:
     with pytest.raises(Unavailable):
-        await Cluster(Topics("127.0.0.1:9")).check()
+        await Cluster(Topics(Brokers("127.0.0.1:9"))).check()

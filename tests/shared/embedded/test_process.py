@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from shared.embedded import Child, Supervisor, process
+from shared.embedded import Child, Supervisor, deaths, process
 from shared.embedded.guard import LOG_LIMIT
 from shared.embedded.process import given_up
 from shared.errors import AscuaError, Refused, Unavailable
@@ -224,7 +224,7 @@ async def test_a_child_that_is_up_and_does_not_work_is_started_again(
 async def test_a_child_that_keeps_dying_is_given_up_unless_something_else_keeps_it_from_its_work(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_BACKOFF", 0.02)
+    monkeypatch.setattr(deaths, "BACKOFF", 0.02)
     full, broken, births = tmp_path / "full", tmp_path / "broken", tmp_path / "births"
 
     async def works() -> str | None:
@@ -235,7 +235,7 @@ async def test_a_child_that_keeps_dying_is_given_up_unless_something_else_keeps_
     full.touch()
     broken.touch()
     os.kill(supervisor.pids()["stray"], signal.SIGKILL)
-    await until(lambda: births.exists() and births.stat().st_size > 2 * process._SHORT_LIVES)
+    await until(lambda: births.exists() and births.stat().st_size > 2 * deaths.SHORT_LIVES)
     assert not given_up(tmp_path, "stray").exists()
     full.unlink()
 

@@ -18,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from shared.bus.brokers import Brokers
 from shared.embedded import Servers, kafka, running, store
 from shared.embedded.home import free_port
 from shared.errors import Refused, Unavailable
@@ -44,24 +45,20 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 async def write(servers: Servers, topic: str, values: list[bytes]) -> None:
     """Send values in order and return once the broker has acknowledged each."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    admin = AIOKafkaAdminClient(**servers.kafka.client)
     await admin.start()
     try:
         if topic not in await admin.list_topics():
             await admin.create_topics([NewTopic(topic, 1, 1)])
     finally:
         await admin.close()
-    async with AIOKafkaProducer(
-        bootstrap_servers=servers.kafka_bootstrap, enable_idempotence=True
-    ) as producer:
+    async with AIOKafkaProducer(**servers.kafka.client, enable_idempotence=True) as producer:
         for value in values:
             await producer.send_and_wait(topic, value, partition=0)
 
 
 async def read(servers: Servers, topic: str) -> list[bytes]:
-    async with AIOKafkaConsumer(
-        bootstrap_servers=servers.kafka_bootstrap, enable_auto_commit=False
-    ) as consumer:
+    async with AIOKafkaConsumer(**servers.kafka.client, enable_auto_commit=False) as consumer:
         partition = TopicPartition(topic, 0)
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
@@ -80,13 +77,13 @@ async def killed(servers: Servers, name: str) -> None:
 
 
 async def test_a_killed_broker_is_back_at_its_address_with_its_events(servers: Servers) -> None:
-    address, sent = servers.kafka_bootstrap, [b"%d" % number for number in range(100)]
+    address, sent = servers.kafka, [b"%d" % number for number in range(100)]
     await write(servers, "kept", sent)
 
     await killed(servers, "kafka")
-    await kafka.Broker(servers.home, int(address.rpartition(":")[2])).ready()
+    await kafka.Broker(servers.home, int(address.bootstrap.rpartition(":")[2])).ready()
 
-    assert servers.kafka_bootstrap == address
+    assert servers.kafka == address
     assert await read(servers, "kept") == sent
     await write(servers, "kept", [b"after"])
     assert await read(servers, "kept") == [*sent, b"after"]
@@ -96,7 +93,7 @@ async def test_a_killed_broker_is_back_at_its_address_with_its_events(servers: S
 async def test_a_killed_store_is_back_at_its_address_with_its_journaled_writes(
     tmp_path: Path, binary: Path
 ) -> None:
-    async with Servers(tmp_path, kafka_bootstrap="elsewhere:9092", store_binary=binary) as servers:
+    async with Servers(tmp_path, kafka=Brokers("elsewhere:9092"), store_binary=binary) as servers:
         client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
             servers.mongo_url, serverSelectionTimeoutMS=5_000
         )
@@ -127,11 +124,11 @@ async def eventually_count(client: AsyncMongoClient[dict[str, object]]) -> int:
 
 async def test_data_outlives_the_run_although_the_ports_change(tmp_path: Path) -> None:
     async with Servers(tmp_path) as servers:
-        first = servers.kafka_bootstrap
+        first = servers.kafka
         await write(servers, "kept", [b"warm"])
         await insert(servers, {"_id": "ana"})
     async with Servers(tmp_path) as servers:
-        assert servers.kafka_bootstrap != first
+        assert servers.kafka != first
         assert await read(servers, "kept") == [b"warm"]
         async with AsyncMongoClient[dict[str, object]](servers.mongo_url) as client:
             assert await client.test.leads.find_one() == {"_id": "ana"}
@@ -187,13 +184,13 @@ async def test_a_second_system_on_the_same_home_is_told_who_runs_there(servers: 
     assert refusal.value.slug == "already-running"
     told = running(servers.home)
     assert told
-    assert (told.kafka_bootstrap, told.mongo_url) == (servers.kafka_bootstrap, servers.mongo_url)
+    assert (told.kafka, told.mongo_url) == (servers.kafka, servers.mongo_url)
 
 
 async def test_given_addresses_are_used_and_nothing_is_started(tmp_path: Path) -> None:
-    async with Servers(tmp_path / "home", kafka_bootstrap="k:9092", mongo_url="mongodb://m") as servers:
-        assert (servers.kafka_bootstrap, servers.mongo_url, servers.store_name) == (
-            "k:9092",
+    async with Servers(tmp_path / "home", kafka=Brokers("k:9092"), mongo_url="mongodb://m") as servers:
+        assert (servers.kafka, servers.mongo_url, servers.store_name) == (
+            Brokers("k:9092"),
             "mongodb://m",
             "given",
         )
@@ -219,7 +216,7 @@ async def test_data_that_another_kind_of_store_wrote_is_refused(tmp_path: Path) 
     (tmp_path / "store" / "ascua.json").write_text(json.dumps({"writer": "tarantool", "complete": True}))
 
     with pytest.raises(Refused, match="was written by tarantool, not "):
-        await Servers(tmp_path, kafka_bootstrap="elsewhere:9092").start()
+        await Servers(tmp_path, kafka=Brokers("elsewhere:9092")).start()
 
 
 def test_data_is_opened_by_the_kind_of_store_that_wrote_it(
@@ -268,13 +265,13 @@ async def test_a_broker_whose_metadata_is_damaged_says_so(tmp_path: Path) -> Non
 
 
 async def test_a_store_whose_files_are_damaged_says_so(tmp_path: Path) -> None:
-    async with Servers(tmp_path, kafka_bootstrap="elsewhere:9092") as servers:
+    async with Servers(tmp_path, kafka=Brokers("elsewhere:9092")) as servers:
         await servers.stop(within=0.2)
     for file in (tmp_path / "store" / "data").glob("WiredTiger*"):
         file.write_bytes(b"damaged")
 
     with pytest.raises(Refused, match=r"incomplete: .* cannot read it. Restore"):
-        await Servers(tmp_path, kafka_bootstrap="elsewhere:9092").start()
+        await Servers(tmp_path, kafka=Brokers("elsewhere:9092")).start()
 
 
 async def test_a_first_start_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
@@ -283,7 +280,7 @@ async def test_a_first_start_that_was_interrupted_is_begun_anew(tmp_path: Path) 
     kind = store.find(tmp_path).kind
     (tmp_path / "store" / "ascua.json").write_text(json.dumps({"writer": kind, "complete": False}))
 
-    async with Servers(tmp_path, kafka_bootstrap="elsewhere:9092") as servers:
+    async with Servers(tmp_path, kafka=Brokers("elsewhere:9092")) as servers:
         assert set(servers.pids()) == {"store"}
         await servers.stop(within=0.2)
 

@@ -17,6 +17,7 @@ from services.gateway.quick_log import Assumed, Language
 from shared.events.base import LeadId
 from shared.events.followup import ActivityKind, ActivityResult, Direction, Objection
 
+CursorChoice = Annotated[str | None, Query(max_length=200)]
 Rep = Annotated[LeadId | None, Query(description="Whose day; the key's own, if absent.")]
 
 
@@ -26,23 +27,26 @@ def router(ground: Ground) -> APIRouter:
     reader = admit(ground.keys, Scope.READ)
 
     async def day(
-        name: str, holder: Holder, rep: str | None, language: Language, place: ZoneInfo
+        name: str, holder: Holder, rep: str | None, language: Language, place: ZoneInfo, cursor: str | None
     ) -> Response:
         position, now = live.position(), clock()
         rep = rep or holder.rep
         if rep is None:
-            return render("day.html", language=language, rep=None)
+            return render("day/day.html", language=language, rep=None)
         asked = {"rep": rep, "lang": language, "zone": place.key}
+        page = await query.day(ground.views, rep, place, now, cursor)
         return render(
             name,
             language=language,
             rep=rep,
             is_own=rep == holder.rep,
-            day=await query.day(ground.views, rep, place, now),
+            day=page.day,
+            page=page,
+            asked=asked,
             position=position,
             place=place,
             zone=place.key,
-            query=urlencode(asked),
+            query=urlencode(asked if cursor is None else {**asked, "cursor": cursor}),
             kinds=list(ActivityKind),
             assumed=list(Assumed),
             results=list(ActivityResult),
@@ -52,12 +56,22 @@ def router(ground: Ground) -> APIRouter:
 
     @api.get("/day")
     async def day_page(
-        tongue: Tongue, place: WallClock, rep: Rep = None, holder: Holder = reader
+        tongue: Tongue,
+        place: WallClock,
+        rep: Rep = None,
+        cursor: CursorChoice = None,
+        holder: Holder = reader,
     ) -> Response:
-        return await day("day.html", holder, rep, tongue, place)
+        return await day("day/day.html", holder, rep, tongue, place, cursor)
 
     @api.get("/day/now")
-    async def day_now(tongue: Tongue, place: WallClock, rep: Rep = None, holder: Holder = reader) -> Response:
-        return await day("_day.html", holder, rep, tongue, place)
+    async def day_now(
+        tongue: Tongue,
+        place: WallClock,
+        rep: Rep = None,
+        cursor: CursorChoice = None,
+        holder: Holder = reader,
+    ) -> Response:
+        return await day("day/_day.html", holder, rep, tongue, place, cursor)
 
     return api

@@ -61,13 +61,20 @@ class Day:
     now: tuple[Todo, ...]
     later: tuple[Todo, ...]
 
+    @property
+    def count(self) -> int:
+        return len(self.now) + len(self.later)
+
+
+def is_to_do(view: LeadView) -> bool:
+    """Whether the lead has a step for somebody: what marketing automation does is nobody's to do."""
+    return view.next_step is not None and not view.next_step.is_automatic and view.survivor is None
+
 
 def plan(views: Iterable[LeadView], now: datetime) -> Day:
-    """The day of whose open leads these are. What marketing automation does is nobody's to do."""
+    """The day of whose open leads these are."""
     todos = [
-        _todo(view, view.next_step, now)
-        for view in views
-        if view.next_step is not None and not view.next_step.is_automatic and view.survivor is None
+        _todo(view, view.next_step, now) for view in views if view.next_step is not None and is_to_do(view)
     ]
     ready = [todo for todo in todos if not _waits(todo.step, now)]
     later = [todo for todo in todos if _waits(todo.step, now)]

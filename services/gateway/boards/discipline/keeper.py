@@ -19,12 +19,13 @@ from typing import Final, TypeVar
 from services.gateway.boards.discipline import board as discipline
 from services.gateway.boards.discipline.board import Board, By, Choice
 from services.gateway.boards.discipline.figures import FIRST_TRY, Figure, Item, Look, items, spans
-from services.gateway.boards.discipline.kept import BoardPlace, KeptBoard, Wanted
+from services.gateway.boards.discipline.kept import WINDOWS, BoardPlace, KeptBoard, Wanted
+from services.gateway.boards.discipline.snapshots import Window
 from services.gateway.boards.discipline.spells import FOREVER
 from services.gateway.boards.discipline.store import Trails
 from services.gateway.boards.discipline.trail import Trail
 from services.gateway.clients import Upstreams
-from shared.clock import milliseconds
+from shared.clock import milliseconds, utc_now
 from shared.commands.followup import (
     Worked,
     WorkedBeyond,
@@ -43,6 +44,14 @@ LOOK_SECONDS: Final = 0.5
 """How often it is looked who follows the trails, and which business time is not known yet."""
 HOURS_SECONDS: Final = 5.0
 """How often followup is asked whether its hours are still the same, while no business time is lacking."""
+SUMS_STAND: Final = 600_000
+"""Milliseconds for which sums are made beforehand, again and again for what was asked within as many."""
+AHEAD: Final = 60_000
+"""So many milliseconds before their end they are made for the time that follows."""
+NEAR: Final = 10_000
+"""Milliseconds by which questions differ that are about the same time from now."""
+BEHIND: Final = 20_000
+"""When so many rows have come or gone since, sums are made anew."""
 TIMED: Final = (Figure.SPEED, Figure.UNTOUCHED, Figure.OVERDUE)
 """The figures that are measured in business time; the hints lean on these."""
 
@@ -60,6 +69,7 @@ class Keeper:
         self._is_whole = False
         self._fed: set[str] = set()
         self._asked_at = float("-inf")
+        self._lags: dict[int, float] = {}
         self._lock = Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -106,6 +116,8 @@ class Keeper:
         if self._kept is None or not self.is_whole:
             return await self._computed(look, before, choice, by)
         is_timed = await self._reckon(self._kept, (look, before))
+        for each in (look, before):
+            self._note(each)
         return await self._ask(
             self._kept, lambda kept: kept.board(look, before, choice, by, is_timed=is_timed)
         )
@@ -136,6 +148,29 @@ class Keeper:
                 return question(kept)
 
         return await asyncio.to_thread(asked)
+
+    # --- what is asked again and again
+
+    def _note(self, look: Look) -> None:
+        """Remember how long ago the instant is as of which a board was asked for: the next may be as long ago."""
+        lag = (milliseconds(utc_now()) - milliseconds(look.at)) // NEAR
+        self._lags.pop(lag, None)
+        self._lags[lag] = monotonic()
+        for oldest in list(self._lags)[:-WINDOWS]:
+            del self._lags[oldest]
+
+    async def _sum(self, kept: KeptBoard) -> None:
+        """Make the sums beforehand for boards like those that were asked for lately."""
+        for lag, asked_at in list(self._lags.items()):
+            if monotonic() - asked_at > SUMS_STAND / 1_000:
+                self._lags.pop(lag, None)
+                continue
+            at = milliseconds(utc_now()) - lag * NEAR
+            if await self._ask(kept, partial(_is_summed, at=at + AHEAD)):
+                continue
+            window = kept.open_window(at - 2 * NEAR, at + SUMS_STAND)
+            for figure in kept.figures:
+                await self._ask(kept, partial(_fill, window=window, figure=figure))
 
     # --- the same from trails
 
@@ -188,6 +223,7 @@ class Keeper:
                 await self._read()
         if self._kept is not None:
             await self._reckon(self._kept)
+            await self._sum(self._kept)
 
     async def _read(self) -> None:
         """Take all trails, while those that change meanwhile are taken by `take`."""
@@ -213,6 +249,14 @@ class Keeper:
             await self._ask(kept, partial(_learn, wanted=wanted, answer=answer))
             if not wanted:
                 return True
+
+
+def _is_summed(kept: KeptBoard, at: int) -> bool:
+    return kept.window(at, BEHIND) is not None
+
+
+def _fill(kept: KeptBoard, window: Window, figure: Figure) -> None:
+    kept.fill(window, figure)
 
 
 def _learn(kept: KeptBoard, wanted: Sequence[Wanted], answer: Worked) -> None:

@@ -22,14 +22,20 @@ from services.gateway.boards.discipline.board import (
     Hint,
 )
 from services.gateway.boards.discipline.figures import HINTS, Figure, Look
-from services.gateway.boards.discipline.seen import About, LookTimes, SeenRows, is_seen, places_of, sums_of
+from services.gateway.boards.discipline.seen import About, LookTimes, SeenRows, is_seen, places_of
+from services.gateway.boards.discipline.snapshots import SeenSnapshots, Snapshot, Window
 from services.gateway.boards.discipline.spells import DERIVED, spells
+from services.gateway.boards.discipline.sums import Seen, SumsBy, as_map
 from services.gateway.boards.discipline.tables import UNKNOWN, Dictionary, Table
 from services.gateway.boards.discipline.trail import Trail
 from shared.clock import from_milliseconds
 
 TIMED: Final = (Figure.SPEED, Figure.UNTOUCHED)
 """Tables in which business time is kept: how much it was, and from when on it was more than `FIRST_TRY`."""
+WINDOWS: Final = 6
+"""For so many stretches of time sums are held."""
+BEHIND: Final = 100_000
+"""When so many rows have come or gone since they were summed, looking at all is no slower."""
 
 
 class Wanted(NamedTuple):
@@ -62,6 +68,7 @@ class KeptBoard:
         self._leads: list[str] = []
         self._about = About()
         self._hours: str | None = None
+        self._windows: list[Window] = []
 
     def __len__(self) -> int:
         """How many leads are known."""
@@ -79,7 +86,7 @@ class KeptBoard:
         """The board, without business time unless `is_timed`. Raises nothing: what is lacking counts for none."""
         now, earlier = self._seen(look, choice, is_timed), self._seen(before, choice, is_timed)
         return Board(
-            FiguresRow("all", *(sums_of(each, None)[0] for each in (now, earlier))),
+            FiguresRow("all", SumsBy(now, None)[0], SumsBy(earlier, None)[0]),
             by,
             self._rows(now, earlier, by),
             self._rows(now, earlier, By.CHANNEL),
@@ -97,9 +104,9 @@ class KeptBoard:
         is_timed: bool = True,
     ) -> tuple[int, list[BoardPlace]]:
         """How many items a figure has, and up to `limit` of them after a place, in their order."""
-        seen = self._seen(look, choice, is_timed)
-        table, rows = self._table(figure), seen.rows(figure)
-        places, ids = places_of(figure, table, rows, seen.at), table["id"]
+        seen = self._seen_rows(look, choice, is_timed)
+        table, rows = self._tables[DERIVED.get(figure, figure)], seen.rows(figure)
+        places, ids = places_of(figure, table, rows, seen.times.at), table["id"]
         count = len(rows)
         if after is not None:
             ahead = places >= after[0]
@@ -138,6 +145,7 @@ class KeptBoard:
         Milliseconds: how many there were up to `end`, or the instant from which on there were more.
         """
         if hours != self._hours:
+            self._windows.clear()
             for figure in TIMED:
                 self._tables[figure]["worked"][:] = UNKNOWN
             self._hours = hours
@@ -145,22 +153,63 @@ class KeptBoard:
             table = self._tables[each.figure]
             if table.layout == each.layout:
                 table["worked"][each.row] = milliseconds_
+                self._windows = [some for some in self._windows if not some.leans_on(each.figure, each.row)]
+
+    # --- what is summed beforehand
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """Those that spells are kept of."""
+        return tuple(self._tables)
+
+    def window(self, at: int, behind: int) -> Window | None:
+        """What looks as of an instant are told from, unless more rows have come or gone than `behind`."""
+        found = next((each for each in self._windows if each.holds(self._tables, at)), None)
+        return found if found is not None and found.behind <= behind else None
+
+    def open_window(self, start: int, end: int) -> Window:
+        """One that has still to be filled, figure by figure."""
+        self._windows.insert(0, Window(start, end))
+        return self._windows[0]
+
+    def fill(self, window: Window, figure: Figure) -> None:
+        """Take a snapshot; with the last one, the window takes the place of those that it overlaps."""
+        window.snapshots[figure] = Snapshot(
+            figure, self._tables[figure], self._about, window.start, window.end
+        )
+        if window in self._windows and len(window.snapshots) == len(self._tables):
+            others = [each for each in self._windows if each is not window and not each.overlaps(window)]
+            self._windows = [window, *others[: WINDOWS - 1]]
 
     # --- inside
 
     def _number(self, trail: Trail) -> int:
-        if (number := self._numbers.get(trail.lead_id)) is None:
+        number = self._numbers.get(trail.lead_id)
+        is_new = number is None
+        if number is None:
             number = self._numbers[trail.lead_id] = len(self._leads)
             self._leads.append(trail.lead_id)
         sources = [self._sources[by].code(getattr(trail, by)) for by in self._sources]
-        self._about.set(number, sources, trail.cost)
+        if self._about.set(number, sources, trail.cost) and not is_new and self._has_rows(number):
+            self._windows.clear()  # their sums are by what was known
         return number
 
-    def _table(self, figure: Figure) -> Table:
-        return self._tables[DERIVED.get(figure, figure)]
+    def _has_rows(self, lead: int) -> bool:
+        rows = (table.of(lead) for table in self._tables.values())
+        return any(each.start < each.stop for each in rows)
 
-    def _seen(self, look: Look, choice: Choice, is_timed: bool) -> SeenRows:
-        return SeenRows(self._tables, self._about, self._chosen(choice), LookTimes(look), is_timed)
+    def _seen(self, look: Look, choice: Choice, is_timed: bool) -> Seen:
+        if is_timed and choice == Choice():
+            times = LookTimes(look)
+            window = self.window(times.at, BEHIND)
+            if window is not None:
+                return SeenSnapshots(self._tables, self._about, window, times)
+        return self._seen_rows(look, choice, is_timed)
+
+    def _seen_rows(self, look: Look, choice: Choice, is_timed: bool) -> SeenRows:
+        return SeenRows(
+            self._tables, self._about, LookTimes(look), chosen=self._chosen(choice), is_timed=is_timed
+        )
 
     def _chosen(self, choice: Choice) -> dict[By, list[int]]:
         """The codes that were chosen. What is not known is told by the name `NOBODY`."""
@@ -173,23 +222,22 @@ class KeptBoard:
     def _names(self, by: By) -> Dictionary:
         return self._reps if by is By.REP else self._sources[by]
 
-    def _rows(self, now: SeenRows, earlier: SeenRows, by: By) -> tuple[FiguresRow, ...]:
-        names = [NOBODY if name is None else str(name) for name in self._names(by).names]
-        keys = sorted({*now.codes(by), *earlier.codes(by)})
-        columns = zip(keys, sums_of(now, by, keys), sums_of(earlier, by, keys), strict=True)
-        rows = [FiguresRow(names[key], one, other) for key, one, other in columns]
+    def _rows(self, now: Seen, earlier: Seen, by: By) -> tuple[FiguresRow, ...]:
+        names = self._names(by).names
+        one, other = SumsBy(now, by), SumsBy(earlier, by)
+        rows = [
+            FiguresRow(str(names[code] or NOBODY), one[code], other[code]) for code in one.codes | other.codes
+        ]
         return tuple(sorted(rows, key=lambda row: (-row.now.leads, -row.before.leads, row.key)))
 
-    def _hints(self, now: SeenRows) -> Iterator[Hint]:
+    def _hints(self, now: Seen) -> Iterator[Hint]:
         for figure in HINTS:
-            counts = np.bincount(now.by(figure, By.REP), minlength=1)
-            if total := int(counts.sum()):
-                named = [
-                    (self._reps.names[code] or NOBODY, int(counts[code])) for code in np.flatnonzero(counts)
-                ]
+            reps = as_map(now.tally(figure, By.REP))
+            if reps:
+                named = [(self._reps.names[code] or NOBODY, count) for code, count in reps.items()]
                 most = max(
                     (each for each in named if each[0] != NOBODY),
                     key=lambda each: (each[1], each[0]),
                     default=None,
                 )
-                yield Hint(figure, total, most)
+                yield Hint(figure, sum(reps.values()), most)

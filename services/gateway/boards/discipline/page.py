@@ -14,9 +14,10 @@ from services.gateway.boards.discipline.figures import HINTS, Figure
 from services.gateway.boards.discipline.keeper import Keeper
 from services.gateway.boards.discipline.parameters import asking
 from services.gateway.boards.discipline.query import Question, part
+from services.gateway.boards.discipline.words import WORDS
 from services.gateway.boards.mounting import Ground
 from services.gateway.pages.rendering import Tongue, WallClock, page_route
-from services.gateway.text import catalogue
+from services.gateway.text.catalogue import sayer
 
 USUAL_DAYS = 30
 BEHIND = 100
@@ -38,7 +39,7 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
         chosen = _chosen(asked)
         query = {**asked.query(), "days": days, "board": by, "lang": tongue}
         return render(
-            "discipline.html",
+            "discipline/discipline.html",
             language=tongue,
             board=board,
             by=by,
@@ -62,13 +63,13 @@ def router(ground: Ground, keeper: Keeper) -> APIRouter:
         count, page, more = await part(keeper, figure, asked, cursor, BEHIND)
         shown = await views.get_many([item.trail.lead_id for item in page])
         names = {id: view.name for id, view in shown.items()}
-        say = catalogue.sayer(tongue)
+        say = sayer(tongue, WORDS)
         chosen = _chosen(asked)
         title = say(figure, count=count) if figure in HINTS else say(figure)
         if figure in HINTS and count == 1:
             title = say(f"{figure}_one")
         return render(
-            "behind.html",
+            "discipline/behind.html",
             language=tongue,
             figure=figure,
             title=title,

@@ -1,24 +1,16 @@
-"""What is seen of the kept spells in a look, and its sums. Pure."""
+"""What is seen of the kept spells in a look, row by row. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.gateway.boards.discipline.board import (
-    By,
-    Mean,
-    Promises,
-    Speed,
-    Sums,
-    Wasted,
-)
-from services.gateway.boards.discipline.figures import FIRST_TRY, HINTS, LONG_OVERDUE, Figure, Kept, Look
+from services.gateway.boards.discipline.board import By
+from services.gateway.boards.discipline.figures import FIRST_TRY, LONG_OVERDUE, Figure, Kept, Look
 from services.gateway.boards.discipline.spells import DERIVED, TIMELESS, length
 from services.gateway.boards.discipline.tables import STATES, UNKNOWN, Codes, Dictionary, Rows, Table
 from shared.clock import milliseconds
@@ -33,12 +25,16 @@ class About:
         self._cost: NDArray[np.int64] = np.zeros(1_024, np.int64)
         self.currencies = Dictionary()
 
-    def set(self, number: int, sources: Sequence[int], cost: Money | None) -> None:
+    def set(self, number: int, sources: Sequence[int], cost: Money | None) -> bool:
+        """Say what is known of a lead; True if it was something else before."""
         if number >= len(self._cost):
             self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)])
             self._cost = np.concatenate([self._cost, np.zeros_like(self._cost)])
-        self._columns[number] = [*sources, self.currencies.code(cost.currency if cost else None)]
-        self._cost[number] = cost.minor if cost is not None else 0
+        minor = cost.minor if cost is not None else 0
+        columns = [*sources, self.currencies.code(cost.currency if cost else None)]
+        is_same = self._cost[number] == minor and self._columns[number].tolist() == columns
+        self._columns[number], self._cost[number] = columns, minor
+        return not is_same
 
     def source(self, leads: Codes, by: By) -> Codes:
         found: Codes = self._columns[leads, (By.CHANNEL, By.ORIGIN, By.CAMPAIGN).index(by)]
@@ -60,84 +56,148 @@ class LookTimes:
         self.at = milliseconds(look.at)
 
 
+class Cost(NamedTuple):
+    """What leads had cost, in a currency by its code."""
+
+    currency: int
+
+
+Weight = Literal["one", "counts"] | Kept | Cost
+"""What a row adds to a tally: one, what it counts, one if its state is this, or its lead's cost in a currency."""
+Tally = NDArray[np.int64]
+"""Sums by code."""
+Quantiles = Mapping[int, tuple[float, float]]
+"""By code, the median and the ninth decile in seconds, by nearest rank."""
+SHARES = (0.5, 0.9)
+
+
 class SeenRows:
-    """The rows of each figure that are seen in a look."""
+    """The rows of each figure that are seen in a look, of all rows or `among` some."""
 
     def __init__(
         self,
         tables: Mapping[Figure, Table],
         about: About,
-        chosen: Mapping[By, Sequence[int]],
         times: LookTimes,
-        is_timed: bool,
+        *,
+        chosen: Mapping[By, Sequence[int]] | None = None,
+        is_timed: bool = True,
+        among: Mapping[Figure, Rows] | None = None,
     ) -> None:
-        self.tables, self.about, self.at, self.is_timed = tables, about, times.at, is_timed
-        self._chosen, self._times = chosen, times
+        self.tables, self.about, self.times, self.is_timed = tables, about, times, is_timed
+        self._chosen, self._among = chosen or {}, among
         self._rows: dict[Figure, Rows] = {}
-        self._by: dict[tuple[Figure, By], Codes] = {}
+        self._codes: dict[tuple[Figure, By | None], Codes] = {}
 
     def rows(self, figure: Figure) -> Rows:
         if (rows := self._rows.get(figure)) is None:
             rows = self._rows[figure] = self._find(figure)
         return rows
 
-    def table(self, figure: Figure) -> Table:
-        return self.tables[DERIVED.get(figure, figure)]
+    def tally(self, figure: Figure, by: By | None, weight: Weight = "one") -> Tally:
+        rows, table = self.rows(figure), self._table(figure)
+        return summed(self._codes_of(figure, by), weights(table, self.about, rows, weight))
 
-    def column(self, figure: Figure, name: str) -> NDArray[np.int64]:
-        return self.table(figure)[name][self.rows(figure)]
+    def quantiles(self, column: str, by: By | None) -> Quantiles:
+        found = self.values(column, by)
+        return {code: (_nearest(each, SHARES[0]), _nearest(each, SHARES[1])) for code, each in found.items()}
 
-    def by(self, figure: Figure, by: By) -> Codes:
-        """Whose each row is."""
-        key = DERIVED.get(figure, figure) if figure is Figure.LEADS else figure, by
-        if (codes := self._by.get(key)) is None:
-            if by is By.REP:
-                codes = self.column(figure, "rep").astype(np.int32, copy=False)
-            else:
-                codes = self.about.source(self.leads(figure), by)
-            self._by[key] = codes
-        return codes
-
-    def leads(self, figure: Figure) -> Codes:
-        return self.table(figure)["lead"][self.rows(figure)]
-
-    def codes(self, by: By) -> set[int]:
-        """Who has any item of a figure that is summed."""
+    def values(self, column: str, by: By | None) -> Mapping[int, NDArray[np.int64]]:
+        """How long it took to the first contact by code, the shortest first; `column` says in which time."""
+        codes = self._codes_of(Figure.SPEED, by)
+        values = self._table(Figure.SPEED)[column][self.rows(Figure.SPEED)]
+        if column == "worked":
+            is_known = values != UNKNOWN
+            codes, values = codes[is_known], values[is_known]
+        ordered, counts = values[np.lexsort((values, codes))], np.bincount(codes)
+        ends = np.cumsum(counts)
         return {
-            int(code)
-            for figure in Figure
-            if figure not in HINTS
-            for code in np.flatnonzero(np.bincount(self.by(figure, by)))
+            code: ordered[ends[code] - counts[code] : ends[code]] for code in np.flatnonzero(counts).tolist()
         }
 
+    def _table(self, figure: Figure) -> Table:
+        return self.tables[DERIVED.get(figure, figure)]
+
+    def _codes_of(self, figure: Figure, by: By | None) -> Codes:
+        key = DERIVED.get(figure, figure) if figure is Figure.LEADS else figure, by
+        if (found := self._codes.get(key)) is None:
+            found = self._codes[key] = codes(self._table(figure), self.about, self.rows(figure), by)
+        return found
+
     def _find(self, figure: Figure) -> Rows:
-        source = DERIVED.get(figure)
+        source, at = DERIVED.get(figure), self.times.at
         if source is None:
             table = self.tables[figure]
-            return self._choose(table, np.flatnonzero(is_seen(figure, table, self._times)))
+            if self._among is None:
+                return self._choose(table, np.flatnonzero(is_seen(figure, table, self.times)))
+            rows = self._among[figure]
+            return self._choose(table, rows[is_seen(figure, table, self.times, rows)])
         rows, table = self.rows(source), self.tables[source]
         if figure is Figure.LEADS:
             return rows
         if figure is Figure.LONG_OVERDUE:
-            return rows[self.at - table["measure"][rows] > length(LONG_OVERDUE)]
-        ripe = table["measure"][rows] + length(FIRST_TRY) + 1
-        if self.is_timed:
-            ripe = np.where(table["worked"][rows] == UNKNOWN, ripe, table["worked"][rows])
-        return rows[ripe <= self.at]
+            return rows[at - table["measure"][rows] > length(LONG_OVERDUE)]
+        return rows[ripe_from(table, rows, is_timed=self.is_timed) <= at]
 
     def _choose(self, table: Table, rows: Rows) -> Rows:
-        for by, codes in self._chosen.items():
-            leads = table["lead"][rows]
-            values = table["rep"][rows] if by is By.REP else self.about.source(leads, by)
-            rows = rows[np.isin(values, codes)]
+        for by, chosen in self._chosen.items():
+            rows = rows[np.isin(codes(table, self.about, rows, by), chosen)]
         return rows
 
 
-def is_seen(figure: Figure, table: Table, times: LookTimes) -> NDArray[np.bool_]:
-    found = (table["since"] <= times.at) & (table["until"] > times.at)
+def is_seen(
+    figure: Figure, table: Table, times: LookTimes, rows: Rows | slice = slice(None)
+) -> NDArray[np.bool_]:
+    found = (table["since"][rows] <= times.at) & (table["until"][rows] > times.at)
     if figure not in TIMELESS:
-        found &= (table["at"] >= times.start) & (table["at"] < times.end)
+        at = table["at"][rows]
+        found &= (at >= times.start) & (at < times.end)
     return found
+
+
+def ripe_from(table: Table, rows: Rows | slice, *, is_timed: bool = True) -> NDArray[np.int64]:
+    """From when on leads that nobody has tried have waited too long."""
+    ripe: NDArray[np.int64] = table["measure"][rows] + length(FIRST_TRY) + 1
+    if not is_timed:
+        return ripe
+    worked = table["worked"][rows]
+    return np.where(worked == UNKNOWN, ripe, worked)
+
+
+def codes(table: Table, about: About, rows: Rows, by: By | None) -> Codes:
+    """Whose each row is; all are the same without `by`."""
+    if by is None:
+        return np.zeros(len(rows), np.int32)
+    if by is By.REP:
+        found: Codes = table["rep"][rows]
+        return found
+    return about.source(table["lead"][rows], by)
+
+
+def weights(table: Table, about: About, rows: Rows, weight: Weight) -> NDArray[Any] | None:
+    if weight == "one":
+        return None
+    if weight == "counts":
+        counts: NDArray[Any] = table["counts"][rows]
+        return counts
+    if isinstance(weight, Cost):
+        leads = table["lead"][rows]
+        return np.where(about.currency(leads) == weight.currency, about.cost(leads), 0)
+    has_state: NDArray[Any] = table["state"][rows] == STATES.index(Kept(weight))
+    return has_state
+
+
+def summed(codes: Codes, weights: NDArray[Any] | None, many: int = 0) -> Tally:
+    """Exact up to 2**53."""
+    return np.bincount(codes, weights, many).astype(np.int64, copy=False)
+
+
+def _nearest(values: NDArray[np.int64], share: float) -> float:
+    return int(values[rank(len(values), share)]) / 1_000
+
+
+def rank(many: int, share: float) -> int:
+    return math.ceil(share * many) - 1
 
 
 def places_of(figure: Figure, table: Table, rows: Rows, at: int) -> NDArray[np.float64]:
@@ -148,93 +208,3 @@ def places_of(figure: Figure, table: Table, rows: Rows, at: int) -> NDArray[np.f
     measure = table["measure"][rows]
     seconds = np.where(table["grows"][rows], at - measure, measure) / 1_000
     return np.where(seconds != 0, -seconds, counts)
-
-
-@dataclass(frozen=True)
-class _Grouped:
-    """Sums of what is seen, by code; one group for all without `by`."""
-
-    seen: SeenRows
-    by: By | None
-
-    def codes(self, figure: Figure) -> Codes:
-        if self.by is not None:
-            return self.seen.by(figure, self.by)
-        return np.zeros(len(self.seen.rows(figure)), np.int32)
-
-    def count(self, figure: Figure, state: Kept | None = None) -> Mapping[int, int]:
-        codes = self.codes(figure)
-        if state is not None:
-            codes = codes[self.seen.column(figure, "state") == STATES.index(state)]
-        return _as_map(np.bincount(codes))
-
-    def total(self, figure: Figure) -> Mapping[int, int]:
-        codes = self.codes(figure)
-        return _as_map(np.bincount(codes, self.seen.column(figure, "counts")))
-
-    @cached_property
-    def cost(self) -> Mapping[int, tuple[Money, ...]]:
-        leads, codes = self.seen.leads(Figure.GONE_COLD), self.codes(Figure.GONE_COLD)
-        currencies, found = self.seen.about.currency(leads), dict[int, list[Money]]()
-        names = self.seen.about.currencies.names
-        for currency in sorted(np.unique(currencies).tolist(), key=lambda code: names[code] or ""):
-            if (name := names[currency]) is not None:
-                ours = currencies == currency
-                minor = np.bincount(codes[ours], self.seen.about.cost(leads[ours]))
-                for code, each in _as_map(minor).items():
-                    found.setdefault(code, []).append(Money(minor=each, currency=name))
-        return {code: tuple(some) for code, some in found.items()}
-
-    def percentiles(self, column: str) -> Mapping[int, tuple[float, float]]:
-        """The median and the ninth decile in seconds, by nearest rank."""
-        codes, values = self.codes(Figure.SPEED), self.seen.column(Figure.SPEED, column)
-        if column == "worked":
-            is_known = values != UNKNOWN
-            codes, values = codes[is_known], values[is_known]
-        ordered = values[np.lexsort((values, codes))]
-        found, start = {}, 0
-        for code, many in _as_map(np.bincount(codes)).items():
-            found[code] = (
-                int(ordered[start + math.ceil(0.5 * many) - 1]) / 1_000,
-                int(ordered[start + math.ceil(0.9 * many) - 1]) / 1_000,
-            )
-            start += many
-        return found
-
-
-def _as_map(counts: NDArray[np.int64] | NDArray[np.float64]) -> dict[int, int]:
-    return {code: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
-
-
-def sums_of(seen: SeenRows, by: By | None, keys: Sequence[int] = (0,)) -> list[Sums]:
-    grouped = _Grouped(seen, by)
-    leads, contacted = grouped.count(Figure.LEADS), grouped.count(Figure.SPEED)
-    wall = grouped.percentiles("measure")
-    worked = grouped.percentiles("worked") if seen.is_timed else {}
-    untouched, overdue = grouped.count(Figure.UNTOUCHED), grouped.count(Figure.OVERDUE)
-    attempts = grouped.total(Figure.ATTEMPTS)
-    calls, offered = grouped.total(Figure.CALLS_AFTER_OFFER), grouped.count(Figure.CALLS_AFTER_OFFER)
-    kept = {state: grouped.count(Figure.FOLLOW_THROUGH, state) for state in Kept}
-    late, cold = grouped.count(Figure.LATE_AFTER_OFFER), grouped.count(Figure.GONE_COLD)
-    none = (None, None)
-
-    def sums(key: int) -> Sums:
-        on_time, too_late, missed = (kept[state].get(key, 0) for state in Kept)
-        due = on_time + too_late + missed
-        return Sums(
-            leads=leads.get(key, 0),
-            speed=Speed(contacted.get(key, 0), *wall.get(key, none), *worked.get(key, none)),
-            untouched=untouched.get(key, 0),
-            overdue=overdue.get(key, 0),
-            attempts=_mean(attempts.get(key, 0), leads.get(key, 0)),
-            calls_after_offer=_mean(calls.get(key, 0), offered.get(key, 0)),
-            follow_through=Promises(due, on_time, too_late, missed, on_time / due if due else None),
-            late_after_offer=late.get(key, 0),
-            gone_cold=Wasted(cold.get(key, 0), grouped.cost.get(key, ())),
-        )
-
-    return [sums(key) for key in keys]
-
-
-def _mean(total: int, of: int) -> Mean:
-    return Mean(total, of, total / of if of else None)

@@ -7,7 +7,7 @@ around it. Times are milliseconds since 1970. A test holds both to each other at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
@@ -79,7 +79,7 @@ class _Lead:
         """When the first fitting contact was, from an instant on."""
         return next((at for at, each in self.contacts if at >= since and fits(each)), FOREVER)
 
-    def spells(self, id: str, at: int, since: int, until: int, measure: int = 0, grows: bool = False,
+    def spells(self, id: str, at: int, since: int, until: int, measure: int = 0, *, grows: bool = False,
                counts: int = 1, state: Kept | None = None) -> Iterator[Spell]:  # fmt: skip
         """Of an item that belongs to whoever has the lead meanwhile."""
         for start, end, rep in _within(self.reps, max(since, self.captured), min(until, self.gone)):
@@ -285,9 +285,14 @@ def _reps(trail: Trail, contacts: Sequence[tuple[int, Contact]]) -> Line[str | N
     return line
 
 
-def _within(line: Line[T], since: int, until: int) -> Iterable[tuple[int, int, T]]:
+def _within(line: Line[T], since: int, until: int) -> Sequence[tuple[int, int, T]]:
     """The pieces of a line between two instants."""
-    ends = [*(at for at, _ in line[1:]), FOREVER]
-    for (at, value), end in zip(line, ends, strict=True):
-        if (start := max(at, since)) < (stop := min(end, until)):
-            yield start, stop, value
+    if len(line) == 1:
+        return [(since, until, line[0][1])] if since < until else []
+    found, end = [], FOREVER
+    for at, value in reversed(line):
+        start, stop = (at if at > since else since), (end if end < until else until)
+        if start < stop:
+            found.append((start, stop, value))
+        end = at
+    return found[::-1]

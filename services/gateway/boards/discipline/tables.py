@@ -31,6 +31,7 @@ _TYPES: Final[Mapping[str, Any]] = {
     "worked": np.int64,
     "id": np.object_,
 }
+_COMPARED: Final = ("until", "since", "at", "measure", "grows", "counts", "state", "rep", "id")
 _ROOM: Final = 1_024
 
 
@@ -68,6 +69,8 @@ class Table:
         self.size = self._empty = 0
         self.layout = 0
         """Changes when rows get other numbers."""
+        self.emptied: list[int] = []
+        """Rows in the order in which they were emptied, in this layout."""
 
     def __getitem__(self, column: str) -> NDArray[Any]:
         return self._columns[column][: self.size]
@@ -81,6 +84,12 @@ class Table:
     def replace(self, leads: Sequence[int], spells: Sequence[Sequence[Spell]], reps: Dictionary) -> None:
         """Put these spells in place of those that the leads had."""
         self._make_room_for(max(leads, default=0) + 1)
+        changed = [
+            (lead, some) for lead, some in zip(leads, spells, strict=True) if not self._has(lead, some, reps)
+        ]
+        if not changed:
+            return
+        leads, spells = [lead for lead, _ in changed], [some for _, some in changed]
         known = {}
         for lead in leads:
             rows = self.of(lead)
@@ -89,12 +98,25 @@ class Table:
                     known[self._key(row)] = worked
             self._columns["since"][rows] = self._columns["until"][rows]
             self._empty += rows.stop - rows.start
+            self.emptied += range(rows.start, rows.stop)
         first = self.size
         self._add(leads, spells, reps)
         for row in range(first, self.size) if known else ():
             self._columns["worked"][row] = known.get(self._key(row), UNKNOWN)
         if self._empty > max(_ROOM, self.size // 2):
             self._close_up()
+
+    def _has(self, lead: int, spells: Sequence[Spell], reps: Dictionary) -> bool:
+        """Whether these are the spells that the lead has: most facts change those of few figures."""
+        rows = self.of(lead)
+        if rows.stop - rows.start != len(spells):
+            return False
+        columns = [self._columns[name][rows].tolist() for name in _COMPARED]
+        return all(
+            held == (each.until, each.since, each.at, each.measure, each.grows, each.counts,
+                     -1 if each.state is None else STATES.index(each.state), reps.known(each.rep), each.id)
+            for held, each in zip(zip(*columns, strict=True), spells, strict=True)
+        )  # fmt: skip
 
     def _key(self, row: int) -> tuple[int, int, int]:
         """What a time at work depends on."""
@@ -142,6 +164,7 @@ class Table:
         }
         self.size, self._empty = len(rows), 0
         self.layout += 1
+        self.emptied = []
         leads, first, many = np.unique(self["lead"], return_index=True, return_counts=True)
         self._many[:] = 0
         self._first[leads], self._many[leads] = first, many

@@ -115,6 +115,7 @@ def trace(trail: Trail, event: Event) -> Trail:
 
 
 def _traced(trail: Trail, event: Event) -> Trail:
+    """In one piece, because it is a table: a case an event."""
     match event:
         case LeadCaptured():
             return replace(

@@ -7,7 +7,9 @@ from typing import Final
 
 from services.gateway.boards.heat import api, page
 from services.gateway.boards.heat.placement import place_again, place_first
-from services.gateway.boards.mounting import Ground, Mounted
+from services.gateway.boards.heat.words import WORDS
+from services.gateway.boards.mounting import Ground, MountableBoard, Mounted
+from services.gateway.pages.rendering import Page
 from shared.timers import Timers
 
 PLACED_EVERY: Final = 1.0
@@ -20,3 +22,6 @@ def mount(ground: Ground) -> Mounted:
         partial(place_again, views, clock), clock, PLACED_EVERY, partial(place_first, views, clock)
     )
     return Mounted([api.router(ground), page.router(ground)], {"standings": standings})
+
+
+HEAT: Final = MountableBoard(Page("board", "/", WORDS), mount)

@@ -53,10 +53,10 @@ def router(ground: Ground) -> APIRouter:
 
     @api.get("/", dependencies=read)
     async def board_page(tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None) -> Response:
-        return await board("board.html", band, cursor, tongue)
+        return await board("heat/board.html", band, cursor, tongue)
 
     @api.get("/board", dependencies=read)
     async def board_lines(tongue: Tongue, band: BandChoice = None, cursor: CursorChoice = None) -> Response:
-        return await board("_board.html", band, cursor, tongue)
+        return await board("heat/_board.html", band, cursor, tongue)
 
     return api

@@ -1,8 +1,7 @@
-"""What msgspec reads a record into, with the limits that it checks on the way: the envelope, and a signal's data."""
+"""What msgspec reads a signal's data into, with the limits that it checks on the way."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,26 +15,7 @@ _Whole = Annotated[int, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 _Real = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
-class Signal(msgspec.Struct):
+class SignalData(msgspec.Struct):
     kind: _Kind
     attributes: Annotated[dict[_Name, bool | _Whole | _Real | _Word], msgspec.Meta(max_length=8)] = {}
     automated: Literal["declared", "agent", "burst"] | None = None
-
-
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class Envelope(msgspec.Struct, gc=False):
-    specversion: Literal["1.0"]
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: _Instant
-    recordedtime: _Instant
-    data: msgspec.Raw
-    aggregate: str | None = None
-    sequence: int | None = None
-    traceparent: str | None = None
-    correlationid: str | None = None
-    causationid: str | None = None

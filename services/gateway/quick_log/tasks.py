@@ -1,4 +1,4 @@
-"""The grammar of deeds: what was done, what is to be done, what came of it and what stands against it."""
+"""The grammar of tasks: what was done, what is to be done, what came of it and what stands against it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.events.followup import Direction, Objection
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class TaskMention:
     """Something done or to do, by tokens from `first` up to `end`. `asked`: they want it, nobody promised it."""
 
     kind: Kind
@@ -26,10 +26,10 @@ class Deed:
 
 
 @dataclass(slots=True)
-class Deeds:
-    """What a line says of deeds, in its order. `read` are the tokens that say so."""
+class Tasks:
+    """What a line says of tasks, in its order. `read` are the tokens that say so."""
 
-    deeds: list[Deed] = field(default_factory=list)
+    tasks: list[TaskMention] = field(default_factory=list)
     wanted: list[tuple[int, Kind, int]] = field(default_factory=list)
     results: list[tuple[int, Result, int]] = field(default_factory=list)
     objection: Objection | None = None
@@ -46,7 +46,7 @@ _RANK: Final = (
 )  # fmt: skip
 """Of several results the further one counts: who wants a proposal has also answered."""
 _OPPOSITE: Final = {Result.INTERESTED: Result.NOT_INTERESTED, Result.ANSWERED: Result.NO_ANSWER}
-_PHRASES: Final = (Sort.RESULT, Sort.OBJECTION, Sort.INBOUND, Sort.DEED, Sort.SEND)
+_PHRASES: Final = (Sort.RESULT, Sort.OBJECTION, Sort.INBOUND, Sort.TASK, Sort.SEND)
 
 
 def further(results: Sequence[tuple[int, Result, int]]) -> Result | None:
@@ -55,24 +55,24 @@ def further(results: Sequence[tuple[int, Result, int]]) -> Result | None:
 
 def read(
     tokens: Sequence[Token], found: Sequence[Sequence[Found]], taken: set[int], clauses: Sequence[int]
-) -> Deeds:
-    """The deeds of a line, outside the tokens that were `taken`; `clauses` numbers the clause of each token."""
-    deeds = Deeds()
+) -> Tasks:
+    """The tasks of a line, outside the tokens that were `taken`; `clauses` numbers the clause of each token."""
+    tasks = Tasks()
     place = 0
     while place < len(tokens):
-        place = _phrase(deeds, tokens, found, taken, clauses, place)
-    deeds.talked = any(
+        place = _phrase(tasks, tokens, found, taken, clauses, place)
+    tasks.talked = any(
         each.sort is Sort.TALKED for at, here in enumerate(found) if at not in taken for each in here
     )
-    sending = {clauses[deed.first] for deed in deeds.deeds if deed.kind is not Kind.CALL}
-    for at, _, end in deeds.wanted:
+    sending = {clauses[task.first] for task in tasks.tasks if task.kind is not Kind.CALL}
+    for at, _, end in tasks.wanted:
         if clauses[at] in sending:
-            deeds.read.update(range(at, end))
-    return deeds
+            tasks.read.update(range(at, end))
+    return tasks
 
 
 def _phrase(
-    deeds: Deeds,
+    tasks: Tasks,
     tokens: Sequence[Token],
     found: Sequence[Sequence[Found]],
     taken: set[int],
@@ -85,54 +85,54 @@ def _phrase(
     for each in here:
         match each.sort:
             case Sort.WAY:
-                deeds.direction = deeds.direction or each.value
-                deeds.read.update(range(place, each.end))
+                tasks.direction = tasks.direction or each.value
+                tasks.read.update(range(place, each.end))
             case Sort.AGAIN:
-                deeds.again = True
-                deeds.read.update(range(place, each.end))
+                tasks.again = True
+                tasks.read.update(range(place, each.end))
             case Sort.THING:
-                deeds.wanted.append((place, each.value, each.end))
+                tasks.wanted.append((place, each.value, each.end))
     is_read = False
     for each in here:
         if each.end == longest and each.sort in _PHRASES:
             is_read = True
-            _take(deeds, each, tokens, found, clauses, place)
+            _take(tasks, each, tokens, found, clauses, place)
     return longest if is_read else place + 1
 
 
 def _take(
-    deeds: Deeds,
+    tasks: Tasks,
     each: Found,
     tokens: Sequence[Token],
     found: Sequence[Sequence[Found]],
     clauses: Sequence[int],
     place: int,
 ) -> None:
-    is_negated = _is_negated(found, clauses, deeds.read, place)
-    deeds.read.update(range(place, each.end))
+    is_negated = _is_negated(found, clauses, tasks.read, place)
+    tasks.read.update(range(place, each.end))
     match each.sort:
         case Sort.RESULT:
             result = _OPPOSITE.get(each.value) if is_negated else each.value
             if result is not None:
-                deeds.results.append((place, result, each.end))
-            deeds.wanted += [
+                tasks.results.append((place, result, each.end))
+            tasks.wanted += [
                 (place, kind, each.end) for at in range(place, each.end) for kind in _things(found, at)
             ]
         case Sort.OBJECTION:
-            deeds.objection = deeds.objection or each.value
+            tasks.objection = tasks.objection or each.value
         case Sort.INBOUND:
-            deeds.inbound.append((place, each.value))
-        case Sort.DEED:
+            tasks.inbound.append((place, each.value))
+        case Sort.TASK:
             kind, aspect = each.value
             if aspect is Aspect.DONE and place > 0 and tokens[place - 1].text == "que":
                 # `que le visite` is still to come; only an accent would say that it was I who did
                 aspect = Aspect.TO_DO if tokens[each.end - 1].accented.endswith("e") else aspect
             is_asked = tokens[place].text in ("que", "asked", "asks")
-            deeds.deeds.append(Deed(kind, aspect, place, each.end, is_negated, is_asked))
+            tasks.tasks.append(TaskMention(kind, aspect, place, each.end, is_negated, is_asked))
         case Sort.SEND:
             kind, end = _sent(found, clauses, place, each.end)
-            deeds.read.update(range(each.end, end))
-            deeds.deeds.append(Deed(kind, each.value, place, end, is_negated))
+            tasks.read.update(range(each.end, end))
+            tasks.tasks.append(TaskMention(kind, each.value, place, end, is_negated))
 
 
 def _things(found: Sequence[Sequence[Found]], place: int) -> Iterator[Kind]:
