@@ -33,6 +33,8 @@ from shared.web import STATUS
 
 CONNECTIONS = 200
 """To all services together; they are kept open for the next request."""
+WITHIN = 30.0
+"""Seconds that an answer may take."""
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 B = TypeVar("B", bound=BaseModel)
@@ -60,7 +62,6 @@ class Upstreams:
         """Nothing to wait for: a service that is away is told to whoever asks for it."""
         self._client = ClientSession(
             connector=TCPConnector(limit=CONNECTIONS),
-            timeout=ClientTimeout(total=30, sock_connect=2),
             headers={"content-type": "application/json", **self._headers},
         )
 
@@ -82,9 +83,12 @@ class Upstreams:
         path: str,
         body: BaseModel | None = None,
         key: str | None = None,
+        within: float = WITHIN,
         **params: Any,
     ) -> Any:
-        """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer."""
+        """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer `within` so
+        many seconds.
+        """
         trace = current_trace()
         if body is not None:
             body = self.as_holder(body)
@@ -103,6 +107,7 @@ class Upstreams:
                 data=body.model_dump_json(exclude_none=True).encode() if body is not None else None,
                 headers={name: value for name, value in headers.items() if value},
                 params={name: str(value) for name, value in params.items() if value is not None},
+                timeout=ClientTimeout(total=within, sock_connect=2),
             ) as response:
                 content = await response.read()
         except (ClientError, TimeoutError, OSError) as error:

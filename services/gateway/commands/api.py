@@ -110,7 +110,7 @@ def _passing(upstreams: Upstreams, route: PassedOn) -> Callable[..., Coroutine[A
         if route.needs_lead:
             await upstreams.must_exist(path.get("lead_id") or command.lead_id)
         answer = await upstreams.call(
-            route.owner, route.method, route.path.format(**path), command, idempotency_key
+            route.owner, route.method, route.path.format(**path), command, idempotency_key, route.within
         )
         if route.body is LeadForm:
             upstreams.remember(answer["id"])

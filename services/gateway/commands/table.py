@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from services.gateway.access.keys import Scope
+from services.gateway.clients import WITHIN
 from shared.commands.followup import (
     AssignLead,
     LogActivity,
@@ -64,6 +65,8 @@ class PassedOn:
     needs_lead: bool = False
     is_keyed: bool = False
     description: str | None = None
+    within: float = WITHIN
+    """Seconds that its owner may take."""
 
 
 def _command(
@@ -86,6 +89,9 @@ def _command(
 _LEAD: Final = "/leads/{lead_id}"
 _TICKET: Final = "/tickets/{ticket_id}"
 _CAPTURE, _READ, _OPERATE = Scope.CAPTURE, Scope.READ, Scope.OPERATE
+
+RECKONED_WITHIN: Final = 600.0
+"""Seconds in which the clocks of all tickets are reckoned anew."""
 
 ROUTES: Final = (
     _command("capture_lead", "/leads", "leads", LeadForm, "Capture a lead", scope=_CAPTURE, status=201),
@@ -180,6 +186,7 @@ ROUTES: Final = (
         "sla",
         "What publishing policies would change now",
         PublishPolicies,
+        within=RECKONED_WITHIN,
     ),
     PassedOn(
         "publish_policies",
@@ -190,6 +197,7 @@ ROUTES: Final = (
         "sla",
         "Put policies in force",
         PublishPolicies,
+        within=RECKONED_WITHIN,
         description="Open clocks are reckoned anew from the history of their tickets; those that have ended stay as "
         "they were, unless `closed_too`.",
     ),
