@@ -49,6 +49,7 @@ class Asked(BaseModel):
 
 
 def router(tickets: Tickets, book: PolicyBook, macros: Macros, clock: Clock) -> APIRouter:
+    """The routes. In one piece, because it is a list: a function a route."""
     api = APIRouter(tags=["tickets"])
 
     @api.post("/tickets", status_code=201)

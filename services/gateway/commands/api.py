@@ -33,6 +33,7 @@ PARAMETERS: Final = {
 
 
 def router(upstreams: Upstreams, keys: KeyRing) -> APIRouter:
+    """The routes. In one piece, because it is a list: those of the table, then a function a route."""
     api = APIRouter(prefix="/v1", route_class=KeyFirst)
     for route in ROUTES:
         api.add_api_route(
