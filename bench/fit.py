@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from bench.tables import Row, keep
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.lab.comparison import looks_at
 from cli.lab.fitting import fitted, two_thirds
 from cli.lab.histories import AGES, History

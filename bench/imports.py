@@ -17,7 +17,7 @@ from typing import Any
 from bench.tables import Row, keep, row
 from cli.environment import Environment
 from cli.imports.account import Account
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.run import run
 from cli.operator_key import operator_key
 from cli.system import started

@@ -15,16 +15,16 @@ from time import perf_counter
 from typing import Final
 
 from bench.tables import Row, keep, row
-from cli.imports.mapping import load_mapping
+from cli.imports.log_rows import Ready
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.readers import Source
-from cli.imports.rows import Ready
 from cli.imports.run import Reading
 from services.tickets.domain.imported import bring_in
 from services.tickets.domain.sla import promises
 from services.tickets.domain.sla.parser import read
 from services.tickets.domain.sla.policies import Policies
 from services.tickets.domain.ticket import Ticket
-from shared.commands.history import HistoryRow, TicketRow
+from shared.commands.import_rows import HistoryRow, TicketRow
 from shared.events.tickets import SlaClock
 
 ROOT: Final = Path(__file__).parents[1]

@@ -244,7 +244,7 @@ async def _of_heat(topics: Topics) -> str:
     from services.scoring.processor.fold import TIES
     from services.scoring.processor.lead import ScoredLead
     from services.scoring.runtime.partition import POSITIONS
-    from services.scoring.scorecard.members import Ties
+    from services.scoring.scorecard.ties import Ties
 
     def covered(key: str, value: bytes) -> bytes:
         return (

@@ -189,7 +189,7 @@ async def _services(found: Findings, addresses: Addresses) -> None:
     import httpx
 
     from cli.operator_key import key_header
-    from shared.inner import inner_header
+    from shared.inner_secret import inner_header
     from shared.installation import SERVICES
 
     key, inner = key_header(), inner_header(addresses.inner_secret)

@@ -16,7 +16,10 @@ from cli.answer import AsJson, answer, tell
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from services.gateway.access.keys import Key, KeyRing
+    from services.gateway.access.keys import (
+        Key,
+        KeyRing,
+    )
 
 T = TypeVar("T")
 
@@ -72,7 +75,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it. It is shown once: only its digest is kept."""
-    from services.gateway.access.keys import Role
+    from services.gateway.access.roles import (
+        Role,
+    )
     from shared.clock import utc_now
 
     ends = None if expires is None else utc_now() + expires
@@ -119,7 +124,9 @@ def audit(
 def _on_the_ring(work: Callable[[KeyRing], Awaitable[T]]) -> T:
     async def done() -> T:
         from cli.system import servers
-        from services.gateway.access.keys import KeyRing
+        from services.gateway.access.keys import (
+            KeyRing,
+        )
         from shared.mongo import Mongo
 
         async with servers() as found:

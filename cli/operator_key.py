@@ -12,12 +12,24 @@ from shared.errors import Forbidden, Refused
 from shared.private_files import secret, write_private
 
 if TYPE_CHECKING:  # most commands make no key
-    from services.gateway.access.keys import KeyRing, Role, Scope
+    from services.gateway.access.keys import (
+        KeyRing,
+    )
+    from services.gateway.access.roles import (
+        Role,
+        Scope,
+    )
 
 
 async def make_operator_key(home: Path, mongo_url: str, database_prefix: str) -> None:
     """Make sure that `<home>/keys/operator` holds a key that the gateway knows."""
-    from services.gateway.access.keys import KeyRing, Role, Scope
+    from services.gateway.access.keys import (
+        KeyRing,
+    )
+    from services.gateway.access.roles import (
+        Role,
+        Scope,
+    )
     from shared.mongo import Mongo
 
     mongo = Mongo(mongo_url, f"{database_prefix}_gateway")

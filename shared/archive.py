@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from shared.guards import Mark
+from shared.applied_once import Mark
 from shared.mongo import Collection, Document, Index, Mongo, keep_new, named, reaching
 
 BY_KEY = Index((("key", 1),))

@@ -6,7 +6,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from shared.deadlines import Prompt
+from shared.request_limits import Prompt
 
 
 class Connections:

@@ -25,12 +25,12 @@ from pymongo import InsertOne, UpdateOne
 
 from shared import metrics
 from shared.answers import Answers
+from shared.applied_once import Guard, Key, Mark, Marks, mark_name
 from shared.archive import Archive, Entry
 from shared.clock import Clock, new_id, utc_now
 from shared.errors import AscuaError, Refused, Unavailable
 from shared.events.base import Event, JsonObject, Recorded, Trace, to_cloudevent
 from shared.group_commit import GroupCommit
-from shared.guards import Guard, Key, Mark, Marks, mark_name
 from shared.logs import current_trace, logger
 from shared.mongo import DUPLICATE, BulkWriteError, Collection, Document, content_refused, named, reaching
 from shared.tasks import Pace

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from shared.applied_once import Seen
 from shared.bus.received import Received
 from shared.bus.topics import compacted
 from shared.documents import Decision, Documents, Look, Step, settled
 from shared.errors import AscuaError
 from shared.events.base import Recorded
-from shared.guards import Seen
 
 T = TypeVar("T")
 React = Callable[[T, Recorded[Any]], Decision[T]]

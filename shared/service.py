@@ -29,7 +29,7 @@ from starlette.middleware import Middleware
 from shared import logs
 from shared.connections import Connections, Counted
 from shared.errors import AscuaError, Misused, Unavailable, exit_code
-from shared.inner import Inner
+from shared.inner_secret import Inner
 from shared.ops import OpsPort
 from shared.settings import ServiceSettings, load
 from shared.tasks import end_within

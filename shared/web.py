@@ -21,13 +21,13 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
-from shared.abandoned import Abandoned
+from shared.client_gone import Abandoned
 from shared.clock import new_id
-from shared.deadlines import BodyInTime
 from shared.errors import AscuaError, Conflict, Forbidden, NotFound, Refused, TooMany, Unavailable, Unknown
 from shared.events.base import LeadId, Trace
 from shared.logs import current_trace, logger, tracing
 from shared.readiness import Check, Readiness
+from shared.request_limits import BodyInTime
 from shared.wording import in_words
 
 MAX_BODY_BYTES = 2 * 1024 * 1024

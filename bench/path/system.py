@@ -19,7 +19,13 @@ from bench.path.processes import processor_time
 from cli.addresses import Addresses, running
 from cli.environment import Environment
 from cli.operator_key import kept_key
-from services.gateway.access.keys import KeyRing, Role, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+    Scope,
+)
 from shared.bus.lag import lag
 from shared.embedded.home import free_port
 from shared.installation import CONSUMERS

@@ -17,7 +17,13 @@ from cli.demo.audit import HeatWatch, Verdict, caught_up, judge, look, read_log
 from cli.demo.player import Door, Keys, Player
 from cli.demo.script import REPS, script
 from cli.operator_key import kept_key
-from services.gateway.access.keys import KeyRing, Role, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+    Scope,
+)
 from shared.clock import utc_now
 from shared.mongo import Mongo
 

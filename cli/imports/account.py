@@ -12,8 +12,8 @@ from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict
 
-from cli.imports.rows import Ready, Reject
-from shared.commands.history import (
+from cli.imports.log_rows import Ready, Reject
+from shared.commands.import_rows import (
     RowOutcomes,
 )
 from shared.errors import Refused

@@ -14,7 +14,7 @@ from cli.answer import AsJson, answer, tell
 
 if TYPE_CHECKING:
     from cli.imports.account import Account, Tally, Warned
-    from cli.imports.meaning import Mapping
+    from cli.imports.mapping import Mapping
 
 SHIPPED = Path(__file__).parent / "mappings"
 _SHOWN = 20
@@ -137,7 +137,7 @@ async def _import(
 
 
 def _mapping(name: str) -> Mapping:
-    from cli.imports.mapping import MappingError, load_mapping
+    from cli.imports.mapping_parser import MappingError, load_mapping
 
     path = Path(name)
     if not path.exists() and (SHIPPED / f"{name}.yaml").exists():

@@ -12,8 +12,8 @@ import httpx
 import stamina
 from pydantic import ValidationError
 
-from cli.imports.rows import Ready
-from shared.commands.history import (
+from cli.imports.log_rows import Ready
+from shared.commands.import_rows import (
     RowOutcomes,
 )
 from shared.errors import Forbidden, Refused, Unavailable

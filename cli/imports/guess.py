@@ -14,7 +14,7 @@ from typing import Final
 
 from cli.imports.amounts import amount, told_sign
 from cli.imports.columns import assigned, formats
-from cli.imports.mapping import load_mapping, parse_mapping
+from cli.imports.mapping_parser import load_mapping, parse_mapping
 from cli.imports.sample import Sample, sample
 from cli.imports.tables import lacking
 from cli.imports.text import same

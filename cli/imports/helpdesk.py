@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from cli.imports.people import Meanings, Names, Section, WordMeanings
+from cli.imports.people_mapping import Meanings, Names, Section, WordMeanings
 from shared.commands.followup import PersonId
 from shared.events.base import LeadId
 from shared.events.leads import Channel

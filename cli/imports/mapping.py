@@ -1,103 +1,285 @@
-"""A mapping as a person wrote it, in YAML: read, or refused with the line and what would be right."""
+"""What the columns and activities of a log mean in sales, written in YAML by those who know it.
+
+    columns: {lead: deal, time: changed_at, activity: step}
+    lead_prefix: crm-
+    time_zone: Europe/Madrid        # of times that do not say theirs
+    decimal: ","                    # where amounts can be read in two ways
+    map:
+      Form sent: {captured: web}
+      Call: contacted
+      "Call:missed": {contacted: no_answer}
+      Offer sent: offered
+      Signed: won
+      No budget: {lost: no_budget}
+    default: {signal: work_done}
+
+An entry is named by the activity, `activity:lifecycle`, or `*:lifecycle` for any activity; the first of these that is
+there counts, and `default` comes last. Columns and activities are found in either case, composed or not, and with any
+kind of space. What an entry says:
+
+    captured    {captured: CHANNEL} or {captured: {channel:, origin:, campaign:, stage:}}
+    contacted   an answered call, {contacted: RESULT}, or {contacted: {kind:, result:}}
+    stage       {stage: STAGE}
+    offered     with the row's value, when there is a value column
+    won         the same
+    lost        {lost: REASON}
+    signal      {signal: KIND} or {signal: {kind:, attributes: {NAME: WORD}, value: NAME}}; with `value`, what the row
+                says in its value column becomes the attribute of that name
+    ignore      nothing: the row is counted, and tells nothing
+
+A table of people has `leads:` in place of `columns:` and `map:`, see people.py; a help desk's log `tickets:`, see
+helpdesk.py.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import codecs
+import json
+import re
+from collections.abc import Mapping as MappingOf
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
+from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
-from cli.imports.meaning import Mapping
-from shared.errors import Refused
+from cli.imports import times
+from cli.imports.amounts import Sign
+from cli.imports.helpdesk import Tickets
+from cli.imports.people_mapping import Leads, Names
+from cli.imports.text import same
+from shared.commands.import_rows import (
+    Activity,
+    Captured,
+    Lost,
+    Offered,
+    Signal,
+    StageChanged,
+    Won,
+)
 
 
-class MappingError(Refused):
-    """A mapping that cannot be used; `line` (from 1) is where, the sentence says what would be right."""
+class ValuedSignal(Signal):
+    """A signal that may take the row's value along, as the attribute `value` names."""
 
-    def __init__(self, source: str, line: int, sentence: str) -> None:
-        super().__init__("mapping-wrong", f"{source}, line {line}: {sentence}")
-        self.line = line
+    value: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = None
 
 
-def load_mapping(path: Path) -> Mapping:
-    """Raises MappingError."""
+class Ignored(BaseModel):
+    """Nothing is told of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["ignore"] = "ignore"
+
+
+What: TypeAlias = Captured | StageChanged | Offered | Won | Lost | Activity | ValuedSignal | Ignored
+
+
+class _Form(NamedTuple):
+    """How an action is written: its name in a row, the detail a single word stands for, and the details there are."""
+
+    action: str
+    main: str | None = None
+    details: tuple[str, ...] = ()
+    usual: MappingOf[str, str] | None = None
+
+
+_FORMS: Final = {
+    "captured": _Form("captured", "channel", ("channel", "origin", "campaign", "stage")),
+    "contacted": _Form("activity", "result", ("kind", "result"), {"kind": "call", "result": "answered"}),
+    "stage": _Form("stage", "stage", ("stage",)),
+    "offered": _Form("offered"),
+    "won": _Form("won"),
+    "lost": _Form("lost", "reason", ("reason",)),
+    "ignore": _Form("ignore"),
+    "signal": _Form("signal", "kind", ("kind", "attributes", "value")),
+}
+
+
+def _action(entry: Any) -> Any:
+    """`{lost: no_budget}` as a row says it: `{action: lost, reason: no_budget}`."""
+    if isinstance(entry, str):
+        entry = {entry: {}}
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise ValueError(f"write one of {', '.join(_FORMS)}, such as {{lost: no_budget}}")
+    ((name, details),) = entry.items()
+    form = _FORMS.get(name)
+    if form is None:
+        raise ValueError(f"there is no {name}; write one of {', '.join(_FORMS)}")
+    if isinstance(details, str):
+        if form.main is None:
+            raise ValueError(f"{name} takes nothing after it; write only {name}")
+        details = {form.main: details}
+    if not isinstance(details, dict):
+        raise ValueError(f"after {name} write one word or its details, not a list")
+    if unknown := sorted(details.keys() - set(form.details)):
+        raise ValueError(f"{name} has no {unknown[0]}; it may have {', '.join(form.details) or 'nothing'}")
+    details = {**(form.usual or {}), **details}
+    if form.main is not None and form.main not in details:
+        raise ValueError(f"{name} needs its {form.main}: write {{{name}: {form.main.upper()}}}")
+    return {"action": form.action, **details}
+
+
+def _zone(name: str) -> str:
     try:
-        return parse_mapping(path.read_text("utf-8-sig"), path.name)
-    except UnicodeDecodeError:
-        raise MappingError(path.name, 1, "the mapping is not UTF-8 text; save it as UTF-8") from None
+        _ = UTC if name == "UTC" else ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise ValueError(f"{name} is not a time zone here; write one such as Europe/Madrid or UTC") from None
+    return name
 
 
-def parse_mapping(text: str, source: str = "mapping") -> Mapping:
-    """Raises MappingError."""
-    try:
-        # Everything is a word: `NO` is not false here, and `12:30` is not a number.
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MappingError(source, line, f"this is not YAML: {error.problem}; see docs/imports.md") from None
-    except yaml.YAMLError:
-        raise MappingError(source, 1, "this is not YAML: it has a character YAML does not allow") from None
-    if not isinstance(root, yaml.MappingNode):
-        raise MappingError(
-            source, 1, "a mapping begins with `columns:` and `map:`, or with `leads:`; see docs/imports.md"
+def _prefix(word: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", word):
+        raise ValueError(
+            f"{word} cannot begin a lead's id; write at most 40 letters, digits, - and _, as in crm-"
         )
+    return word
+
+
+def _delimiter(sign: str) -> str:
+    sign = {"tab": "\t", "\\t": "\t"}.get(sign, sign)
+    if len(sign) != 1 or sign in '"\r\n':
+        raise ValueError('a delimiter is one sign between the columns, such as "," or ";", or tab')
+    return sign
+
+
+def _encoding(name: str) -> str:
     try:
-        return Mapping.model_validate(_plain(root, source))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        line, path = _place(root, first["loc"])
-        raise MappingError(source, line, f"{path}: {_sentence(first)}") from None
-    except RecursionError:
-        raise MappingError(source, 1, "an alias (*) refers to what it is part of") from None
+        found = codecs.lookup(name)
+        found.decode(b"")
+    except (LookupError, ValueError):
+        found = None
+    if found is None or not getattr(found, "_is_text_encoding", True):
+        raise ValueError(
+            f"{name} is not an encoding; write utf-8, utf-16-le, windows-1252 or another of Python's"
+        )
+    return found.name
 
 
-def _plain(node: yaml.Node, source: str) -> Any:
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, source) for item in node.value]
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise MappingError(source, line, "a name belongs before the colon")
-            if key.value in found:
-                raise MappingError(source, line, f"{key.value} is given twice; keep one of them")
-            found[key.value] = _plain(value, source)
-        return found
-    return node.value
+def _currency(code: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise ValueError(f"{code} is not a currency; write its three capital letters, as in EUR")
+    return code
 
 
-def _place(root: yaml.Node, loc: tuple[int | str, ...]) -> tuple[int, str]:
-    """The line of the deepest key on the way to an error, and its name from the top."""
-    node, line, names = root, 1, list[str]()
-    for step in loc:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if key.value == step:
-                node, line = value, key.start_mark.line + 1
-                names.append(str(step))
-                break
-    return line, ".".join(names) or "the mapping"
+Entry = Annotated[What, Field(discriminator="action"), BeforeValidator(_action)]
 
 
-def _sentence(error: ErrorDetails) -> str:
-    kind, last, given = error["type"], (error["loc"] or ("it",))[-1], str(error["input"])[:60]
-    context = error.get("ctx", {})
-    match kind:
-        case "missing":
-            return f"{last} is missing"
-        case "extra_forbidden":
-            return f"there is no {last} here; take it out, or see the names in docs/imports.md"
-        case "enum" | "literal_error":
-            return f"{given!r} is not one of {context['expected'].replace(chr(39), '')}"
-        case "value_error":
-            return str(context["error"])
-        case "string_pattern_mismatch":
-            return f"{given!r} does not fit; write small letters, digits and _, as in no_budget"
-        case "dict_type" | "model_type":
-            return "write names with values below it, as `name: value`"
-        case _:
-            return error["msg"]
+class Columns(BaseModel):
+    """Where a row says what. `value` is what it is about, such as an offer's worth; `person` who made contact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lead: Names
+    time: Names
+    activity: Names
+    lifecycle: Names | None = None
+    person: Names | None = None
+    value: Names | None = None
+
+
+XES_COLUMNS = Columns(
+    lead=("case:concept:name",),
+    time=("time:timestamp",),
+    activity=("concept:name",),
+    lifecycle=("lifecycle:transition",),
+    person=("org:resource",),
+)
+"""The names of the XES standard (IEEE 1849); those of a trace begin with `case:`."""
+
+
+class Mapping(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["csv", "xes"] | None = None
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
+        None, description="Of a CSV file; UTF-8, or UTF-16 with its mark, if absent."
+    )
+    columns: Columns | None = None
+    leads: Leads | None = None
+    tickets: Tickets | None = None
+    lead_prefix: Annotated[str, AfterValidator(_prefix)] = ""
+    time_zone: Annotated[str, AfterValidator(_zone)] | None = None
+    time_format: Annotated[
+        tuple[Annotated[str, AfterValidator(times.checked_format)], ...],
+        BeforeValidator(lambda formats: (formats,) if isinstance(formats, str) else formats),
+        Field(description="As strptime takes them, or iso, epoch, epoch_ms, excel; iso, if absent."),
+    ] = ()
+    decimal: Sign | None = Field(
+        None, description="The decimal sign, for amounts that can be read in two ways."
+    )
+    currency: Annotated[str, AfterValidator(_currency)] = "EUR"
+    map: dict[str, Entry] = Field(default_factory=dict)
+    default: Entry | None = None
+
+    @field_validator("map")
+    @classmethod
+    def _tells_apart(cls, entries: dict[str, What]) -> dict[str, What]:
+        seen: dict[str, str] = {}
+        for name in entries:
+            if (other := seen.setdefault(same(name), name)) != name:
+                raise ValueError(f"{other} and {name} are the same activity here; keep one of them")
+        return entries
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if self.table is None and not self.map:
+            raise ValueError(
+                "map is missing: what activities mean; or leads, for a table of people, or tickets, for a help desk's"
+            )
+        if self.leads is not None and self.tickets is not None:
+            raise ValueError(
+                "a file is of people or of tickets: write leads: or tickets:, and keep one of both"
+            )
+        if self.table is not None and (self.map or self.columns or self.default):
+            kind, name = ("people", "leads") if self.leads is not None else ("tickets", "tickets")
+            raise ValueError(
+                f"a table of {kind} has {name}:, and no columns:, map: or default:; keep one of both"
+            )
+        return self
+
+    @property
+    def table(self) -> Leads | Tickets | None:
+        """What the columns of a table mean that is no event log."""
+        return self.leads or self.tickets
+
+    @cached_property
+    def zone(self) -> tzinfo | None:
+        """The zone of times that do not say theirs."""
+        if self.time_zone is None or self.time_zone == "UTC":
+            return UTC if self.time_zone else None
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def content(self) -> bytes:
+        """The same bytes for the same meaning, whatever the comments and the order."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
+
+    @cached_property
+    def _entries(self) -> dict[str, What]:
+        return {same(name): entry for name, entry in self.map.items()}
+
+    def entry(self, activity: str, lifecycle: str) -> What | None:
+        """What an activity means."""
+        activity, lifecycle = same(activity), same(lifecycle)
+        found = self._entries.get(f"{activity}:{lifecycle}") if lifecycle else None
+        found = found or self._entries.get(activity)
+        if found is None and lifecycle:
+            found = self._entries.get(f"*:{lifecycle}")
+        return found or self.default
+
+    def instant(self, text: str) -> datetime:
+        """When a row happened, in UTC. Raises ValueError with a sentence."""
+        return times.instant(text, self.time_format, self.zone)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO, Final, NamedTuple
 
-from cli.imports.rows import Ready, Reject, Skipped, Understood
+from cli.imports.log_rows import Ready, Reject, Skipped, Understood
 
 MAX_ROWS: Final = 2_000
 MAX_BYTES: Final = 1024 * 1024

@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from cli.imports.account import Tally, Warned
-from cli.imports.meaning import Mapping
+from cli.imports.log_rows import Ready, Reject, Skipped, Understood, decimal_of
+from cli.imports.mapping import Mapping
 from cli.imports.progress import Watch
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, Reject, Skipped, Understood, decimal_of
 from cli.imports.run import QUIET, FileReading, survey
 
 SHOWN: Final = 10

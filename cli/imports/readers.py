@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from cli.imports.meaning import Mapping
+from cli.imports.mapping import Mapping
 from cli.imports.raw import FileWrong, Raw
 from cli.imports.tables import csv_rows
 from cli.imports.xes import xes_rows

@@ -10,15 +10,15 @@ from functools import lru_cache, partial
 from typing import Final, TypeVar
 
 from cli.imports.helpdesk import Means
-from cli.imports.meaning import Mapping
-from cli.imports.people import Meanings, Names, WordMeanings
-from cli.imports.persons import slug
+from cli.imports.log_rows import Ready, Reject, Skipped, Understood, checked_id, happened
+from cli.imports.mapping import Mapping
+from cli.imports.people_mapping import Meanings, Names, WordMeanings
+from cli.imports.people_rows import slug
 from cli.imports.raw import Raw
-from cli.imports.rows import Ready, Reject, Skipped, Understood, checked_id, happened
 from cli.imports.tables import absent
 from cli.imports.text import same
 from shared.clock import milliseconds
-from shared.commands.history import TicketRow, TicketState
+from shared.commands.import_rows import TicketRow, TicketState
 from shared.events.base import rfc3339
 
 T = TypeVar("T")

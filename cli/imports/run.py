@@ -15,13 +15,13 @@ import httpx
 from cli.imports.account import Account, Rejects, Tally
 from cli.imports.amounts import Sign, told_sign
 from cli.imports.gateway import Gateway
-from cli.imports.meaning import Mapping
+from cli.imports.log_rows import Understood, understand
+from cli.imports.mapping import Mapping
 from cli.imports.ordering import MAX_ROWS, by_lead, once_each, pieces
-from cli.imports.persons import People
+from cli.imports.people_rows import People
 from cli.imports.progress import Progress, Watch
 from cli.imports.readers import Source
 from cli.imports.requests import Requests
-from cli.imports.rows import Understood, understand
 
 QUIET: Final = 1.0
 """Seconds a file must have lain still to count as whole."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TextIO
 
 from cli.imports.helpdesk import Tickets
-from cli.imports.meaning import Mapping
-from cli.imports.people import Leads
+from cli.imports.mapping import Mapping
+from cli.imports.people_mapping import Leads
 from cli.imports.raw import FIELDS, FileWrong, Raw
 from cli.imports.text import clean, same
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 from xml.parsers import expat
 
-from cli.imports.meaning import XES_COLUMNS, Columns
-from cli.imports.people import Names
+from cli.imports.mapping import XES_COLUMNS, Columns
+from cli.imports.people_mapping import Names
 from cli.imports.raw import FIELDS, FileWrong, Raw
 from cli.imports.text import clean
 

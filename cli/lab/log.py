@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from cli.lab.histories import History, history
 from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact
-from services.scoring.processor.merging import absorbed_in
-from services.scoring.scorecard.members import TYING
+from services.scoring.processor.merged_replay import absorbed_in
+from services.scoring.scorecard.ties import TYING
 from shared.bus.cluster import admin
 from shared.bus.topics import Topics
 from shared.errors import Unavailable, Undecodable

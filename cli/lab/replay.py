@@ -13,7 +13,7 @@ from cli.lab.histories import History
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import ScoredLead
-from services.scoring.processor.merging import Merged
+from services.scoring.processor.merged_replay import Merged
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from shared.clock import milliseconds
 from shared.events.scoring import Band, CrossingEvent

@@ -23,7 +23,7 @@ from shared.commands.followup import (
     Worked,
     WorkedSpans,
 )
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRows,
     RowOutcomes,
 )

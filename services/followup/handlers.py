@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from services.followup import store
-from services.followup.domain import assignment, decisions, transition
+from services.followup.domain import assignment, decisions
+from services.followup.domain import playbook_change as transition
 from services.followup.domain.model import Decision, FollowUp
 from services.followup.domain.playbooks import Playbooks
 from services.followup.store import FollowUps, PublishedPlaybooks
 from shared import business_time
+from shared.applied_once import idempotency
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import Command
 from shared.commands.followup import (
@@ -25,13 +27,12 @@ from shared.commands.followup import (
     WorkedBeyond,
     WorkedSpans,
 )
-from shared.commands.history import Activity, HistoryRow, HistoryRows, Person, RowOutcomes
+from shared.commands.import_rows import Activity, HistoryRow, HistoryRows, Person, RowOutcomes
 from shared.documents import Outcome, Step
 from shared.errors import NotFound, Refused
 from shared.events.base import Event
-from shared.guards import idempotency
-from shared.history import take_history
 from shared.ids import derived_id
+from shared.import_rows import take_history
 from shared.timers import DocumentTimers
 
 _DECISIONS: dict[type[Command], Callable[..., Decision]] = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.followup import store
-from services.followup.domain import transition
+from services.followup.domain import playbook_change as transition
 from services.followup.domain.experiments import Trial, trial
 from services.followup.domain.model import FollowUp
 from services.followup.domain.playbook_parser import read

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from services.followup.domain import decisions, transition
+from services.followup.domain import decisions
+from services.followup.domain import playbook_change as transition
 from services.followup.domain.model import Decision, FollowUp
 from services.followup.domain.playbooks import UNSUBSCRIBED, Playbooks
 from services.followup.store import FollowUps, PublishedPlaybooks

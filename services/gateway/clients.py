@@ -18,7 +18,7 @@ from shared.commands.followup import (
     Worked,
     WorkedSpans,
 )
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRows,
     RowOutcomes,
 )
@@ -27,7 +27,7 @@ from shared.commands.leads import (
 )
 from shared.errors import AscuaError, NotFound, Refused, TooMany, Unavailable, Unknown
 from shared.events.base import rfc3339
-from shared.inner import ACTOR_HEADER, inner_header
+from shared.inner_secret import ACTOR_HEADER, inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
 

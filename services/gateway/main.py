@@ -15,18 +15,23 @@ from services.gateway import status
 from services.gateway.access import api as access
 from services.gateway.access.admission import Admission
 from services.gateway.access.audit import Audit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
 from services.gateway.access.limits import Limits, Tally
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.access.visits import Visits
 from services.gateway.boards.heat.standing import placed
 from services.gateway.boards.mounting import Ground
 from services.gateway.boards.registry import BOARDS
-from services.gateway.calendars import api as calendars
-from services.gateway.calendars.feeds import Feeds
+from services.gateway.calendar_feeds import api as calendars
+from services.gateway.calendar_feeds.feeds import Feeds
 from services.gateway.clients import Upstreams
 from services.gateway.commands import api as commands
 from services.gateway.intake import api as intake
-from services.gateway.intake.imports import Imports
+from services.gateway.intake.import_progress import Imports
 from services.gateway.live import Live
 from services.gateway.pages import docs, enter, lead
 from services.gateway.pages.rendering import STATIC, renderer

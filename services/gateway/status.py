@@ -7,7 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.clients import Upstreams
 from shared.bus.lag import lag
 from shared.bus.topics import Topics

@@ -12,7 +12,7 @@ from services.leads import handlers
 from services.leads.domain.lead import Lead
 from services.leads.store import Leads
 from shared.clock import Clock
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRows,
     RowOutcomes,
 )

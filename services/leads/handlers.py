@@ -9,12 +9,16 @@ from services.leads.domain import lead as domain
 from services.leads.domain.forms import USUAL_REGION, understand
 from services.leads.domain.lead import Decision, Lead
 from services.leads.store import Leads
+from shared.applied_once import (
+    Seen,
+    idempotency,
+)
 from shared.bus.received import Handle, Received
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import (
     Command,
 )
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Captured,
     HistoryRow,
     HistoryRows,
@@ -43,14 +47,10 @@ from shared.documents import Step
 from shared.errors import AscuaError, NotFound, Refused, Unavailable
 from shared.events.base import Trace
 from shared.events.leads import LeadsMerged, LeadSplit
-from shared.guards import (
-    Seen,
-    idempotency,
-)
-from shared.history import take_history
 from shared.ids import (
     derived_id,
 )
+from shared.import_rows import take_history
 
 _DECISIONS: dict[type[Command], Callable[..., Decision]] = {
     ChangeStage: domain.change_stage,

@@ -13,7 +13,7 @@ from typing import Final
 
 from services.scoring.processor.fact_mapping import said_by_signal
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.members import TYING
+from services.scoring.scorecard.ties import TYING
 from shared.events.base import JsonObject
 from shared.mongo import Collection, Document, Index, Mongo, keep_new, reaching
 from shared.tasks import Pace

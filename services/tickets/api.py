@@ -14,7 +14,7 @@ from services.tickets.handlers import Answered, Messages
 from services.tickets.publications import Effect
 from services.tickets.store import Macros, PolicyBook, Tickets
 from shared.clock import Clock
-from shared.commands.history import HistoryRows, RowOutcomes
+from shared.commands.import_rows import HistoryRows, RowOutcomes
 from shared.commands.tickets import (
     AnswerTicket,
     ApplyMacro,

@@ -16,11 +16,15 @@ from services.tickets.domain.sla import promises
 from services.tickets.domain.terms import Terms
 from services.tickets.domain.ticket import Decision, Message, Ticket
 from services.tickets.store import Macros, PolicyBook, Tickets
+from shared.applied_once import (
+    Key,
+    idempotency,
+)
 from shared.clock import Clock, clamp, new_id
 from shared.commands.base import (
     Command,
 )
-from shared.commands.history import HistoryRow, HistoryRows, RowOutcomes, TicketRow
+from shared.commands.import_rows import HistoryRow, HistoryRows, RowOutcomes, TicketRow
 from shared.commands.tickets import (
     AnswerTicket,
     ApplyMacro,
@@ -42,14 +46,10 @@ from shared.documents import Step
 from shared.errors import NotFound, Refused
 from shared.events.base import HISTORY_AFTER
 from shared.events.tickets import Author
-from shared.guards import (
-    Key,
-    idempotency,
-)
-from shared.history import take_history
 from shared.ids import (
     derived_id,
 )
+from shared.import_rows import take_history
 from shared.timers import DocumentTimers
 
 _DECISIONS: Final[Mapping[type[Command], Callable[[Ticket, Any, datetime, Terms], Decision]]] = {

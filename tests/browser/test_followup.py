@@ -15,7 +15,12 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.clock import utc_now
 from shared.events.base import rfc3339
 from shared.mongo import Mongo

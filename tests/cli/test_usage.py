@@ -15,7 +15,9 @@ import typer
 from cli import program
 from cli.keys import RoleName
 from cli.run import What
-from services.gateway.access.keys import Role
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.embedded.home import free_port
 from shared.installation import SERVICES
 from tests.cli.commands import REPOSITORY, ascua, told

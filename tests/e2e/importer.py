@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.run import run
 from tests.e2e.histories import mapping_of
 

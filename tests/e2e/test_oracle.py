@@ -17,7 +17,7 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.run import run
 from services.scoring.ledger import Ledger
 from services.scoring.processor.lead import ScoredLead

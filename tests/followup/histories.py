@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.followup.domain import assignment, decisions, transition
+from services.followup.domain import assignment, decisions
+from services.followup.domain import playbook_change as transition
 from services.followup.domain.model import FollowUp
 from services.followup.reactions import react
 from shared.commands.followup import (

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.followup.domain import assignment, decisions, model, transition
+from services.followup.domain import assignment, decisions, model
+from services.followup.domain import playbook_change as transition
 from services.followup.domain.model import FollowUp
 from services.followup.domain.playbooks import Playbooks
 from services.followup.reactions import react

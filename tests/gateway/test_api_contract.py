@@ -9,10 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 from services.gateway.access import api as access
-from services.gateway.calendars import commands as calendars
+from services.gateway.calendar_feeds import commands as calendars
 from services.gateway.main import Settings, app
 from services.gateway.quick_log import commands as quick_log
-from shared.commands import followup, history, leads, signals, tickets
+from shared.commands import followup, leads, signals, tickets
+from shared.commands import import_rows as history
 
 BODIES = {
     name: body

@@ -11,7 +11,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.clock import new_id, utc_now
 from shared.events.base import rfc3339
 from shared.mongo import Mongo

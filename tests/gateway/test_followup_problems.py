@@ -8,7 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.names import drawn

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.leads.domain.forms import understand
+from shared.applied_once import (
+    idempotency,
+)
 from shared.commands.leads import (
     CaptureLead,
     LeadForm,
     Profile,
 )
 from shared.events.leads import Channel, Money, Stage
-from shared.guards import (
-    idempotency,
-)
 
 PAT = Profile(name="Pat")
 NOVEMBER = datetime(2025, 11, 28, 16, tzinfo=UTC)

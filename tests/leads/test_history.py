@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.leads import handlers
 from services.leads.store import leads
 from shared.clock import utc_now
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRows,
 )
 from shared.commands.leads import (

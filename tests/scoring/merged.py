@@ -16,14 +16,14 @@ from services.scoring.processor.decoding import Decoder
 from services.scoring.processor.fact_mapping import MappedFact, map_event
 from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.lead import ScoredLead
-from services.scoring.processor.merging import Merged
+from services.scoring.processor.merged_replay import Merged
 from services.scoring.processor.protocols import Output
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.parser import parse_rules
+from services.scoring.scorecard.ties import Ties
 from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds

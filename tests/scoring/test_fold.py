@@ -20,7 +20,7 @@ from services.scoring.processor.fold import LeadsFold
 from services.scoring.processor.heat_event import heat_of
 from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.protocols import Output
-from services.scoring.processor.timers import TimerWheel
+from services.scoring.processor.timer_wheel import TimerWheel
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.defaults import default_rules, default_text
 from services.scoring.scorecard.model import Rules

@@ -18,7 +18,7 @@ from services.scoring.queries.timeline import timeline
 from services.scoring.rules_log import RulesLog
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.defaults import default_rules
-from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.ties import Ties
 from shared.bus.lag import lag
 from shared.bus.topics import PARTITIONS, Topics
 from shared.clock import utc_now

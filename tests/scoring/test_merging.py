@@ -16,7 +16,7 @@ from services.scoring.processor.fact_mapping import map_event
 from services.scoring.processor.fold import TIES, LeadsFold
 from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.counts import DecayedCounts
-from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.ties import Ties
 from shared.bus.brokers import Brokers
 from shared.bus.topics import Topics
 from shared.clock import milliseconds

@@ -10,10 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.clock import utc_now
 from shared.events.base import rfc3339
-from shared.inner import ACTOR_HEADER
+from shared.inner_secret import ACTOR_HEADER
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.names import drawn

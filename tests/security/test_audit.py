@@ -10,8 +10,11 @@ import pytest
 
 from services.gateway.access import audit as audits
 from services.gateway.access.audit import Audit
-from services.gateway.access.keys import Holder, Role
 from services.gateway.access.limits import Limits, Tally, Visit
+from services.gateway.access.roles import (
+    Holder,
+    Role,
+)
 from shared.mongo import Mongo
 from tests.conftest import System
 from tests.names import drawn

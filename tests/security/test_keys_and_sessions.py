@@ -12,7 +12,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.gateway.access.keys import KeyRing, Role, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+    Scope,
+)
 from services.gateway.access.visits import COOKIE
 from services.gateway.pages import enter
 from services.gateway.pages.rendering import renderer

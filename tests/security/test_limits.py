@@ -16,8 +16,14 @@ from starlette.middleware import Middleware
 from uvicorn.server import ServerState
 
 from services.gateway.access.audit import Audit
-from services.gateway.access.keys import Holder, KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
 from services.gateway.access.limits import KEPT, Limits, Tally, Throttle, network
+from services.gateway.access.roles import (
+    Holder,
+    Role,
+)
 from services.gateway.access.visits import Visits, current_visit
 from shared.connections import Connections, Counted
 from shared.errors import Unknown

@@ -17,7 +17,7 @@ from shared.bus.brokers import Brokers
 from shared.bus.cluster import admin
 from shared.embedded.home import Lock
 from shared.errors import Unavailable
-from shared.inner import inner_header
+from shared.inner_secret import inner_header
 from shared.mongo import Mongo
 from tests.conftest import System
 

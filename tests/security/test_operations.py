@@ -15,7 +15,12 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.gateway.access.keys import KeyRing, Role
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.bus.outgoing import Outgoing
 from shared.bus.publisher import Publisher
 from shared.bus.topics import NAMES

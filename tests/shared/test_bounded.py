@@ -19,6 +19,7 @@ from services.gateway.views.view import LeadView
 from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
 from services.tickets.store import PolicyBook, tickets
+from shared.applied_once import MARKS_KEPT, Key, Seen
 from shared.bus.received import Received
 from shared.commands.followup import (
     LeadActivity,
@@ -34,7 +35,6 @@ from shared.events.base import Event, Recorded
 from shared.events.followup import ActivityKind
 from shared.events.leads import Channel, LeadCaptured
 from shared.events.tickets import Author, Priority, TicketCategory, TicketOpened, TicketResolved
-from shared.guards import MARKS_KEPT, Key, Seen
 from shared.mongo import Mongo
 from tests.names import drawn
 from tests.shared.kit import Diary, diaries

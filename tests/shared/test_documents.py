@@ -9,6 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.applied_once import (
+    Key,
+    Seen,
+    idempotency,
+)
 from shared.clock import utc_now
 from shared.commands.leads import (
     OfferLead,
@@ -18,11 +23,6 @@ from shared.documents import Decision, Documents, Outcome, Step
 from shared.embedded.home import free_port
 from shared.errors import NotFound, Refused, Unavailable
 from shared.events.leads import LeadWon
-from shared.guards import (
-    Key,
-    Seen,
-    idempotency,
-)
 from shared.mongo import Mongo
 from tests.names import drawn
 from tests.shared.kit import Diary, diaries

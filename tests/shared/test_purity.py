@@ -14,7 +14,7 @@ PURE = (
     "services/gateway/*/commands.py",
     "shared/commands",
     "shared/events",
-    "shared/guards.py",
+    "shared/applied_once.py",
 )
 SERVERS = {"aiokafka", "fastapi", "faust", "httpx", "motor", "pymongo", "starlette", "uvicorn"}
 LOAD = """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from services.gateway.calendars.commands import OpenCalendar
+from services.gateway.calendar_feeds.commands import OpenCalendar
 from services.gateway.main import Settings, app
 from services.gateway.quick_log.commands import ReadLine
 from shared.commands.followup import LogActivity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from services.followup.domain.cadence import DecisionBuilder
+from services.followup.domain.decision_builder import DecisionBuilder
 from services.followup.domain.model import IMPORTED, Decision, FollowUp, heard
 from services.followup.domain.playbooks import TEAM, Playbooks
 from shared.commands.followup import AssignLead

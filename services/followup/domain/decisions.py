@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from services.followup.domain.assignment import claim
-from services.followup.domain.cadence import DecisionBuilder
+from services.followup.domain.decision_builder import DecisionBuilder
 from services.followup.domain.model import (
     AGREED,
     IMPORTED,

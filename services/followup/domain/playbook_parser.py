@@ -27,7 +27,7 @@ from services.followup.domain.playbooks import (
     Within,
 )
 from shared.business_time import Calendar
-from shared.calendars import calendar
+from shared.calendar_parser import calendar
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Channel, Stage
 from shared.events.tickets import TicketCategory

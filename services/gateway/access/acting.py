@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.gateway.access.keys import Role
 from services.gateway.access.limits import Visit
+from services.gateway.access.roles import (
+    Role,
+)
 from shared.commands.base import Command
 from shared.commands.followup import LogActivities, LogActivity, PlanStep
 from shared.commands.leads import LeadForm

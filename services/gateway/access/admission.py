@@ -9,7 +9,13 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from services.gateway.access.keys import Holder, KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Holder,
+    Scope,
+)
 from services.gateway.access.visits import current_visit, holder_of
 
 _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key that `ascua keys create` makes.")

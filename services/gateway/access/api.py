@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access.admission import KeyFirst, admit
 from services.gateway.access.audit import Audit, AuditEntry
-from services.gateway.access.keys import PERSON, Key, KeyRing, Role, Scope
+from services.gateway.access.keys import (
+    Key,
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    PERSON,
+    Role,
+    Scope,
+)
 from services.gateway.access.sessions import CODE_LASTS
 from shared.clock import Clock
 from shared.events.base import Instant

@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from services.gateway.access.roles import PERSON, SCOPES, Holder, Role, Scope
 from services.gateway.access.sessions import Sessions, digest
 from shared.clock import Clock, utc_now
 from shared.errors import Forbidden, NotFound, Refused, Unavailable, Unknown
@@ -20,44 +20,6 @@ TRUSTED_SECONDS = 0.4
 USED_EVERY = timedelta(minutes=1)
 """How exactly a key's last use is known."""
 ID_LENGTH = 16
-
-PERSON = r"[A-Za-z0-9_-]{1,64}"
-"""How people who work with leads are named in facts."""
-
-
-class Role(StrEnum):
-    CHANNEL = "channel"
-    REP = "rep"
-    OPERATOR = "operator"
-
-
-class Scope(StrEnum):
-    CAPTURE = "capture"
-    WORK = "work"
-    READ = "read"
-    OPERATE = "operate"
-
-
-SCOPES = {
-    Role.CHANNEL: {Scope.CAPTURE},
-    Role.REP: {Scope.CAPTURE, Scope.WORK, Scope.READ},
-    Role.OPERATOR: set(Scope),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who came through the door."""
-
-    name: str
-    role: Role
-    key: str = ""
-    """The id of the key."""
-
-    @property
-    def rep(self) -> str | None:
-        """The rep a rep's key is named for: `ascua keys create marta --role rep`."""
-        return self.name if self.role is Role.REP and re.fullmatch(PERSON, self.name) else None
 
 
 @dataclass(frozen=True, slots=True)

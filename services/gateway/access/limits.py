@@ -8,7 +8,10 @@ from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from typing import Final
 
-from services.gateway.access.keys import Holder, Role
+from services.gateway.access.roles import (
+    Holder,
+    Role,
+)
 from shared.errors import TooMany
 
 BURST_SECONDS: Final = 10

@@ -14,9 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.access import csrf
 from services.gateway.access.audit import Audit
-from services.gateway.access.keys import Holder, KeyRing
-from services.gateway.access.keys import Scope as KeyScope
+from services.gateway.access.keys import (
+    KeyRing,
+)
 from services.gateway.access.limits import Tally, Visit, network
+from services.gateway.access.roles import (
+    Holder,
+)
+from services.gateway.access.roles import (
+    Scope as KeyScope,
+)
 from shared.errors import AscuaError, Forbidden, Unavailable
 from shared.tasks import ended
 from shared.web import told

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
-from services.gateway.access.keys import KeyRing
+from services.gateway.access.keys import (
+    KeyRing,
+)
 from services.gateway.clients import Upstreams
 from services.gateway.live import Live
 from services.gateway.pages.rendering import Page, Render

@@ -11,7 +11,12 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.clients import Upstreams, instant
 from services.gateway.commands import activities, tickets
 from services.gateway.commands.table import ROUTES, PassedOn

@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from services.gateway.access.keys import Scope
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.clients import WITHIN
 from shared.commands.followup import (
     AssignLead,

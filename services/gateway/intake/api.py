@@ -10,15 +10,20 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.clients import Upstreams
 from services.gateway.intake.automated import Arrivals
-from services.gateway.intake.history import take_history
-from services.gateway.intake.imports import Imports
+from services.gateway.intake.import_progress import Imports
+from services.gateway.intake.import_rows import take_history
 from services.gateway.intake.signals import take_signals
 from shared.bus.publisher import Publisher
 from shared.clock import Clock
-from shared.commands.history import HistoryRows, RowOutcomes
+from shared.commands.import_rows import HistoryRows, RowOutcomes
 from shared.commands.signals import SendSignal
 from shared.errors import Refused
 

@@ -10,7 +10,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.access.sessions import LASTS, digest
 from services.gateway.access.visits import COOKIE, holder_of
 from services.gateway.pages.rendering import Render, page_route

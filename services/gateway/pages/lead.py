@@ -12,7 +12,12 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
 from services.gateway.access.admission import admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.clients import Upstreams
 from services.gateway.live import Live
 from services.gateway.pages.rendering import Render, page_route

@@ -7,7 +7,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.quick_log import Language, Proposal, parse
 from services.gateway.quick_log.commands import ReadLine
 from shared.clock import Clock, clamp

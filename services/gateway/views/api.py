@@ -11,7 +11,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import KeyRing, Scope
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.access.visits import holder_of, while_admitted
 from services.gateway.clients import Upstreams, instant
 from services.gateway.live import Live, decode_position

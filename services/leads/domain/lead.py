@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Person,
 )
 from shared.commands.leads import (

@@ -19,7 +19,7 @@ from services.scoring.processor.lead import NEVER, ScoredLead, Track
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import TYING, MemberCounts, Ties
+from services.scoring.scorecard.ties import TYING, MemberCounts, Ties
 from shared.events.scoring import (
     CrossingEvent,
     RiskBand,

@@ -16,10 +16,10 @@ from services.scoring.processor.lead import FORMAT, NEVER, NO_WAKE, ScoredLead, 
 from services.scoring.processor.packed import Key, PackedLeads, id_of, key_of
 from services.scoring.processor.promotion import RulesInForce, Shadow, by_code
 from services.scoring.processor.protocols import FIRED_AT_ONCE, Output, Promotion, Record
-from services.scoring.processor.timers import TimerWheel
+from services.scoring.processor.timer_wheel import TimerWheel
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
-from services.scoring.scorecard.members import Ties, member_key, read_member
 from services.scoring.scorecard.record import is_whole
+from services.scoring.scorecard.ties import Ties, member_key, read_member
 from shared import metrics
 from shared.bus.dead_letters import replayed
 from shared.bus.topics import HEAT, REPLAYS, SCORING_MEMBERS, SCORING_STATE, Topics

@@ -8,8 +8,8 @@ from typing import Final
 from services.scoring.processor.crossings import HEAT_BANDS, LEVELS, RISK_BANDS, band_of
 from services.scoring.scorecard.band_bounds import BandBounds
 from services.scoring.scorecard.lead_state import LeadState
-from services.scoring.scorecard.members import MemberCounts, Ties
 from services.scoring.scorecard.record import seal, unseal
+from services.scoring.scorecard.ties import MemberCounts, Ties
 from shared.clock import milliseconds
 from shared.events.scoring import (
     Band,

@@ -16,9 +16,9 @@ from services.scoring.processor.lead import ScoredLead
 from services.scoring.processor.protocols import Record
 from services.scoring.scorecard.compiled_rules import CompiledRules, compile_rules
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import TYING, Ties, read_member
 from services.scoring.scorecard.model import Rules
 from services.scoring.scorecard.record import Reader
+from services.scoring.scorecard.ties import TYING, Ties, read_member
 from shared.bus.dead_letters import replayed
 from shared.bus.topics import REPLAYS, SCORING_MEMBERS
 from shared.errors import Undecodable

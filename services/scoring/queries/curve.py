@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from services.scoring.processor.fact_mapping import MappedFact, live
-from services.scoring.processor.merging import Merged
+from services.scoring.processor.merged_replay import Merged
 from services.scoring.queries.reads import Reads, unknown
 from services.scoring.rules_log import RulesLog
 from services.scoring.scorecard.compiled_rules import compile_rules

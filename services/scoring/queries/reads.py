@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.scoring.ledger import Entry, Ledger
-from services.scoring.processor.merging import absorbed_in
+from services.scoring.processor.merged_replay import absorbed_in
 from services.scoring.rules_log import RulesLog
 from shared.clock import Clock
 from shared.errors import NotFound, Unavailable

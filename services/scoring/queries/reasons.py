@@ -11,14 +11,14 @@ from datetime import datetime
 from services.scoring.processor.decisions import settle
 from services.scoring.processor.fact_mapping import live
 from services.scoring.processor.lead import ScoredLead
-from services.scoring.processor.merging import Merged
+from services.scoring.processor.merged_replay import Merged
 from services.scoring.queries.reads import Reads, unknown
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.compiled_rules import compile_rules
 from services.scoring.scorecard.explanation import LISTED, Explanation, Tally, explained
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.members import Ties
 from services.scoring.scorecard.model import HEAT
+from services.scoring.scorecard.ties import Ties
 from shared.clock import AHEAD, milliseconds
 from shared.errors import Refused
 from shared.events.scoring import Band, RiskBand

@@ -6,7 +6,7 @@ import base64
 
 from services.scoring.ledger import Entry
 from services.scoring.queries.reads import Reads
-from services.scoring.scorecard.members import Ties
+from services.scoring.scorecard.ties import Ties
 from shared.errors import Refused
 
 

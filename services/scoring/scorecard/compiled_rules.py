@@ -9,8 +9,8 @@ from typing import Final
 from services.scoring.scorecard.compiled import CompiledScorecard
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import QUALIFIED, WON
-from services.scoring.scorecard.members import TYING
 from services.scoring.scorecard.model import Counter, Rules
+from services.scoring.scorecard.ties import TYING
 from shared.errors import Refused
 
 _KINDS_KEPT: Final = 10_000

@@ -9,7 +9,7 @@ from services.tickets.domain import decisions
 from services.tickets.domain.moments import UNSETTLED, Status
 from services.tickets.domain.terms import Terms
 from services.tickets.domain.ticket import Decision, Ticket
-from shared.commands.history import TicketRow
+from shared.commands.import_rows import TicketRow
 from shared.commands.tickets import (
     AnswerTicket,
     AssignTicket,

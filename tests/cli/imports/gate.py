@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRow,
     HistoryRows,
     RowOutcome,

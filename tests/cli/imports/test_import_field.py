@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cli.imports.account import Account
-from cli.imports.mapping import MappingError, parse_mapping
+from cli.imports.log_rows import Ready, understand
+from cli.imports.mapping_parser import MappingError, parse_mapping
 from cli.imports.ordering import by_lead
-from cli.imports.rows import Ready, understand
 from cli.imports.run import run
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Offered,
     Won,
 )

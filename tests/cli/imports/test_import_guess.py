@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from cli.imports import vocabulary
 from cli.imports.columns import formats
 from cli.imports.guess import propose
-from cli.imports.mapping import parse_mapping
-from cli.imports.meaning import Mapping
-from cli.imports.people import Leads
+from cli.imports.mapping import Mapping
+from cli.imports.mapping_parser import parse_mapping
+from cli.imports.people_mapping import Leads
 from cli.imports.preview import preview
 from cli.imports.sample import Sample
 from cli.imports.vocabulary import CHANNELS, STAGES, looked_up

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.imports.mapping import MappingError, parse_mapping
-from cli.imports.meaning import ValuedSignal
+from cli.imports.log_rows import Reject, understand
+from cli.imports.mapping import ValuedSignal
+from cli.imports.mapping_parser import MappingError, parse_mapping
 from cli.imports.raw import Raw
-from cli.imports.rows import Reject, understand
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Activity,
     Captured,
     HistoryRow,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.imports.mapping import parse_mapping
+from cli.imports.log_rows import Ready, Reject, understand
+from cli.imports.mapping_parser import parse_mapping
 from cli.imports.ordering import MAX_BYTES, pieces
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, Reject, understand
 
 MAPPING = parse_mapping("columns: {lead: lead, time: time, activity: step}\nmap: {Form: {captured: web}}\n")
 HEADER = "lead,time,step\n"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from cli.imports.account import Account
 from cli.imports.guess import propose
-from cli.imports.mapping import MappingError, load_mapping, parse_mapping
-from cli.imports.meaning import Mapping
+from cli.imports.mapping import Mapping
+from cli.imports.mapping_parser import MappingError, load_mapping, parse_mapping
 from cli.imports.preview import preview
 from cli.imports.run import run
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Person,
 )
 from shared.errors import Refused

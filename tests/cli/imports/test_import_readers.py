@@ -11,11 +11,11 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
-from cli.imports.mapping import load_mapping, parse_mapping
-from cli.imports.meaning import Mapping
+from cli.imports.log_rows import Ready, understand
+from cli.imports.mapping import Mapping
+from cli.imports.mapping_parser import load_mapping, parse_mapping
 from cli.imports.raw import Raw
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, understand
 from shared.errors import Refused
 
 MAPPING = parse_mapping(

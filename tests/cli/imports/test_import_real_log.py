@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from cli.imports.mapping import load_mapping
+from cli.imports.log_rows import Ready, understand
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, understand
 from services.leads.domain import lead as domain
 from services.leads.domain.lead import Lead
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRow,
 )
 

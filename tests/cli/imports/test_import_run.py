@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from starlette.responses import JSONResponse, Response
 
 from cli.imports.account import Account, Tally
-from cli.imports.mapping import parse_mapping
+from cli.imports.log_rows import Ready, understand
+from cli.imports.mapping_parser import parse_mapping
 from cli.imports.progress import Progress
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, understand
 from cli.imports.run import run
-from shared.commands.history import (
+from shared.commands.import_rows import (
     HistoryRow,
 )
 from shared.errors import AscuaError, Forbidden, Refused, Unavailable

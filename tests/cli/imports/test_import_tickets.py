@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from cli.imports.command import SHIPPED
-from cli.imports.mapping import MappingError, load_mapping, parse_mapping
+from cli.imports.log_rows import Ready, Reject, Skipped, Understood
+from cli.imports.mapping_parser import MappingError, load_mapping, parse_mapping
 from cli.imports.readers import Source
-from cli.imports.rows import Ready, Reject, Skipped, Understood
 from cli.imports.run import Reading
 from services.tickets.domain.imported import bring_in
 from services.tickets.domain.moments import Status
 from services.tickets.domain.ticket import Ticket
-from shared.commands.history import HistoryRow, TicketRow
+from shared.commands.import_rows import HistoryRow, TicketRow
 from shared.errors import Refused
 from shared.events.base import Event
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.imports.mapping import MappingError, parse_mapping
+from cli.imports.mapping_parser import MappingError, parse_mapping
 from cli.imports.times import instant
 
 MADRID = ZoneInfo("Europe/Madrid")

@@ -6,12 +6,12 @@ from collections import defaultdict
 from itertools import count
 from pathlib import Path
 
-from cli.imports.meaning import Mapping
+from cli.imports.log_rows import Reject, understand
+from cli.imports.mapping import Mapping
 from cli.imports.readers import Source
-from cli.imports.rows import Reject, understand
 from cli.lab.histories import History, history
 from services.scoring.processor.fact_mapping import MappedFact, map_event
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Activity,
     Captured,
     HistoryRow,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.lab.fitting import two_thirds
 from cli.lab.histories import AGES
 from tests.cli.lab.rows import leads_of

@@ -13,7 +13,7 @@ from cli.lab.comparison import Comparison
 from cli.lab.histories import AGES, HOUR_MS, History, history
 from cli.lab.replay import play
 from services.scoring.processor.fact_mapping import live, map_event
-from services.scoring.processor.merging import absorbed_in
+from services.scoring.processor.merged_replay import absorbed_in
 from services.scoring.scorecard.compiled_rules import (
     CompiledRules,
 )

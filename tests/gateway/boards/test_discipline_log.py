@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.imports.mapping import load_mapping
+from cli.imports.mapping_parser import load_mapping
 from cli.imports.run import run
 from shared.events.base import rfc3339
 from tests.conftest import System

@@ -12,8 +12,8 @@ from services.scoring.scorecard.counts import DecayedCounts
 from services.scoring.scorecard.defaults import default_rules
 from services.scoring.scorecard.fact import Fact
 from services.scoring.scorecard.lead_state import LeadState, fold
-from services.scoring.scorecard.members import MERGED, SPLIT, MemberCounts, Ties, member_key, read_member
 from services.scoring.scorecard.record import UnreadableRecord
+from services.scoring.scorecard.ties import MERGED, SPLIT, MemberCounts, Ties, member_key, read_member
 from shared.errors import Undecodable
 
 RULES = default_rules()

@@ -9,7 +9,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 
 from services.gateway.access.admission import admit
-from services.gateway.access.keys import Holder, Scope
+from services.gateway.access.roles import (
+    Holder,
+    Scope,
+)
 from services.gateway.boards.day import query
 from services.gateway.boards.mounting import Ground
 from services.gateway.pages.rendering import Tongue, WallClock, page_route

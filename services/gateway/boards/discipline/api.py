@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import admit
-from services.gateway.access.keys import Scope
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.boards.discipline.board import By, FiguresRow, Hint
 from services.gateway.boards.discipline.figures import Figure, Item
 from services.gateway.boards.discipline.keeper import Keeper

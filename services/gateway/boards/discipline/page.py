@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from services.gateway.access.admission import admit
-from services.gateway.access.keys import Scope
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.boards.discipline.board import By
 from services.gateway.boards.discipline.figures import HINTS, Figure
 from services.gateway.boards.discipline.keeper import Keeper

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import Scope
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.boards.heat.query import ranking
 from services.gateway.boards.heat.standing import Turn
 from services.gateway.boards.mounting import Ground

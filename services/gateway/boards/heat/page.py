@@ -10,7 +10,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
 from services.gateway.access.admission import admit
-from services.gateway.access.keys import Scope
+from services.gateway.access.roles import (
+    Scope,
+)
 from services.gateway.boards.heat.query import ranking, to_do_first
 from services.gateway.boards.mounting import Ground
 from services.gateway.pages.rendering import Tongue, page_route

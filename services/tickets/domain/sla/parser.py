@@ -13,7 +13,7 @@ from services.tickets.domain.moments import Status
 from services.tickets.domain.sla.policies import BREACH, Alarm, Policies, Policy
 from services.tickets.domain.terms import Terms
 from shared.business_time import Calendar
-from shared.calendars import calendar
+from shared.calendar_parser import calendar
 from shared.events.tickets import Priority, SlaClock, TicketCategory
 from shared.yaml_lines import Lines, Node, plain
 

@@ -12,12 +12,19 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from services.gateway.access.admission import KeyFirst, admit
-from services.gateway.access.keys import Holder, KeyRing, Role, Scope
-from services.gateway.calendars import ical as agenda
-from services.gateway.calendars.commands import (
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Holder,
+    Role,
+    Scope,
+)
+from services.gateway.calendar_feeds import ical as agenda
+from services.gateway.calendar_feeds.commands import (
     OpenCalendar,
 )
-from services.gateway.calendars.feeds import Feed, Feeds
+from services.gateway.calendar_feeds.feeds import Feed, Feeds
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.store import Views

@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cli.imports.meaning import Mapping
-from cli.imports.people import NOT_SAID, MappedState, Meanings, Names, WordMeanings
+from cli.imports.log_rows import Ready, Reject, Skipped, Understood, checked_id, happened, money
+from cli.imports.mapping import Mapping
+from cli.imports.people_mapping import NOT_SAID, MappedState, Meanings, Names, WordMeanings
 from cli.imports.raw import Raw
-from cli.imports.rows import Ready, Reject, Skipped, Understood, checked_id, happened, money
 from cli.imports.tables import absent
 from cli.imports.text import same
 from cli.imports.times import instant
 from shared.clock import milliseconds
-from shared.commands.history import (
+from shared.commands.import_rows import (
     End,
     LastActivity,
     Person,

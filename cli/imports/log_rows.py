@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from cli.imports.amounts import amount
-from cli.imports.meaning import Ignored, Mapping, ValuedSignal, What
+from cli.imports.mapping import Ignored, Mapping, ValuedSignal, What
 from cli.imports.raw import Raw
 from shared.clock import AHEAD, milliseconds, utc_now
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Activity,
     Captured,
     Lost,

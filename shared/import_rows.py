@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.commands.history import (
+from shared.applied_once import Row, Seen
+from shared.commands.import_rows import (
     HistoryRow,
     HistoryRows,
     Person,
@@ -16,7 +17,6 @@ from shared.commands.history import (
     RowOutcomes,
 )
 from shared.documents import Decision, Documents, Look, Outcome, Step, settled
-from shared.guards import Row, Seen
 
 T = TypeVar("T")
 

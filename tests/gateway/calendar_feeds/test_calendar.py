@@ -10,8 +10,13 @@ import httpx
 import icalendar
 import pytest
 
-from services.gateway.access.keys import KeyRing, Role
-from services.gateway.calendars.ical import calendar
+from services.gateway.access.keys import (
+    KeyRing,
+)
+from services.gateway.access.roles import (
+    Role,
+)
+from services.gateway.calendar_feeds.ical import calendar
 from services.gateway.quick_log import Language
 from services.gateway.text import catalogue
 from services.gateway.views.view import LeadStatus, LeadView, ShownStep

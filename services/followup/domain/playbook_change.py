@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from services.followup.domain.cadence import DecisionBuilder
+from services.followup.domain.decision_builder import DecisionBuilder
 from services.followup.domain.model import AGREED, Decision, FollowUp
 from services.followup.domain.playbooks import Playbooks
 

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from shared.deadlines import BodyInTime, Prompt
+from shared.request_limits import BodyInTime, Prompt
 
 SOON = 0.2
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.abandoned import Abandoned
+from shared.client_gone import Abandoned
 from tests.waiting import until
 
 

@@ -10,7 +10,7 @@ from services.scoring.processor.fact_mapping import MappedFact
 from services.scoring.processor.lead import ScoredLead
 from services.scoring.scorecard.compiled_rules import CompiledRules
 from services.scoring.scorecard.fact import Fact
-from services.scoring.scorecard.members import MERGED, MemberCounts
+from services.scoring.scorecard.ties import MERGED, MemberCounts
 
 
 class Merged:

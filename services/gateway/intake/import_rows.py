@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.gateway.clients import Upstreams
-from services.gateway.intake.imports import Imports
+from services.gateway.intake.import_progress import Imports
 from services.gateway.intake.signals import publish, recorded_signal
 from shared.bus.publisher import Publisher
 from shared.clock import Clock
-from shared.commands.history import (
+from shared.commands.import_rows import (
     Activity,
     Captured,
     HistoryRow,
