@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import boards, fit, followup, imports
+from bench import boards, fit, followup, imports, sla
 from bench.path import plan as path
 from bench.scoring import parts as scoring
 from cli.answer import tell_events
@@ -14,6 +14,7 @@ BENCHES = {
     "imports": imports.main,
     "path": path.main,
     "scoring": scoring.main,
+    "sla": sla.main,
 }
 
 tell_events()

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import typer
 
-from cli import digests, dlq, doctor, heat, keys, playbooks, rules, run, topics
+from cli import digests, dlq, doctor, heat, keys, playbooks, rules, run, sla, topics
 from shared.errors import AscuaError, exit_code
 
 _ELSEWHERE = (
@@ -36,6 +36,7 @@ def program() -> typer.Typer:
     heat.add_to(app)
     rules.add_to(app)
     playbooks.add_to(app)
+    sla.add_to(app)
     for name, module, function in _ELSEWHERE:
         command = getattr(import_module(module), function)
         app.command(name, epilog=getattr(command, "epilog", None))(command)

@@ -3,7 +3,8 @@
 Two systems that took the same facts have the same digests, in whatever order the facts came and whatever died
 meanwhile. So a digest covers what the facts determine:
 
-- leads, tickets: the whole state of each document; of tickets also every message, wherever it stands;
+- leads, tickets: the whole state of each document; of tickets also every message and what happened, wherever it stands,
+  and nothing of their promises, which follow the policies and the time;
 - followup: channel, why it is closed, whether a next step is due, and every activity, wherever it stands;
 - views: the 360 view of each lead, of its next step and its heat only that there is one;
 - ledger: every fact of the services and every signal by lead, aggregate, type, kind, time and data, with how often it
@@ -163,17 +164,23 @@ def _activities(document: State) -> dict[str, State]:
 
 
 def _ticket(document: State) -> object:
-    return {**document["state"], "messages": None, "earlier": None}
+    left_out = ("messages", "earlier", "history", "sla", "timer", "escalated_to")
+    return {**document["state"], **dict.fromkeys(left_out)}
 
 
 def _messages(document: State) -> dict[str, State]:
     """By the id that each has in the archive, or would have."""
     state = document["state"]
-    numbered = enumerate(state.get("messages", ()), state.get("earlier", 0))
-    return {f"{document['_id']}/message/{number}": message for number, message in numbered}
+    messages = enumerate(state.get("messages", ()), state.get("earlier", 0))
+    history = state.get("history", ())
+    moments = enumerate(history, state.get("version", 0) - len(history))
+    return {
+        **{f"{document['_id']}/message/{number}": message for number, message in messages},
+        **{f"{document['_id']}/moment/{number}": moment for number, moment in moments},
+    }
 
 
-_HISTORIES = ("/activity/", "/message/")
+_HISTORIES = ("/activity/", "/message/", "/moment/")
 
 
 def _view(document: State) -> object:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -113,6 +114,19 @@ def known_zone(zone: str) -> str:
     if zone not in available_timezones():
         raise ValueError("no such IANA time zone; write it as Europe/Madrid")
     return zone
+
+
+class _OneOfTheZones:
+    """Says in the schema of a zone which there are."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core_schema), "enum": sorted(available_timezones())}
+
+
+KnownZone = Annotated[str, AfterValidator(known_zone), _OneOfTheZones()]
+"""A time zone that exists, by its IANA name."""
 
 
 def like(**example: JsonValue) -> ConfigDict:

@@ -28,12 +28,13 @@ async def take_history(
     piece: HistoryRows,
     decide: Callable[[HistoryRow], Callable[[T | None], Decision[T]]],
     look: Look | None = None,
+    document: Callable[[HistoryRow], str] = lambda row: row.lead_id,
 ) -> RowOutcomes:
     """Apply a piece of an import and say what became of each row, in order. Raises `Unavailable`: send it again."""
 
     def step(row: HistoryRow) -> Step[T]:
         guard = _BROUGHT_IN if isinstance(row.what, Person) else Row(piece.import_id, row.row)
-        return Step(row.lead_id, lambda state: decide(row)(state), guard)
+        return Step(document(row), lambda state: decide(row)(state), guard)
 
     outcomes = settled(await documents.apply([step(row) for row in piece.rows], look))
     return RowOutcomes(

@@ -49,6 +49,15 @@ class Listing:
 Node = Scalar | Names | Listing
 
 
+def plain(node: Node) -> str:
+    """A node's content without its comments and its layout."""
+    if isinstance(node, Names):
+        return "{" + ",".join(f"{plain(key)}:{plain(value)}" for key, value in node.items) + "}"
+    if isinstance(node, Listing):
+        return "[" + ",".join(map(plain, node.parts)) + "]"
+    return repr(node.text)
+
+
 class File:
     """A file called `name`; `root` is its document. What is wrong with it is raised as an `error`."""
 

@@ -48,7 +48,15 @@ from shared.events.followup import ActivityLogged
 from shared.events.leads import LeadCaptured, LeadLost, LeadOffered, LeadStageChanged, LeadWon, Stage
 from shared.events.scoring import CrossingEvent
 from shared.events.signals import SignalReceived
-from shared.events.tickets import TicketCategory, TicketOpened, TicketReplied, TicketResolved
+from shared.events.tickets import (
+    TicketCategory,
+    TicketEvent,
+    TicketMerged,
+    TicketOpened,
+    TicketReopened,
+    TicketReplied,
+    TicketResolved,
+)
 from shared.tasks import ended
 
 FACT_OF: Final[Mapping[type, type[Event]]] = {
@@ -169,13 +177,21 @@ def _judge_view(
     verdict.expect(f"{lead_id}, status {status}", 1, int(view["status"] == status))
     verdict.expect(f"{lead_id}, stage", 1, int(view["stage"] == _stage(told)))
     verdict.expect(f"{lead_id}, next steps", int(status == "open"), int(view["next_step"] is not None))
-    opened = Counter(each.event.ticket_id for each in told if isinstance(each.event, TicketOpened))
-    resolved = Counter(each.event.ticket_id for each in told if isinstance(each.event, TicketResolved))
+    opened = Counter(
+        each.event.ticket_id for each in told if isinstance(each.event, TicketOpened | TicketReopened)
+    )
+    resolved = Counter(
+        each.event.ticket_id for each in told if isinstance(each.event, TicketEvent) and _settles(each.event)
+    )
     listed = Counter(ticket["id"] for ticket in view["tickets"])
     for ticket in opened | listed:
         verdict.expect(
             f"{lead_id}, ticket {ticket}", max(0, opened[ticket] - resolved[ticket]), listed[ticket]
         )
+
+
+def _settles(event: Event) -> bool:
+    return isinstance(event, TicketResolved) or (isinstance(event, TicketMerged) and not event.was_resolved)
 
 
 def _stage(told: Sequence[Recorded[Event]]) -> Stage:

@@ -34,7 +34,8 @@ def import_file(
         str | None,
         typer.Option(
             metavar="MAP.yaml",
-            help="What its columns mean; shipped are `hubspot`, `salesforce`, `pipedrive` and `bpi12`.",
+            help="What its columns mean; shipped are `hubspot`, `salesforce`, `pipedrive`, `zendesk`, `zammad`, "
+            "`servicenow` and `bpi12`.",
         ),
     ] = None,
     guess: Annotated[

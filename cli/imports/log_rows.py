@@ -56,6 +56,8 @@ class Ready(NamedTuple):
     lead_id: str
     body: bytes
     turn: tuple[int, int, int]
+    ticket: str = ""
+    """Of a row of a help desk: the ticket, whose rows go together."""
 
 
 Understood: TypeAlias = Ready | Reject | Skipped

@@ -27,7 +27,8 @@ kind of space. What an entry says:
                 says in its value column becomes the attribute of that name
     ignore      nothing: the row is counted, and tells nothing
 
-A table of people has `leads:` in place of `columns:` and `map:`; see people.py.
+A table of people has `leads:` in place of `columns:` and `map:`, see people_mapping.py; a help desk's log has
+`tickets:`, see helpdesk_mapping.py.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from pydantic import (
 
 from cli.imports import times
 from cli.imports.amounts import Sign
+from cli.imports.helpdesk_mapping import Tickets
 from cli.imports.people_mapping import Leads, Names
 from cli.imports.text import same
 from shared.commands.import_rows import (
@@ -207,6 +209,7 @@ class Mapping(BaseModel):
     )
     columns: Columns | None = None
     leads: Leads | None = None
+    tickets: Tickets | None = None
     lead_prefix: Annotated[str, AfterValidator(_prefix)] = ""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     time_format: Annotated[
@@ -232,13 +235,25 @@ class Mapping(BaseModel):
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
-        if self.leads is None and not self.map:
-            raise ValueError("map is missing: what activities mean; or leads, for a table of people")
-        if self.leads is not None and (self.map or self.columns or self.default):
+        if self.table is None and not self.map:
             raise ValueError(
-                "a table of people has leads:, and no columns:, map: or default:; keep one of both"
+                "map is missing: what activities mean; or leads, for a table of people, or tickets, for a help desk's"
+            )
+        if self.leads is not None and self.tickets is not None:
+            raise ValueError(
+                "a file is of people or of tickets: write leads: or tickets:, and keep one of both"
+            )
+        if self.table is not None and (self.map or self.columns or self.default):
+            kind, name = ("people", "leads") if self.leads is not None else ("tickets", "tickets")
+            raise ValueError(
+                f"a table of {kind} has {name}:, and no columns:, map: or default:; keep one of both"
             )
         return self
+
+    @property
+    def table(self) -> Leads | Tickets | None:
+        """What the columns of a table mean that is no event log."""
+        return self.leads or self.tickets
 
     @cached_property
     def zone(self) -> tzinfo | None:

@@ -82,7 +82,7 @@ def pieces(rows: Iterable[Understood], max_rows: int = MAX_ROWS) -> Iterator[Pie
 
 
 def _place(row: Ready) -> tuple[str, int, int, int, int]:
-    return row.lead_id, *row.turn, row.raw.row
+    return row.ticket or row.lead_id, *row.turn, row.raw.row
 
 
 def _kept(rows: list[Ready], file: IO[bytes]) -> Iterator[Ready]:

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from cli.imports.log_rows import Ready, Reject, Skipped, Understood, checked_id, happened, money
 from cli.imports.mapping import Mapping
-from cli.imports.people_mapping import NOT_SAID, Leads, MappedState, Meanings, Names, WordMeanings
+from cli.imports.people_mapping import NOT_SAID, MappedState, Meanings, Names, WordMeanings
 from cli.imports.raw import Raw
-from cli.imports.tables import lacking
+from cli.imports.tables import absent
 from cli.imports.text import same
 from cli.imports.times import instant
 from shared.clock import milliseconds
@@ -51,7 +51,7 @@ class People:
         self._mapping, self._leads = mapping, mapping.leads
         self._wanted = mapping.leads.wanted
         self.warnings: Counter[str] = Counter()
-        self.absent = _absent(mapping.leads, header)
+        self.absent = absent(mapping.leads, "leads", header)
 
     def understand(self, raws: Iterable[Raw]) -> Iterator[Understood]:
         for raw in raws:
@@ -157,7 +157,7 @@ class People:
         if choice is None:
             return None
         word = words.first(choice.column)
-        found = choice.means(word) or (_slug(word) if word else None) or choice.default
+        found = choice.means(word) or (slug(word) if word else None) or choice.default
         if word and found is None:
             self._warn(f"{part} {word[:40]!r} is no word of a list and was left out")
         return found
@@ -226,16 +226,7 @@ class _Words:
         return next((word for name in columns or () if (word := self._cells[name])), "")
 
 
-def _absent(leads: Leads, header: tuple[str, ...]) -> list[str]:
-    """What the mapping looks for and the file does not have."""
-    return [
-        f"the file has no column {missing}, where the mapping looks for leads.{part}"
-        for part in leads.parts
-        for missing in lacking(leads, header, part)
-    ]
-
-
-def _slug(word: str) -> str | None:
+def slug(word: str) -> str | None:
     """A cell's words as a word of a vocabulary: `Paid Social` is `paid_social`."""
     plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:64]

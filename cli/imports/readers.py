@@ -106,11 +106,10 @@ class Source:
                 "wrong-format",
                 f"{self.path} is {found.upper()}, and the mapping says format: {mapping.format}; correct one",
             )
-        if found == "xes" and mapping.leads is not None:
-            raise Refused(
-                "wrong-format", f"{self.path} is XES, and the mapping has leads:, for a table of people"
-            )
-        if found == "csv" and mapping.columns is None and mapping.leads is None:
+        if found == "xes" and mapping.table is not None:
+            name = "leads" if mapping.leads is not None else "tickets"
+            raise Refused("wrong-format", f"{self.path} is XES, and the mapping has {name}:, for a table")
+        if found == "csv" and mapping.columns is None and mapping.table is None:
             raise Refused("no-columns", "the mapping has no columns:, and a CSV file needs them")
         return found
 

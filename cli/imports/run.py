@@ -15,6 +15,7 @@ import httpx
 from cli.imports.account import Account, Rejects, Tally
 from cli.imports.amounts import Sign, told_sign
 from cli.imports.gateway import Gateway
+from cli.imports.helpdesk_rows import Requests
 from cli.imports.log_rows import Understood, understand
 from cli.imports.mapping import Mapping
 from cli.imports.ordering import MAX_ROWS, by_lead, once_each, pieces
@@ -80,8 +81,10 @@ class FileReading:
     def __init__(self, source: Source, mapping: Mapping) -> None:
         self._source, self._mapping = source, mapping
         self._people = People(mapping, source.header) if mapping.leads is not None else None
-        self.about_file = list(self._people.absent) if self._people else []
-        self.left_out = self._people.warnings if self._people else Counter[str]()
+        requests = Requests(mapping, source.header) if mapping.tickets is not None else None
+        self._table = self._people or requests
+        self.about_file = list(self._table.absent) if self._table else []
+        self.left_out = self._table.warnings if self._table else Counter[str]()
         if mapping.decimal is None and (sign := _sign(source, mapping)) is not None:
             self._mapping = mapping.model_copy(update={"decimal": sign})
             if sign == ",":
@@ -92,7 +95,7 @@ class FileReading:
     def understood(self) -> Iterator[Understood]:
         """In the order of the file."""
         raws = self._source.rows(self._mapping)
-        return self._people.understand(raws) if self._people else understand(raws, self._mapping)
+        return self._table.understand(raws) if self._table else understand(raws, self._mapping)
 
     def rows(self) -> Iterator[Understood]:
         rows = by_lead(self.understood())

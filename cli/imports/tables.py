@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TextIO
 
+from cli.imports.helpdesk_mapping import Tickets
 from cli.imports.mapping import Mapping
 from cli.imports.people_mapping import Leads
 from cli.imports.raw import FIELDS, FileWrong, Raw
@@ -44,7 +45,7 @@ def csv_rows(text: TextIO, mapping: Mapping, on_header: Callable[[tuple[str, ...
 
 
 def _raw(row: int, line: int, told: list[str], wrong: str | None, mapping: Mapping) -> Raw:
-    if mapping.leads is None:
+    if mapping.table is None:
         lead, time, activity, lifecycle, person, value = told
         return Raw(row, line, lead, time, activity, lifecycle, person, value, wrong)
     return Raw(row, line, wrong=wrong, cells=tuple(told))
@@ -60,6 +61,8 @@ def _wrong(cells: Sequence[str], width: int, needed: int) -> str | None:
 
 def _places(header: list[str], mapping: Mapping) -> tuple[list[int], int]:
     """Where each of a row's words stands, -1 for those the file does not have; and the last place every row needs."""
+    if mapping.tickets is not None:
+        return _of_tickets(header, mapping.tickets, mapping)
     if mapping.leads is not None:
         return _of_people(header, mapping)
     assert mapping.columns is not None
@@ -86,13 +89,7 @@ def _of_people(header: list[str], mapping: Mapping) -> tuple[list[int], int]:
     """Of a table of people only the id, the time it came and something of the person have to be there."""
     leads = mapping.leads
     assert leads is not None
-    found: dict[str, int] = {}
-    for place, name in enumerate(header):
-        if same(name) in found and any(same(each) == same(name) for each in leads.wanted):
-            raise FileWrong(
-                f"line 1: there is more than one column {name}; rename all but the one that counts"
-            )
-        found.setdefault(same(name), place)
+    found = _columns(header, leads.wanted)
     for part in ("lead" if leads.lead else "key", "created"):
         missing = lacking(leads, header, part)
         if missing and not (part == "created" and leads.created.default):
@@ -110,7 +107,42 @@ def _of_people(header: list[str], mapping: Mapping) -> tuple[list[int], int]:
     return [found.get(same(name), -1) for name in leads.wanted], min(ids, default=0)
 
 
-def lacking(leads: Leads, header: Sequence[str], part: str) -> list[str]:
+def _of_tickets(header: list[str], tickets: Tickets, mapping: Mapping) -> tuple[list[int], int]:
+    """Of a help desk's log the ticket, whose it is, the time and the state have to be there."""
+    found = _columns(header, tickets.wanted)
+    for part in tickets.needed:
+        missing = lacking(tickets, header, part)
+        if missing and not (part == "requester" and tickets.requester.default):
+            raise FileWrong(
+                f"line 1: there is no column {missing[0]}, where the mapping looks for tickets.{part}; "
+                f"the file has {_shown(header, mapping)}"
+            )
+    needed = (found[same(name)] for name in (*tickets.ticket, *tickets.time) if same(name) in found)
+    return [found.get(same(name), -1) for name in tickets.wanted], max(needed)
+
+
+def _columns(header: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Where each column stands."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(header):
+        if same(name) in found and any(same(each) == same(name) for each in wanted):
+            raise FileWrong(
+                f"line 1: there is more than one column {name}; rename all but the one that counts"
+            )
+        found.setdefault(same(name), place)
+    return found
+
+
+def absent(table: Leads | Tickets, name: str, header: Sequence[str]) -> list[str]:
+    """What the mapping looks for and the file does not have."""
+    return [
+        f"the file has no column {missing}, where the mapping looks for {name}.{part}"
+        for part in table.parts
+        for missing in lacking(table, header, part)
+    ]
+
+
+def lacking(leads: Leads | Tickets, header: Sequence[str], part: str) -> list[str]:
     """The columns of a part that a file does not have: one of each group is enough, of a key one at all."""
     has = {same(name) for name in header}
     groups = leads.parts.get(part, ())

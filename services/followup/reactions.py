@@ -26,7 +26,15 @@ from shared.events.leads import (
     Stage,
 )
 from shared.events.signals import SignalReceived
-from shared.events.tickets import Author, TicketCategory, TicketOpened, TicketReplied, TicketResolved
+from shared.events.tickets import (
+    Author,
+    TicketCategory,
+    TicketMerged,
+    TicketOpened,
+    TicketReopened,
+    TicketReplied,
+    TicketResolved,
+)
 from shared.reactions import Reactions
 
 Reaction = Callable[[FollowUp, Recorded[Any], Playbooks], Decision]
@@ -123,6 +131,19 @@ def resolved(followup: FollowUp, event: Recorded[TicketResolved], book: Playbook
     return transition.brought_up(followup, fact.at, book, decide)
 
 
+def reopened(followup: FollowUp, event: Recorded[TicketReopened], book: Playbooks) -> Decision:
+    fact = event.event
+    if event.is_history or fact.category is not TicketCategory.COMPLAINT:
+        return followup, []
+    return transition.brought_up(
+        followup, fact.at, book, lambda now, book: decisions.complain(now, fact.ticket_id, fact.at, book)
+    )
+
+
+def merged_ticket(followup: FollowUp, event: Recorded[TicketMerged], book: Playbooks) -> Decision:
+    return decisions.go_on_in(followup, event.event.ticket_id, event.event.into)
+
+
 def signalled(followup: FollowUp, event: Recorded[SignalReceived], book: Playbooks) -> Decision:
     fact = event.event
     # A machine has answered nobody and wants nothing; but who is not to be written to is not.
@@ -156,6 +177,8 @@ REACTIONS: Final[Mapping[type[Event], Reaction]] = {
     TicketOpened: opened,
     TicketReplied: replied,
     TicketResolved: resolved,
+    TicketReopened: reopened,
+    TicketMerged: merged_ticket,
     SignalReceived: signalled,
 }
 

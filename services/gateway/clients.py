@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.gateway.access.acting import acting
 from services.gateway.access.visits import current_actor, current_visit
-from shared.clock import utc_now
+from shared.clock import in_utc, utc_now
 from shared.commands.followup import (
     Worked,
     WorkedSpans,
@@ -25,13 +25,16 @@ from shared.commands.import_rows import (
 from shared.commands.leads import (
     Profile,
 )
-from shared.errors import AscuaError, NotFound, TooMany, Unavailable, Unknown
+from shared.errors import AscuaError, NotFound, Refused, TooMany, Unavailable, Unknown
+from shared.events.base import rfc3339
 from shared.inner_secret import ACTOR_HEADER, inner_header
 from shared.logs import current_trace
 from shared.web import STATUS
 
 CONNECTIONS = 200
 """To all services together; they are kept open for the next request."""
+WITHIN = 30.0
+"""Seconds that an answer may take."""
 KNOWN_KEPT = 100_000
 AT_ONCE = 1_000
 B = TypeVar("B", bound=BaseModel)
@@ -59,7 +62,6 @@ class Upstreams:
         """Nothing to wait for: a service that is away is told to whoever asks for it."""
         self._client = ClientSession(
             connector=TCPConnector(limit=CONNECTIONS),
-            timeout=ClientTimeout(total=30, sock_connect=2),
             headers={"content-type": "application/json", **self._headers},
         )
 
@@ -81,9 +83,12 @@ class Upstreams:
         path: str,
         body: BaseModel | None = None,
         key: str | None = None,
+        within: float = WITHIN,
         **params: Any,
     ) -> Any:
-        """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer."""
+        """Ask a service and return its JSON. Raises its problem, or `Unavailable` when it does not answer `within` so
+        many seconds.
+        """
         trace = current_trace()
         if body is not None:
             body = self.as_holder(body)
@@ -102,6 +107,7 @@ class Upstreams:
                 data=body.model_dump_json(exclude_none=True).encode() if body is not None else None,
                 headers={name: value for name, value in headers.items() if value},
                 params={name: str(value) for name, value in params.items() if value is not None},
+                timeout=ClientTimeout(total=within, sock_connect=2),
             ) as response:
                 content = await response.read()
         except (ClientError, TimeoutError, OSError) as error:
@@ -165,6 +171,14 @@ class Upstreams:
         except AscuaError as error:
             return {"error": error.sentence}
         return answer
+
+
+def instant(at: datetime | None) -> str | None:
+    """An instant as a service is asked for it. Raises `Refused("time-out-of-range")`."""
+    try:
+        return None if at is None else rfc3339(in_utc(at))
+    except ValueError as error:
+        raise Refused("time-out-of-range", str(error)) from None
 
 
 class _Ids(BaseModel):

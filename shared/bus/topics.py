@@ -39,8 +39,9 @@ REPLAYS = Topic("replays", retention_ms=30 * DAY_MS)
 DEAD_LETTERS = Topic("dead-letters", keyed_by_lead=False, retention_ms=30 * DAY_MS)
 RULES = Topic("rules", keyed_by_lead=False, compacted=True, broker_time=True)
 PLAYBOOKS = Topic("playbooks", keyed_by_lead=False)
+SLA = Topic("sla", keyed_by_lead=False)
 
-ALL = (*FACTS, HEAT, SCORING_STATE, SCORING_MEMBERS, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS)
+ALL = (*FACTS, HEAT, SCORING_STATE, SCORING_MEMBERS, REPLAYS, DEAD_LETTERS, RULES, PLAYBOOKS, SLA)
 NAMES = frozenset(topic.name for topic in ALL)
 
 

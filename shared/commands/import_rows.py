@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
 )
 
 from shared.commands.followup import LogActivity, PersonId
@@ -24,9 +23,10 @@ from shared.commands.leads import (
 )
 from shared.events.base import LeadId, Slug
 from shared.events.followup import ActivityKind, ActivityResult
-from shared.events.leads import Money
+from shared.events.leads import Channel, Money
 from shared.events.signals import SignalKind
-from shared.fields import Body, Time, Words
+from shared.events.tickets import Priority, TicketCategory
+from shared.fields import Body, Line, Time, Words
 
 
 class HistoryRow(BaseModel):
@@ -38,7 +38,7 @@ class HistoryRow(BaseModel):
     lead_id: LeadId
     at: Time
     what: Annotated[
-        Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person,
+        Captured | StageChanged | Offered | Won | Lost | Activity | Signal | Person | TicketRow,
         Field(discriminator="action"),
     ]
 
@@ -73,6 +73,31 @@ class Signal(Body):
     attributes: Words = Field(default_factory=dict)
 
 
+class TicketRow(Body):
+    """A ticket as a help desk's log has it: that somebody wrote in it, or how it stands from then on.
+
+    The ticket's lead is the row's. What is absent is as before; the first row of a ticket opens it.
+    """
+
+    action: Literal["ticket"] = "ticket"
+    ticket_id: LeadId
+    wrote: Literal["customer", "agent"] | None = None
+    state: TicketState | None = None
+    opened_at: Time | None = Field(
+        None, description="For the row that opens it; the row's own time, if absent."
+    )
+    resolved_at: Time | None = Field(
+        None, description="For a row that settles it; the row's own time, if absent."
+    )
+    category: TicketCategory | None = None
+    priority: Priority | None = None
+    queue: Slug | None = None
+    tier: Slug | None = None
+    agent: PersonId | None = None
+    channel: Channel | None = None
+    subject: Line | None = None
+
+
 class LastActivity(BaseModel):
     """The last thing that another program knows to have been done for a lead."""
 
@@ -84,19 +109,13 @@ class LastActivity(BaseModel):
 
 
 class End(BaseModel):
-    """When and how a lead was closed."""
+    """When and how a lead was closed: a lost one has a reason, and a won one has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: Time
     outcome: Literal["won", "lost"]
     reason: Slug | None = None
-
-    @model_validator(mode="after")
-    def _lost_for_a_reason(self) -> Self:
-        if (self.outcome == "lost") != (self.reason is not None):
-            raise ValueError("a lost lead has a reason, and a won one has none")
-        return self
 
 
 class Person(CaptureLead):
@@ -113,6 +132,7 @@ class Person(CaptureLead):
         return self.owner is not None or self.last_activity is not None
 
 
+TicketState = Literal["open", "waiting_for_customer", "waiting_for_third_party", "resolved", "closed"]
 ImportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -154,4 +174,5 @@ class RowOutcomes(BaseModel):
     outcomes: list[RowOutcome]
 
 
+TicketRow.model_rebuild()
 HistoryRow.model_rebuild()

@@ -11,13 +11,12 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
-    field_validator,
 )
 
 from shared.commands.base import Command
 from shared.events.base import LeadId, Slug
-from shared.events.leads import Channel, ConsentBasis, Money, Qualities, Stage, Zone
-from shared.fields import Body, Given, Line, Tidy, known_zone, like, words_tidied
+from shared.events.leads import Channel, ConsentBasis, Money, Qualities, Stage
+from shared.fields import Body, Given, KnownZone, Line, Tidy, like, words_tidied
 
 
 class Profile(BaseModel):
@@ -48,12 +47,7 @@ class CaptureLead(Command):
     acquisition_cost: Money | None = None
     segment: Slug | None = None
     tier: Slug | None = None
-    zone: Zone | None = None
-
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, zone: str | None) -> str | None:
-        return zone and known_zone(zone)
+    zone: KnownZone | None = None
 
 
 class ProfileForm(Body):

@@ -231,7 +231,17 @@ def test_the_document_has_what_asyncapi_3_requires() -> None:
 def test_every_topic_is_a_channel_and_every_event_is_sent_on_its_own_by_its_owner() -> None:
     assert {name: channel["address"] for name, channel in DOCUMENT["channels"].items()} == {
         name: f"ascua.{name}"
-        for name in ("followup", "heat", "leads", "playbooks", "rules", "scoring", "signals", "tickets")
+        for name in (
+            "followup",
+            "heat",
+            "leads",
+            "playbooks",
+            "rules",
+            "scoring",
+            "signals",
+            "sla",
+            "tickets",
+        )
     }
     sent = {
         message["$ref"].rpartition("/")[2]: name

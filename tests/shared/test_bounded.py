@@ -18,7 +18,7 @@ from services.gateway.views.store import Views
 from services.gateway.views.view import LeadView
 from services.scoring.ledger import Entry, Ledger
 from services.tickets import handlers as desk
-from services.tickets.store import tickets
+from services.tickets.store import PolicyBook, tickets
 from shared.applied_once import MARKS_KEPT, Key, Seen
 from shared.bus.received import Received
 from shared.commands.followup import (
@@ -76,13 +76,13 @@ async def test_a_lead_with_a_long_history_stays_small_and_keeps_every_note(mongo
 
 
 async def test_a_long_talk_stays_small_and_every_word_is_found(mongo: Mongo) -> None:
-    own, now = tickets(mongo, KEPT), clock()
+    own, policies, now = tickets(mongo, KEPT), PolicyBook(mongo), clock()
     await mongo.start()
     opened = OpenTicket(lead_id="ana", category=TicketCategory.QUESTION, subject="It smokes", text="word -1")
-    ticket = await desk.open(own, opened, None, now)
+    ticket = await desk.open(own, policies, opened, None, now)
     for number in range(120):
         said = ReplyTicket(author=Author.AGENT, text=f"word {number}")
-        ticket = await desk.change(own, ticket.id, said, None, now)
+        ticket = await desk.change(own, policies, ticket.id, said, None, now)
         await own.collection.update_one({"_id": ticket.id}, {"$set": {"outbox": []}})
 
     assert ticket.earlier + len(ticket.messages) == 121

@@ -280,6 +280,14 @@ def settle(followup: FollowUp, ticket_id: str, at: datetime, book: Playbooks) ->
     return builder.decision()
 
 
+def go_on_in(followup: FollowUp, ticket_id: str, into: str) -> Decision:
+    """A complaint goes on in another ticket: that one is waited for."""
+    if ticket_id not in followup.complaints:
+        return followup, []
+    complaints = (into if each == ticket_id else each for each in followup.complaints)
+    return replace(followup, complaints=tuple(dict.fromkeys(complaints))), []
+
+
 def trigger(
     followup: FollowUp,
     on: str,

@@ -31,7 +31,7 @@ from shared.calendar_parser import calendar
 from shared.events.followup import ActivityKind, ActivityResult
 from shared.events.leads import Channel, Stage
 from shared.events.tickets import TicketCategory
-from shared.yaml_lines import Lines, Listing, Names, Node, Scalar
+from shared.yaml_lines import Lines, Listing, Node, Scalar, plain
 
 MOST_PLAYBOOKS: Final = 100
 MOST_STEPS: Final = 50
@@ -117,7 +117,7 @@ class _Reader:
         )
         if book.owners[-1].conditions:
             raise self._at.error(sections["owners"], "the last of the owners must take all: {to: [team]}")
-        return replace(book, version=sha256(_plain(root).encode()).hexdigest()[:16])
+        return replace(book, version=sha256(plain(root).encode()).hexdigest()[:16])
 
     # --- who, and when they work
 
@@ -338,12 +338,3 @@ def _canonical(what: Any) -> str:
         return sorted(value) if isinstance(value, frozenset) else str(value)
 
     return json.dumps(what, sort_keys=True, default=plain, separators=(",", ":"))
-
-
-def _plain(node: Node) -> str:
-    """A node's content without its comments and its layout."""
-    if isinstance(node, Names):
-        return "{" + ",".join(f"{_plain(key)}:{_plain(value)}" for key, value in node.items) + "}"
-    if isinstance(node, Listing):
-        return "[" + ",".join(map(_plain, node.parts)) + "]"
-    return repr(node.text)

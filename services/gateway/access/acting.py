@@ -15,11 +15,12 @@ from shared.commands.base import Command
 from shared.commands.followup import LogActivities, LogActivity, PlanStep
 from shared.commands.leads import LeadForm
 from shared.commands.signals import SendSignal
+from shared.commands.tickets import TicketCommand
 from shared.errors import Forbidden, Refused
 from shared.fields import Time
 
 B = TypeVar("B", bound=BaseModel)
-Acted = LogActivity | PlanStep
+Acted = LogActivity | PlanStep | TicketCommand
 """Commands whose `rep` is who does it; of others it is to whom it is done."""
 Told = Command | LeadForm | SendSignal
 """What says when it happened."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from services.gateway.access.roles import (
     Scope,
 )
+from services.gateway.clients import WITHIN
 from shared.commands.followup import (
     AssignLead,
     LogActivity,
@@ -27,7 +28,23 @@ from shared.commands.leads import (
     WinLead,
     WithdrawConsent,
 )
-from shared.commands.tickets import OpenTicket, ReplyTicket, ResolveTicket
+from shared.commands.tickets import (
+    AnswerTicket,
+    ApplyMacro,
+    AssignTicket,
+    ClassifyTicket,
+    CloseTicket,
+    EscalateTicket,
+    LinkTicket,
+    Macro,
+    MergeTickets,
+    PublishPolicies,
+    ReopenTicket,
+    ReplyTicket,
+    ResolveTicket,
+    SplitTicket,
+    WaitTicket,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,8 @@ class PassedOn:
     needs_lead: bool = False
     is_keyed: bool = False
     description: str | None = None
+    within: float = WITHIN
+    """Seconds that its owner may take."""
 
 
 def _command(
@@ -72,6 +91,9 @@ def _command(
 _LEAD: Final = "/leads/{lead_id}"
 _TICKET: Final = "/tickets/{ticket_id}"
 _CAPTURE, _READ, _OPERATE = Scope.CAPTURE, Scope.READ, Scope.OPERATE
+
+RECKONED_WITHIN: Final = 600.0
+"""Seconds in which the clocks of all tickets are reckoned anew."""
 
 ROUTES: Final = (
     _command("capture_lead", "/leads", "leads", LeadForm, "Capture a lead", scope=_CAPTURE, status=201),
@@ -104,18 +126,84 @@ ROUTES: Final = (
         "plan", f"{_LEAD}/next-step", "followup", PlanStep, "Say what is done next, and when", needs_lead=True
     ),
     _command("assign", f"{_LEAD}/owner", "followup", AssignLead, "Hand a lead to a rep", needs_lead=True),
+    _command("reply", f"{_TICKET}/replies", "tickets", ReplyTicket, "Reply to a ticket, or leave a note"),
     _command(
-        "open_ticket",
-        "/tickets",
+        "answer",
+        f"{_TICKET}/answers",
         "tickets",
-        OpenTicket,
-        "Open a ticket",
+        AnswerTicket,
+        "Bring what the customer wrote",
         scope=_CAPTURE,
-        status=201,
-        needs_lead=True,
+        description="It reopens a ticket that was resolved lately; of one resolved long ago it opens another that "
+        "follows it. Says where it stands, and nothing else.",
     ),
-    _command("reply", f"{_TICKET}/replies", "tickets", ReplyTicket, "Reply to a ticket"),
+    _command("assign_ticket", f"{_TICKET}/assignee", "tickets", AssignTicket, "Hand a ticket to an agent"),
+    _command("wait", f"{_TICKET}/turn", "tickets", WaitTicket, "Say whose turn it is"),
+    _command(
+        "classify",
+        f"{_TICKET}/classification",
+        "tickets",
+        ClassifyTicket,
+        "Say anew what a ticket is: priority, category, queue, tier",
+    ),
+    _command("escalate", f"{_TICKET}/escalation", "tickets", EscalateTicket, "Let somebody above hear of it"),
     _command("resolve", f"{_TICKET}/resolution", "tickets", ResolveTicket, "Resolve a ticket"),
+    _command(
+        "reopen", f"{_TICKET}/reopening", "tickets", ReopenTicket, "Reopen a ticket that was not solved"
+    ),
+    _command("close", f"{_TICKET}/closing", "tickets", CloseTicket, "Put a resolved ticket away"),
+    _command("link", f"{_TICKET}/problem", "tickets", LinkTicket, "Say to which problem a ticket belongs"),
+    _command("apply_macro", f"{_TICKET}/macro", "tickets", ApplyMacro, "Do to a ticket what a macro says"),
+    PassedOn(
+        "macros", "GET", "/macros", "tickets", _READ, "reads", "What agents do again and again, by name"
+    ),
+    PassedOn(
+        "keep_macro", "POST", "/macros", "tickets", _OPERATE, "macros", "Keep a macro under its name", Macro
+    ),
+    _command(
+        "merge_tickets",
+        f"{_TICKET}/merge",
+        "tickets",
+        MergeTickets,
+        "Let another ticket of the same lead go on in this one",
+    ),
+    _command(
+        "split_ticket",
+        f"{_TICKET}/split",
+        "tickets",
+        SplitTicket,
+        "Make part of a ticket a ticket of its own",
+        status=201,
+        description="Answers with the new one.",
+    ),
+    PassedOn(
+        "policies", "GET", "/sla", "tickets", _READ, "sla", "The policies in force, as they were written"
+    ),
+    PassedOn(
+        "preview_policies",
+        "POST",
+        "/sla/preview",
+        "tickets",
+        _OPERATE,
+        "sla",
+        "What publishing policies would change now",
+        PublishPolicies,
+        within=RECKONED_WITHIN,
+    ),
+    PassedOn(
+        "publish_policies",
+        "POST",
+        "/sla",
+        "tickets",
+        _OPERATE,
+        "sla",
+        "Put policies in force",
+        PublishPolicies,
+        within=RECKONED_WITHIN,
+        description="Open clocks are reckoned anew from the history of their tickets; those that have ended stay as "
+        "they were, unless `closed_too`.",
+    ),
+    PassedOn("ticket", "GET", _TICKET, "tickets", _READ, "reads", "Everything about a ticket"),
     PassedOn(
         "in_force",
         "GET",

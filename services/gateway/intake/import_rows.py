@@ -13,15 +13,19 @@ from shared.bus.publisher import Publisher
 from shared.clock import Clock
 from shared.commands.import_rows import (
     Activity,
+    Captured,
     HistoryRow,
     HistoryRows,
     Person,
     RowOutcome,
     RowOutcomes,
     Signal,
+    TicketRow,
 )
+from shared.commands.tickets import ORIGIN
 from shared.errors import Refused
 from shared.events.base import Recorded
+from shared.events.leads import Channel
 from shared.events.signals import SignalReceived
 from shared.ids import derived_id
 
@@ -40,7 +44,8 @@ async def take_history(
     rows = [row for row in piece.rows if row.row not in done]
     signals = [row for row in rows if isinstance(row.what, Signal)]
     activities = [row for row in rows if isinstance(row.what, Activity)]
-    others = [row for row in rows if not isinstance(row.what, Signal | Activity)]
+    tickets = [row for row in rows if isinstance(row.what, TicketRow)]
+    others = [row for row in rows if not isinstance(row.what, Signal | Activity | TicketRow)]
     held = {each.row: each for each in await _ask(upstreams, "leads", piece.import_id, others)}
     unknown = await upstreams.unknown([row.lead_id for row in (*signals, *activities)])
     outcomes += [
@@ -57,11 +62,13 @@ async def take_history(
                 fresh[row.row] = _signal_of_row(piece.import_id, row, now)
             except Refused as error:
                 outcomes.append(RowOutcome(row=row.row, outcome="rejected", reason=error.sentence))
-    logged, _ = await asyncio.gather(
+    await _capture(upstreams, piece.import_id, tickets)
+    logged, kept, _ = await asyncio.gather(
         _ask(upstreams, "followup", piece.import_id, activities + followed),
+        _ask(upstreams, "tickets", piece.import_id, tickets),
         publish(publisher, list(fresh.values())),
     )
-    for each in logged:
+    for each in (*logged, *kept):
         held[each.row] = _both(held.get(each.row), each)
     outcomes += [*held.values(), *(RowOutcome(row=row, outcome="published") for row in fresh)]
     await imports.mark(
@@ -69,6 +76,24 @@ async def take_history(
         [each.row for each in outcomes if each.outcome != "rejected" and each.row not in done],
     )
     return RowOutcomes(outcomes=sorted(outcomes, key=lambda outcome: outcome.row))
+
+
+async def _capture(upstreams: Upstreams, import_id: str, tickets: list[HistoryRow]) -> None:
+    """Let leads know those who have tickets and are no leads yet: each by the first row that tells of them."""
+    unknown = await upstreams.unknown([row.lead_id for row in tickets])
+    first = {row.lead_id: row for row in reversed(tickets) if row.lead_id in unknown}
+    captured = [
+        row.model_copy(update={"what": Captured(channel=_channel(row), origin=ORIGIN)})
+        for row in first.values()
+    ]
+    await _ask(upstreams, "leads", import_id, captured)
+    for lead_id in first:
+        upstreams.remember(lead_id)
+
+
+def _channel(row: HistoryRow) -> Channel:
+    assert isinstance(row.what, TicketRow)
+    return row.what.channel or Channel.PHONE
 
 
 def _goes_on(row: HistoryRow, held: Mapping[int, RowOutcome]) -> bool:

@@ -142,7 +142,38 @@ def _line(item: Mapping[str, Any]) -> TimelineLine:
             return _fact(at, "ticket", "Ticket opened", get("category"), get("priority"), text=text)
         case "ticket.replied":
             who = "We replied" if data.get("author") == "agent" else "Customer wrote"
-            return _fact(at, "ticket", who, text=text)
+            return _fact(at, "ticket", who, _by(data), text=text)
+        case "ticket.noted":
+            return _fact(at, "ticket", "Note", _by(data), text=text)
+        case "ticket.assigned":
+            return _fact(at, "ticket", f"Ticket with {data.get('agent') or 'nobody'}", minor=True)
+        case "ticket.waiting":
+            title = f"Waiting for the {get('waits_for')}" if data.get("waits_for") else "Our turn"
+            return _fact(at, "ticket", title, minor=True)
+        case "ticket.classified":
+            kinds = (get("category"), get("priority"), get("queue"), get("tier"))
+            return _fact(at, "ticket", "Ticket is", *kinds, minor=True)
+        case "ticket.escalated":
+            return _fact(at, "ticket", f"Ticket told to {data.get('to') or 'somebody above'}", get("because"))
+        case "ticket.reopened":
+            return _fact(at, "ticket", "Ticket reopened", get("because"))
+        case "ticket.closed":
+            return _fact(at, "ticket", "Ticket closed", get("because"), minor=True)
+        case "ticket.merged":
+            return _fact(at, "ticket", "Ticket goes on in another", minor=True)
+        case "ticket.absorbed":
+            return _fact(at, "ticket", "Took in another ticket", minor=True)
+        case "ticket.split":
+            return _fact(at, "ticket", "Ticket split", minor=True)
+        case "sla.warned":
+            return _fact(at, "clock", f"Near its deadline: {get('clock')}", get("policy"), minor=True)
+        case "sla.breached":
+            return _fact(at, "clock", f"Deadline missed: {get('clock')}", get("policy"))
+        case "sla.clock_ended":
+            kept = {True: "Kept", False: "Missed"}.get(data.get("met"), "Over")  # type: ignore[arg-type]
+            return _fact(at, "clock", f"{kept}: {get('clock')}", get("policy"), minor=True)
+        case "ticket.linked":
+            return _fact(at, "ticket", "Ticket belongs to a problem", minor=True)
         case "ticket.resolved":
             return _fact(at, "ticket", "Ticket resolved", get("resolution"), text=text)
         case "lead.went_hot":
@@ -205,6 +236,10 @@ def _fact(
     at: datetime, icon: str, title: str, *details: str, text: str | None = None, minor: bool = False
 ) -> TimelineLine:
     return TimelineLine(at, icon, title, tuple(each for each in details if each), text, minor)
+
+
+def _by(data: Mapping[str, Any]) -> str:
+    return f"by {data['agent']}" if data.get("agent") else ""
 
 
 def _owned(data: Mapping[str, Any]) -> str:

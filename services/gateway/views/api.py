@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,15 +18,14 @@ from services.gateway.access.roles import (
     Scope,
 )
 from services.gateway.access.visits import holder_of, while_admitted
-from services.gateway.clients import Upstreams
+from services.gateway.clients import Upstreams, instant
 from services.gateway.live import Live, decode_position
 from services.gateway.views import query
 from services.gateway.views.store import Views
 from services.gateway.views.timeline import timeline as timeline_of
 from services.gateway.views.view import LeadView
-from shared.clock import Clock, in_utc
-from shared.errors import Refused
-from shared.events.base import Instant, rfc3339
+from shared.clock import Clock
+from shared.events.base import Instant
 from shared.fields import Time
 from shared.web import LeadPath
 
@@ -69,13 +67,13 @@ def router(views: Views, upstreams: Upstreams, live: Live, keys: KeyRing, clock:
     async def heat(lead_id: LeadPath, at: At = None, scorecard: Card = "heat") -> Any:
         await upstreams.must_exist(lead_id)
         path = f"/leads/{lead_id}/heat"
-        return await upstreams.call("scoring", "GET", path, at=_instant(at), scorecard=scorecard)
+        return await upstreams.call("scoring", "GET", path, at=instant(at), scorecard=scorecard)
 
     @api.get("/leads/{lead_id}/heat/explain", summary="Why it is so, to the event")
     async def explain(lead_id: LeadPath, at: At = None, scorecard: Card = "heat", limit: Terms = 100) -> Any:
         """The largest terms one by one, the rest by kind; base, terms, rest, fit and caps sum to the heat."""
         await upstreams.must_exist(lead_id)
-        asked: dict[str, Any] = {"at": _instant(at), "scorecard": scorecard, "limit": limit}
+        asked: dict[str, Any] = {"at": instant(at), "scorecard": scorecard, "limit": limit}
         return await upstreams.call("scoring", "GET", f"/leads/{lead_id}/heat/explain", **asked)
 
     @api.get(
@@ -105,10 +103,3 @@ async def _resumed(
     if position is not None:
         decode_position(position)
     return position
-
-
-def _instant(at: datetime | None) -> str | None:
-    try:
-        return None if at is None else rfc3339(in_utc(at))
-    except ValueError as error:
-        raise Refused("time-out-of-range", str(error)) from None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from services.gateway.clients import Upstreams
 from shared.errors import Unavailable
+
+_SAID: Final = tuple(f"ascua.ticket.{name}." for name in ("opened", "replied", "noted", "resolved"))
+"""Facts of tickets that come with words."""
 
 
 async def timeline(upstreams: Upstreams, lead_id: str, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -19,7 +22,7 @@ async def timeline(upstreams: Upstreams, lead_id: str, cursor: str | None, limit
     path = f"/leads/{lead_id}/timeline"
     facts = await upstreams.call("scoring", "GET", path, before=cursor, limit=limit)
     activities = [entry for entry in facts["entries"] if entry["type"].startswith("ascua.activity.")]
-    tickets = [entry for entry in facts["entries"] if entry["type"].startswith("ascua.ticket.")]
+    tickets = [entry for entry in facts["entries"] if entry["type"].startswith(_SAID)]
     notes, words = await asyncio.gather(_notes(upstreams, activities), _words(upstreams, tickets))
     for entry, text in chain(zip(activities, notes, strict=True), zip(tickets, words, strict=True)):
         if text is not None:

@@ -34,7 +34,15 @@ from shared.events.leads import (
     Stage,
 )
 from shared.events.scoring import Band, Groups, HeatChanged, Parts, decayed
-from shared.events.tickets import Priority, TicketCategory, TicketOpened, TicketResolved
+from shared.events.tickets import (
+    Priority,
+    TicketCategory,
+    TicketClassified,
+    TicketMerged,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+)
 
 TICKETS_SHOWN: Final = 32
 TEAM = "team"
@@ -205,14 +213,16 @@ def follow(view: LeadView, event: Event) -> LeadView:
         case OwnerChanged():
             return replace(view, next_step=_handed_over(view.next_step, event), owner=event.owner)
         case TicketOpened():
-            ticket = ShownTicket(event.ticket_id, event.category, event.priority, event.at)
-            every = (*view.tickets, ticket)
-            more = view.more_tickets + max(0, len(every) - TICKETS_SHOWN)
-            return replace(view, tickets=every[-TICKETS_SHOWN:], more_tickets=more)
+            return _with_ticket(view, ShownTicket(event.ticket_id, event.category, event.priority, event.at))
+        case TicketReopened():
+            again = ShownTicket(event.ticket_id, event.category, event.priority, event.opened_at)
+            return _with_ticket(view, again)
+        case TicketClassified():
+            return replace(view, tickets=tuple(_classified(each, event) for each in view.tickets))
         case TicketResolved():
-            others = tuple(each for each in view.tickets if each.id != event.ticket_id)
-            unlisted = len(others) == len(view.tickets)
-            return replace(view, tickets=others, more_tickets=max(0, view.more_tickets - unlisted))
+            return _without_ticket(view, event.ticket_id)
+        case TicketMerged() if not event.was_resolved:
+            return _without_ticket(view, event.ticket_id)
         case HeatChanged():
             heat = ShownHeat(
                 event.heat, event.at, event.band, event.rules, event.parts, event.base, event.groups
@@ -226,6 +236,24 @@ def _handed_over(step: ShownStep | None, event: OwnerChanged) -> ShownStep | Non
     if step is None or step.owner != (event.previous or TEAM):
         return step
     return replace(step, owner=event.owner)
+
+
+def _with_ticket(view: LeadView, ticket: ShownTicket) -> LeadView:
+    every = (*view.tickets, ticket)
+    more = view.more_tickets + max(0, len(every) - TICKETS_SHOWN)
+    return replace(view, tickets=every[-TICKETS_SHOWN:], more_tickets=more)
+
+
+def _without_ticket(view: LeadView, ticket_id: str) -> LeadView:
+    others = tuple(each for each in view.tickets if each.id != ticket_id)
+    unlisted = len(others) == len(view.tickets)
+    return replace(view, tickets=others, more_tickets=max(0, view.more_tickets - unlisted))
+
+
+def _classified(ticket: ShownTicket, event: TicketClassified) -> ShownTicket:
+    if ticket.id != event.ticket_id:
+        return ticket
+    return replace(ticket, category=event.category, priority=event.priority)
 
 
 def _active(view: LeadView, event: ActivityLogged) -> LeadView:

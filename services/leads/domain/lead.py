@@ -122,6 +122,8 @@ def bring_in(lead: Lead | None, lead_id: str, command: Person, at: datetime) -> 
     lead, facts = capture(lead, lead_id, command, at)
     end, last = command.end, command.last_activity
     if end is not None:
+        if (end.outcome == "lost") != (end.reason is not None):
+            raise Refused("end-unclear", "a lost lead has a reason, and a won one has none")
         closed_at = max(at, end.at)
         if end.reason is not None:
             lead, closed = lose(lead, LoseLead(reason=end.reason), closed_at)

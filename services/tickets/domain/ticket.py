@@ -1,36 +1,29 @@
-"""A ticket: what somebody asked, what was said, and how it ended."""
+"""A ticket: what somebody asked, what was said, what became of it, and when."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
-from shared.commands.tickets import (
-    OpenTicket,
-    ReplyTicket,
-    ResolveTicket,
-)
-from shared.errors import Conflict, NotFound, Refused
+from services.tickets.domain.moments import Moment, Status, Traits, What
+from services.tickets.domain.sla.record import Sla
 from shared.events.base import Instant
-from shared.events.tickets import (
-    Author,
-    Priority,
-    TicketCategory,
-    TicketEvent,
-    TicketOpened,
-    TicketReplied,
-    TicketResolved,
-)
+from shared.events.leads import Channel
+from shared.events.tickets import Author, Priority, TicketCategory, TicketEvent
 
 KEPT: Final = 32
 """Messages that stay with the ticket once it has more than twice as many."""
 
 
-class Status(StrEnum):
-    OPEN = "open"
-    RESOLVED = "resolved"
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Something that lies elsewhere."""
+
+    name: str
+    url: str
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +31,9 @@ class Message:
     author: Author
     at: Instant
     text: str
+    internal: bool = False
+    agent: str | None = None
+    attachments: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,52 +52,71 @@ class Ticket:
     earlier: int = 0
     resolved_at: Instant | None = None
     resolution: str | None = None
+    version: int = 0
+    """How much has happened to it: `history` and what of it has left for the archive."""
+    history: tuple[Moment, ...] = ()
+    channel: Channel | None = None
+    queue: str | None = None
+    tier: str | None = None
+    agent: str | None = None
+    asked_at: Instant | None = None
+    """Since when the customer waits for an answer."""
+    escalated_to: str | None = None
+    closed_at: Instant | None = None
+    follows: str | None = None
+    """The ticket this one goes on from."""
+    merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    split_off: tuple[str, ...] = ()
+    problem: str | None = None
+    sla: Sla = field(default_factory=Sla)
+    timer: Instant | None = None
+    """When time alone changes something."""
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(self.priority, self.category, self.queue, self.tier)
 
 
 Decision = tuple[Ticket, list[TicketEvent]]
 
 
-def pack(ticket: Ticket, kept: int = KEPT) -> tuple[Ticket, tuple[Message, ...]]:
-    """The ticket without its old messages, and those, oldest first. No decision needs them."""
-    if len(ticket.messages) <= 2 * kept:
-        return ticket, ()
-    old = ticket.messages[:-kept]
-    return replace(ticket, messages=ticket.messages[-kept:], earlier=ticket.earlier + len(old)), old
+def happened(
+    ticket: Ticket, what: What, at: datetime, by: str | None = None, since: datetime | None = None
+) -> Ticket:
+    """The ticket, which stands as it does now because of what happened."""
+    before = next((moment.traits for moment in reversed(ticket.history) if moment.traits), None)
+    traits = ticket.traits if ticket.traits != before else None
+    if ticket.history:
+        at = max(at, ticket.history[-1].at)
+    moment = Moment(at, what, ticket.status, traits, by, since)
+    return replace(ticket, history=(*ticket.history, moment), version=ticket.version + 1)
 
 
-def open(ticket: Ticket | None, ticket_id: str, command: OpenTicket, at: datetime) -> Decision:
-    if ticket is not None:
-        raise Conflict("ticket-exists", f"ticket {ticket_id} was opened before")
-    messages = (Message(Author.CUSTOMER, at, command.text),) if command.text else ()
-    opened = Ticket(
-        ticket_id, command.lead_id, command.category, command.priority, command.subject, at, messages=messages
-    )
-    fact = TicketOpened(
-        lead_id=command.lead_id,
-        at=at,
-        ticket_id=ticket_id,
-        category=command.category,
-        priority=command.priority,
-    )
-    return opened, [fact]
-
-
-def reply(ticket: Ticket | None, command: ReplyTicket, at: datetime) -> Decision:
-    ticket = _open(ticket)
-    replied = replace(ticket, messages=(*ticket.messages, Message(command.author, at, command.text)))
-    return replied, [TicketReplied(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, author=command.author)]
-
-
-def resolve(ticket: Ticket | None, command: ResolveTicket, at: datetime) -> Decision:
-    ticket = _open(ticket)
-    resolved = replace(ticket, status=Status.RESOLVED, resolved_at=at, resolution=command.resolution)
-    fact = TicketResolved(lead_id=ticket.lead_id, at=at, ticket_id=ticket.id, resolution=command.resolution)
-    return resolved, [fact]
-
-
-def _open(ticket: Ticket | None) -> Ticket:
-    if ticket is None:
-        raise NotFound("ticket-not-found", "there is no such ticket")
-    if ticket.status is not Status.OPEN:
-        raise Refused("ticket-resolved", f"ticket {ticket.id} is resolved; open a new one")
+def with_history(ticket: Ticket) -> Ticket:
+    """A ticket of before histories were kept, with what can be known of it."""
+    if ticket.version:
+        return ticket
+    now, status = ticket, ticket.status
+    ticket = happened(replace(ticket, status=Status.OPEN), What.OPENED, ticket.opened_at)
+    for message in ticket.messages:
+        if message.at > ticket.opened_at:
+            is_agents = message.author is Author.AGENT
+            ticket = happened(ticket, What.AGENT_REPLIED if is_agents else What.CUSTOMER_REPLIED, message.at)
+    if now.resolved_at is not None:
+        ticket = happened(replace(ticket, status=status), What.RESOLVED, now.resolved_at)
     return ticket
+
+
+def pack(ticket: Ticket, kept: int = KEPT) -> tuple[Ticket, tuple[Message, ...], tuple[Moment, ...]]:
+    """The ticket without its old messages, and the moments that its promises have in sum; and those, oldest first."""
+    messages = ticket.messages[:-kept] if len(ticket.messages) > 2 * kept else ()
+    summed = ticket.sla.seal.course.count if ticket.sla.seal is not None else 0
+    moments = ticket.history[: max(0, summed - (ticket.version - len(ticket.history)))]
+    packed = replace(
+        ticket,
+        messages=ticket.messages[len(messages) :],
+        earlier=ticket.earlier + len(messages),
+        history=ticket.history[len(moments) :],
+    )
+    return packed, messages, moments

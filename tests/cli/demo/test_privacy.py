@@ -59,5 +59,5 @@ async def test_nothing_personal_is_on_any_topic(system: System, run: Run) -> Non
     written = {system.addresses.topics.name(topic.name) for topic in ALL} - {
         system.addresses.topics.name(name) for name in ("dead-letters", "replays", "scoring-members")
     }
-    unpublished = {system.addresses.topics.name(name) for name in ("rules", "playbooks")}
+    unpublished = {system.addresses.topics.name(name) for name in ("rules", "playbooks", "sla")}
     assert written - unpublished <= seen.keys()
