@@ -312,7 +312,7 @@ async def test_what_is_sent_again_is_answered_as_the_first_time(
 
     async def is_heard_of() -> bool:
         answer = await gateway.get(f"/v1/leads/{lead}")
-        return answer.is_success and answer.json().get("next_step") is not None
+        return answer.is_success and answer.json()["lead"]["next_step"] is not None
 
     await until(is_heard_of)
     keyed = [(path, body, {"Idempotency-Key": new_id()}) for path, body in sent]
