@@ -18,7 +18,7 @@ from bench.tables import Row, keep, row
 from cli.imports.log_rows import Ready
 from cli.imports.mapping_parser import load_mapping
 from cli.imports.readers import Source
-from cli.imports.run import Reading
+from cli.imports.run import FileReading
 from services.tickets.domain.imported import bring_in
 from services.tickets.domain.sla import promises
 from services.tickets.domain.sla.parser import read
@@ -39,7 +39,7 @@ def tickets(log: Path, policies: Policies) -> dict[str, Ticket]:
     with Source(log) as source:
         for _ in source.rows(mapping):
             pass  # its header is known from then on
-        for each in Reading(source, mapping).rows():
+        for each in FileReading(source, mapping).rows():
             assert isinstance(each, Ready), each
             told = HistoryRow.model_validate_json(each.body)
             assert isinstance(told.what, TicketRow)

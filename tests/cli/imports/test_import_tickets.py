@@ -12,7 +12,7 @@ from cli.imports.command import SHIPPED
 from cli.imports.log_rows import Ready, Reject, Skipped, Understood
 from cli.imports.mapping_parser import MappingError, load_mapping, parse_mapping
 from cli.imports.readers import Source
-from cli.imports.run import Reading
+from cli.imports.run import FileReading
 from services.tickets.domain.imported import bring_in
 from services.tickets.domain.moments import Status
 from services.tickets.domain.ticket import Ticket
@@ -45,7 +45,7 @@ def read(log: Path, name: str) -> list[Understood]:
     with Source(log) as source:
         for _ in source.rows(mapping):
             pass
-        return list(Reading(source, mapping).rows())
+        return list(FileReading(source, mapping).rows())
 
 
 def lived(rows: list[Understood], number: str) -> tuple[Ticket, list[Event]]:
@@ -105,7 +105,7 @@ tickets:
     with Source(log) as source:
         for _ in source.rows(mapping):
             pass
-        rows = list(Reading(source, mapping).rows())
+        rows = list(FileReading(source, mapping).rows())
     ticket, _ = lived(rows, "a")
 
     assert [moment.what for moment in ticket.history] == ["opened", "agent_replied", "customer_replied"]
