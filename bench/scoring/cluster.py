@@ -141,13 +141,14 @@ class Process:
         self._process.stdin.write(json.dumps(words).encode() + b"\n")
 
     async def hear(self, within: float = 600.0) -> dict[str, Any]:
-        """The next thing it says. Raises when it ended, or says nothing for so long."""
+        """The next thing it says, past what a JVM remarks. Raises when it ended, or says nothing for so long."""
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), within)
-        if not line:
-            raise RuntimeError(f"the process under test ended with {await self._process.wait()}")
-        said: dict[str, Any] = json.loads(line)
-        return said
+        while line := await asyncio.wait_for(self._process.stdout.readline(), within):
+            if line.startswith(b"{"):
+                said: dict[str, Any] = json.loads(line)
+                return said
+            progress(line.decode(errors="replace").rstrip())
+        raise RuntimeError(f"the process under test ended with {await self._process.wait()}")
 
     def cpu(self) -> float:
         """Seconds of processor time up to now."""
