@@ -25,6 +25,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": "an e-mail address",
     r"^\+?[0-9 ()./-]{5,30}$": "a phone number",
     "^[0-9a-z:]{1,80}$": "a version as this API gave it",
+    r"^https://[!-~]{1,1000}$": "an address that begins with https://",
     r"^[0-9a-f]{12,64}$": "a version as this API gave it: digits and letters a to f",
 }
 """What each pattern of a request asks for."""

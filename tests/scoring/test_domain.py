@@ -335,5 +335,20 @@ def test_what_is_not_counted_is_left_out_on_purpose() -> None:
         and kind_of(event.model_construct(lead_id="ana", at=MONDAY)) not in DEFAULT.heat.by_event
     }
 
-    assert not_counted == {"ascua.lead.qualified", "ascua.lead.merged", "ascua.lead.split"}
+    desk = (
+        "absorbed",
+        "assigned",
+        "classified",
+        "closed",
+        "escalated",
+        "linked",
+        "merged",
+        "noted",
+        "reopened",
+    )
+    assert not_counted == {
+        *(f"ascua.lead.{each}" for each in ("qualified", "merged", "split")),
+        *(f"ascua.ticket.{each}" for each in (*desk, "split", "waiting")),
+        *(f"ascua.sla.{each}" for each in ("breached", "clock_ended", "warned")),
+    }
     assert scoring.LeadCooled.topic == "scoring"
