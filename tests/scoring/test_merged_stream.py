@@ -132,6 +132,7 @@ async def test_a_merge_carries_the_states_across_partitions_and_a_split_brings_t
             await until(lambda: is_caught_up(topics))
             assert await explained(ledger, topics, ana) == {ana, lea}
             assert await explained(ledger, topics, bea) == {bea}
+        await kept.read()  # nobody tells anything any more: this is the last of every state
     await mongo.stop()
     for lead in (ana, bea, lea):
         found = [decode(each.value) for each in await records(topics, "scoring") if each.key == lead.encode()]
