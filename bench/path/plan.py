@@ -19,6 +19,7 @@ from bench.path.processes import shares
 from bench.path.system import ROOT, Installation, installation
 from bench.path.watch import latencies, quantile, seen_all, watching
 from bench.tables import Row, figure, keep, row
+from shared.bus.cluster import Cluster
 from shared.bus.topics import Topics
 from shared.embedded.home import free_port
 
@@ -141,7 +142,7 @@ class Bench:
 async def bare(system: Installation) -> AsyncIterator[str]:
     """The bare handlers on the same broker and store, on topics of their own."""
     topics, port = Topics(system.addresses.kafka, f"bare{token_hex(2)}"), free_port()
-    await topics.apply()
+    await Cluster(topics).apply()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.path.bare", topics.prefix, str(port),
         cwd=ROOT, env={**os.environ, **system.addresses.settings()},
@@ -197,10 +198,11 @@ def main(arguments: Sequence[str] = ()) -> None:
     stores = [each for each in imports.found() if asked.store in (None, each.name)]
     parts = asked.parts or PARTS
     rows = [each for store in stores for each in asyncio.run(measure(store, parts, asked.seconds))]
-    if asked.parts or asked.store or asked.seconds != SECONDS:
+    if asked.parts or asked.seconds != SECONDS:
         return  # a look; what is kept was measured whole
     notes = [
         "Broker, store, services, load and watchers on the same cores; processor time of the system's processes only",
+        f"Stores: {', '.join(each.name for each in stores)}",
         f"Loads of {asked.seconds:g} s; a latency counts from the instant for which a request was scheduled",
     ]
     keep("path", rows, notes)

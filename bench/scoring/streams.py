@@ -22,7 +22,7 @@ from bench.scoring.plan import DAY_MS
 from bench.scoring.traffic import Drawn, Traffic, new_leads
 from services.scoring.processor.decisions import take_in
 from services.scoring.processor.decoding import Decoder
-from services.scoring.processor.lead import Lead
+from services.scoring.processor.lead import ScoredLead
 
 SOURCE = Path(__file__).parent / "peers" / "streams"
 BUILT = ROOT / ".bench" / "streams"
@@ -131,10 +131,10 @@ def _untidy(count: int) -> Iterator[Drawn]:
 
 
 def _ours(facts: list[Drawn]) -> Iterator[bytes]:
-    leads: dict[str, Lead] = {}
+    leads: dict[str, ScoredLead] = {}
     decoder = Decoder()
     for each in facts:
-        lead = leads.setdefault(each.lead, leads.get(each.lead) or Lead.new(each.lead))
+        lead = leads.setdefault(each.lead, leads.get(each.lead) or ScoredLead.new(each.lead))
         for crossing in take_in(lead, decoder.read(each.value), RULES)[1]:
             yield crossed(crossing)
     for _, lead in sorted(leads.items()):
