@@ -98,11 +98,12 @@ class Live:
         try:
             await consumer.start()
             partitions = await self._partitions(consumer)
-            consumer.assign(partitions)
+            # Asked before anything is fetched: a fetch that waits at the broker holds up what is asked after it.
             begins, ends = (
                 await consumer.beginning_offsets(partitions),
                 await consumer.end_offsets(partitions),
             )
+            consumer.assign(partitions)
         except KafkaError as error:
             await consumer.stop()
             raise self._topics.brokers.unreachable() from error

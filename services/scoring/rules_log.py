@@ -71,9 +71,8 @@ class RulesLog:
 
     async def start(self) -> None:
         """Read the topic to its end, then follow it. Raises `Unavailable` when no broker answers."""
-        consumer = await self._opened()
+        consumer, end = await self._opened()
         try:
-            end = (await consumer.end_offsets([self._place]))[self._place]
             while await consumer.position(self._place) < end:
                 await self._take(await consumer.getmany(timeout_ms=500))
         except KafkaError as error:
@@ -125,7 +124,8 @@ class RulesLog:
         except TimeoutError:
             raise Unavailable("rules-unread", "the rules were published, and not read back in time") from None
 
-    async def _opened(self) -> AIOKafkaConsumer:
+    async def _opened(self) -> tuple[AIOKafkaConsumer, int]:
+        """A consumer that stands where the next record is read, and where the topic ends by now."""
         consumer = AIOKafkaConsumer(
             **self._topics.brokers.client,
             enable_auto_commit=False,
@@ -135,9 +135,10 @@ class RulesLog:
         )
         try:
             await consumer.start()
+            # Asked before anything is fetched: a fetch that waits at the broker holds up what is asked after it.
+            end = (await consumer.end_offsets([self._place]))[self._place]
             consumer.assign([self._place])
             consumer.seek(self._place, self._next)
-            end = (await consumer.end_offsets([self._place]))[self._place]
         except KafkaError as error:
             await consumer.stop()
             raise self._topics.brokers.unreachable() from error
@@ -147,7 +148,7 @@ class RulesLog:
                 "log-went-back",
                 f"{self._place.topic} ends at {end}, and was read to {self._next} before: it is another topic now",
             )
-        return consumer
+        return consumer, end
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         """Take what is published, however often the broker goes away."""
@@ -162,7 +163,7 @@ class RulesLog:
             while True:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 try:
-                    consumer = await self._opened()
+                    consumer, _ = await self._opened()
                     break
                 except Unavailable:
                     continue
