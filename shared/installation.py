@@ -44,9 +44,9 @@ FOLDED: Final = ("leads", "followup", "tickets", "signals")
 LEADS: Final = ConsumerGroup("leads", "leads", ("leads",))
 FOLLOWUP: Final = ConsumerGroup("followup", "followup", ("leads", "tickets", "signals"), gather=0.05)
 SCORING: Final = ConsumerGroup("scoring", "scoring", FOLDED)
-LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"), gather=0.1)
+LEDGER: Final = ConsumerGroup("scoring-ledger", "scoring", (*FOLDED, "scoring"), gather=0.05)
 VIEWS: Final = ConsumerGroup("gateway", "gateway", ("leads", "followup", "tickets", "heat"), gather=0.05)
-TRAILS: Final = ConsumerGroup("gateway-trails", "gateway", ("leads", "followup", "scoring"), gather=0.1)
+TRAILS: Final = ConsumerGroup("gateway-trails", "gateway", ("leads", "followup", "scoring"), gather=0.05)
 """Apart from the views, so that either can be built anew without the other."""
 
 CONSUMERS: Final = (LEADS, FOLLOWUP, SCORING, LEDGER, VIEWS, TRAILS)

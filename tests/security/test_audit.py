@@ -25,8 +25,8 @@ async def test_refused_and_admitted_requests_are_in_the_log_without_their_conten
     lead, secret = drawn("lead-"), drawn("secret")
     async with system.client() as operator, httpx.AsyncClient(base_url=system.gateway) as nobody:
         captured = {"lead_id": lead, "channel": "web", "profile": {"name": secret}}
-        made = await operator.post("/v1/leads", json=captured)
-        await operator.post(f"/v1/leads/{lead}/activities", json={"kind": "call", "note": secret})
+        await operator.post("/v1/leads", json=captured)
+        made = await operator.post(f"/v1/leads/{lead}/activities", json={"kind": "call", "note": secret})
         await operator.post(f"/v1/leads/{lead}/stage", json={"stage": secret, "wrong": 1})
         await nobody.post(f"/v1/leads/{lead}/lost", json={"reason": secret})
         await nobody.request("BREW", f"/{secret}")
@@ -48,7 +48,7 @@ async def test_refused_and_admitted_requests_are_in_the_log_without_their_conten
         (401, None, "POST"),
     ]
     assert logged["route"] == "/v1/leads/{lead_id}/activities"
-    assert made.headers["x-request-id"] in log
+    assert logged["request_id"] == made.headers["x-request-id"]
     assert secret not in log
 
 

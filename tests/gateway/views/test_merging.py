@@ -107,7 +107,15 @@ async def on_board(gateway: httpx.AsyncClient, lead: str) -> float | None:
 
 
 async def explained(gateway: httpx.AsyncClient, lead: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await gateway.get(f"/v1/leads/{lead}/heat/explain")).json()
+    """Why a lead is as hot as it is, once the ledger has heard of it."""
+    answers: list[httpx.Response] = []
+
+    async def is_told() -> bool:
+        answers.append(await gateway.get(f"/v1/leads/{lead}/heat/explain"))
+        return answers[-1].is_success
+
+    await until(is_told)
+    found: dict[str, Any] = answers[-1].json()
     return found
 
 
