@@ -34,7 +34,8 @@ class Prompt(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_between_requests():
-            self._head_bytes += len(data)
+            if not self._has_more:
+                self._head_bytes += len(data)
             if self._deadline is None:
                 self._deadline = self.loop.call_later(self.head_seconds, self._late)
         super().data_received(data)
@@ -62,7 +63,8 @@ class Prompt(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _is_between_requests(self) -> bool:
-        return not self._has_more and (self.cycle is None or self.cycle.response_complete)
+        """Whether nobody is being answered. What is left of a body answered before has as long as a head."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _forget(self) -> None:
         self._head_bytes = 0

@@ -110,8 +110,9 @@ async def _read(topics: Topics, start: int = 0) -> AsyncIterator[ConsumerRecord]
     )
     await consumer.start()
     try:
-        consumer.assign([partition])
+        # Asked before anything is fetched: a fetch that waits at the broker holds up what is asked after it.
         end = (await consumer.end_offsets([partition]))[partition]
+        consumer.assign([partition])
         if start:
             consumer.seek(partition, start)
         while await consumer.position(partition) < end:

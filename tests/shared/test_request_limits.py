@@ -28,9 +28,15 @@ async def length(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def refused(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("no", status_code=403)
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    app = Starlette(routes=[Route("/", length, methods=["GET", "POST"])])
+    app = Starlette(
+        routes=[Route("/", length, methods=["GET", "POST"]), Route("/refused", refused, methods=["POST"])]
+    )
     app.add_middleware(BodyInTime, seconds=SOON)
     config = uvicorn.Config(app, http=Quick, ws="none", log_config=None, lifespan="off")
     config.load()
@@ -101,3 +107,12 @@ async def test_who_is_prompt_may_ask_again_on_the_same_connection(port: int) -> 
 async def test_what_is_no_http_is_a_problem(port: int) -> None:
     status, body = await answer(port, b"hello\r\n\r\n")
     assert (status, json.loads(body)["type"]) == (400, "urn:ascua:problem:bad-request")
+
+
+async def test_a_body_that_goes_on_after_its_answer_holds_no_connection(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /refused HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nx")
+    assert b" 403 " in await asyncio.wait_for(reader.readline(), 30)
+    writer.write(b"x")
+    await asyncio.wait_for(reader.read(), 30)  # to its end
+    writer.close()
